@@ -1,0 +1,38 @@
+//! What a run will do, decided and written down (`plan.json`) before anything starts.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// Everything that a run follows from. The same plan with the same seed draws the same operations and faults.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// Version of Ordeal that made the plan.
+    pub version: String,
+    /// The system under test: `node`.
+    pub system: String,
+    /// What clients do: `register`.
+    pub workload: String,
+    /// Faults, in the order given: `partition`, `kill` …; empty for none.
+    pub nemesis: Vec<String>,
+    /// Size of the cluster, 1 to 9.
+    pub nodes: u16,
+    /// How many clients act at a time.
+    pub concurrency: usize,
+    /// Operations a second that are begun at most, over all clients; 0: as fast as they can.
+    pub rate: f64,
+    /// How many independent keys.
+    pub keys: usize,
+    /// How long faults and operations go on.
+    pub time: Duration,
+    /// Mean time of a fault, and between two: each is drawn from 0.2 to 1.8 times this.
+    pub interval: Duration,
+    /// Where every choice is drawn from.
+    pub seed: u64,
+    /// What SIGKILL stands for: `power-loss` (un-synced writes are lost) or `process`.
+    pub kill_means: String,
+    /// Planted bugs in the system under test.
+    pub bugs: Vec<String>,
+    /// The command that repeats this plan.
+    pub command: String,
+}

@@ -1,0 +1,25 @@
+//! The report: one self-contained HTML file, verdict first.
+
+use checker::{History, Verdict};
+
+use crate::injury::Injury;
+use crate::observation::Observation;
+use crate::plan::Plan;
+
+/// All that a report is drawn from; everything comes from the run's folder, so it can be drawn again.
+pub struct Run {
+    /// What was planned.
+    pub plan: Plan,
+    /// What clients saw.
+    pub history: History,
+    /// What was done to the cluster.
+    pub injuries: Vec<Injury>,
+    /// What the harness saw.
+    pub observations: Vec<Observation>,
+    /// What the checkers said, worst first.
+    pub verdicts: Vec<Verdict>,
+    /// The exit code that follows.
+    pub exit_code: u8,
+    /// Facts about the machine and the run for the last section, as pairs of label and value.
+    pub environment: Vec<(String, String)>,
+}

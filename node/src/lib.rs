@@ -1,0 +1,4 @@
+//! A replicated key-value server: Raft over a write-ahead log, behind a small HTTP API.
+
+pub mod raft;
+pub mod storage;

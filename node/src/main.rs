@@ -1,0 +1,3 @@
+//! The `node` command.
+
+fn main() {}

@@ -1,0 +1,107 @@
+//! What the core asks of its driver after inputs: write this, send that, send those once it is on disk.
+
+use serde::Serialize;
+
+use super::message::Message;
+use super::types::{Entry, HardState, Index, LogId, NodeId, RequestId, Role, Term};
+use crate::storage::Durable;
+
+/// Numbers the core's writes, from 1, in order and without gaps within a boot.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Ticket(pub u64);
+
+/// Something to put on disk. Writes are applied in the order of their tickets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Write {
+    /// Its number.
+    pub ticket: Ticket,
+    /// New term and vote.
+    pub hard_state: Option<HardState>,
+    /// Entries to append, contiguous. Everything in the log at or above the first one's index is replaced.
+    pub entries: Vec<Entry>,
+    /// Appended by this node as leader (true) or on a leader's word (false).
+    pub as_leader: bool,
+}
+
+/// A message that rests on a write. It leaves only in exchange for proof that the write is on disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Promise {
+    ticket: Ticket,
+    message: Message,
+}
+
+impl Promise {
+    /// Seals `message` until the write `ticket` is on disk.
+    pub(super) fn new(ticket: Ticket, message: Message) -> Promise {
+        Promise { ticket, message }
+    }
+
+    /// The write that it waits for.
+    pub fn ticket(&self) -> Ticket {
+        self.ticket
+    }
+
+    /// The message, in exchange for proof.
+    ///
+    /// # Errors
+    /// Gives the promise back where the proof is of earlier writes only.
+    pub fn release(self, proof: &Durable) -> Result<Message, Promise> {
+        if proof.ticket() >= self.ticket {
+            Ok(self.message)
+        } else {
+            Err(self)
+        }
+    }
+}
+
+/// Why the core will not serve a request. The request has certainly had no effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Refusal {
+    /// This node does not lead; perhaps that one does.
+    NotLeader {
+        /// The leader it knows of.
+        leader: Option<NodeId>,
+    },
+    /// The disk is full: reads only.
+    DiskFull,
+    /// The read could not be confirmed: leadership was lost or changed on the way.
+    ReadAbandoned,
+}
+
+/// A change of role, term or leader: one log line each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Transition {
+    /// Role before.
+    pub from: Role,
+    /// Role after.
+    pub to: Role,
+    /// Term after.
+    pub term: Term,
+    /// Leader after, as far as known.
+    pub leader: Option<NodeId>,
+}
+
+/// All that the driver has to do, in the order: queue `write`, send `messages`, keep `promises` until proof,
+/// apply `committed`, answer `reads`, resolve the rest.
+#[derive(Debug, Default)]
+pub struct Ready {
+    /// To disk; its [`Durable`] comes back as an input.
+    pub write: Option<Write>,
+    /// May leave at once: they rest on nothing that is not on disk already.
+    pub messages: Vec<Message>,
+    /// Leave when their write is on disk.
+    pub promises: Vec<Promise>,
+    /// To the state machine, in order, each exactly once in a boot. On disk here and on a majority.
+    pub committed: Vec<Entry>,
+    /// Reads that may be answered from the state machine once this `committed` is applied; or not at all.
+    pub reads: Vec<(RequestId, Result<Index, Refusal>)>,
+    /// Proposals that are now in the leader's own log, under that name. Not committed yet.
+    pub accepted: Vec<(RequestId, LogId)>,
+    /// Proposals that were refused.
+    pub refused: Vec<(RequestId, Refusal)>,
+    /// Entries that this node had and dropped for a leader's conflicting ones, in index order.
+    pub rolled_back: Vec<LogId>,
+    /// Changes of role, term or leader, in order.
+    pub transitions: Vec<Transition>,
+}
