@@ -1,0 +1,146 @@
+//! The system's binary: built from this workspace when it is ours, and copied into the run's folder.
+
+use std::env;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use crate::exit::{self, Failure};
+
+/// What a run starts its nodes with. Both files live in the run's folder.
+pub struct Binaries {
+    /// The system.
+    pub system: PathBuf,
+    /// The library that is preloaded for clock and disk faults.
+    pub shim: PathBuf,
+}
+
+/// Where things are built: the workspace and the profile that the harness itself was built in.
+struct Workshop {
+    workspace: PathBuf,
+    target: PathBuf,
+    release: bool,
+}
+
+impl Workshop {
+    fn find() -> Result<Workshop, Failure> {
+        let lost = |what: &str| {
+            Failure::new(exit::MISSING, format!("{what}: run the harness by `cargo run -p harness` in its workspace"))
+        };
+        let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_path_buf);
+        let workspace = workspace
+            .filter(|folder| folder.join("node/Cargo.toml").is_file())
+            .ok_or_else(|| lost("the workspace that the node is built from is not where the harness was built"))?;
+        let harness = env::current_exe().map_err(|error| lost(&format!("cannot find the harness' own file: {error}")))?;
+        let profile = harness.parent().filter(|folder| folder.file_name().is_some());
+        let target = profile.and_then(Path::parent).ok_or_else(|| lost("the harness is not in a target folder"))?;
+        let release = profile.is_some_and(|folder| folder.ends_with("release"));
+        Ok(Workshop { workspace, target: target.to_path_buf(), release })
+    }
+
+    /// Builds packages; answers the folder with the results.
+    fn build(&self, packages: &[&str], features: Option<&str>, target: &Path) -> Result<PathBuf, Failure> {
+        let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let mut command = Command::new(cargo);
+        command.current_dir(&self.workspace).arg("build").stdin(Stdio::null());
+        // What `cargo run` sets for the harness is not meant for the build that the harness starts.
+        for (name, _) in env::vars_os() {
+            let text = name.to_string_lossy();
+            if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST") || text == "CARGO_PRIMARY_PACKAGE" {
+                command.env_remove(&name);
+            }
+        }
+        for package in packages {
+            command.args(["--package", package]);
+        }
+        if let Some(features) = features {
+            command.args(["--features", features]);
+        }
+        if self.release {
+            command.arg("--release");
+        }
+        command.arg("--target-dir").arg(target).arg("--quiet");
+        let status = command.status().map_err(|error| {
+            Failure::new(exit::MISSING, format!("cannot run cargo to build {}: {error}", packages.join(" and ")))
+        })?;
+        if !status.success() {
+            let what = packages.join(" and ");
+            return Err(Failure::new(exit::MISSING, format!("cargo could not build {what}: see its messages above")));
+        }
+        Ok(target.join(if self.release { "release" } else { "debug" }))
+    }
+}
+
+/// Gets the binaries and copies them into `folder/bin`, so that a later build can't change a running cluster.
+///
+/// A system with planted bugs is built in a target folder of its own: it can never be taken for a healthy one.
+///
+/// # Errors
+/// A missing or unexecutable binary, or one that doesn't build: code 66.
+pub fn prepare(
+    package: Option<&str>,
+    named: Option<&Path>,
+    bugs: bool,
+    folder: &Path,
+    say: &dyn Fn(&str),
+) -> Result<Binaries, Failure> {
+    let shop = Workshop::find()?;
+    let began = Instant::now();
+    let system = match (named, package) {
+        (Some(named), _) => {
+            check_executable(named)?;
+            shop.build(&["shim"], None, &shop.target)?;
+            named.to_path_buf()
+        }
+        (None, Some(package)) if bugs => {
+            say(&format!("building {package} with planted bugs, apart from the healthy one"));
+            shop.build(&["shim"], None, &shop.target)?;
+            let target = shop.target.join("planted-bugs");
+            shop.build(&[package], Some("planted-bugs"), &target)?.join(package)
+        }
+        (None, Some(package)) => {
+            say(&format!("building {package}"));
+            shop.build(&[package, "shim"], None, &shop.target)?.join(package)
+        }
+        (None, None) => {
+            return Err(Failure::new(exit::MISSING, "this system is not built here: name its binary with --binary"));
+        }
+    };
+    let built = shop.target.join(if shop.release { "release" } else { "debug" });
+    let bin = folder.join("bin");
+    let copy = |from: &Path, name: &str| -> Result<PathBuf, Failure> {
+        let to = bin.join(name);
+        fs::create_dir_all(&bin)
+            .and_then(|()| fs::copy(from, &to))
+            .map_err(|error| store_failure(from, &to, &error))?;
+        Ok(to)
+    };
+    let name = system.file_name().map_or_else(|| "system".into(), |name| name.to_string_lossy().into_owned());
+    let binaries = Binaries { system: copy(&system, &name)?, shim: copy(&built.join("libshim.so"), "libshim.so")? };
+    say(&format!("{name} is ready after {:.1} s", began.elapsed().as_secs_f64()));
+    Ok(binaries)
+}
+
+fn store_failure(from: &Path, to: &Path, error: &std::io::Error) -> Failure {
+    if from.is_file() {
+        crate::store::cannot_write(to, error)
+    } else {
+        Failure::new(exit::MISSING, format!("{} is missing although it was just built", from.display()))
+    }
+}
+
+fn check_executable(path: &Path) -> Result<(), Failure> {
+    let wrong = |reason: &str| {
+        Failure::new(exit::MISSING, format!("--binary {} {reason}: name an executable file", path.display()))
+    };
+    let facts = fs::metadata(path).map_err(|_| wrong("does not exist"))?;
+    if !facts.is_file() {
+        return Err(wrong("is not a file"));
+    }
+    if facts.permissions().mode() & 0o111 == 0 {
+        return Err(wrong("is not executable"));
+    }
+    Ok(())
+}

@@ -1,0 +1,263 @@
+//! The command line: flags become a [`Plan`], or one sentence about what is wrong with them.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::exit::{self, Failure};
+use crate::plan::Plan;
+use crate::{bugs, databases, faults};
+
+/// Fault-injection testing of replicated databases, on one machine, by one command.
+///
+/// Starts a cluster of real processes, lets clients work on it while faults act, records what the clients
+/// saw, and judges it. Exit codes: 0 valid, 1 invalid, 2 unknown, 3 not recovered, 4 a node failed,
+/// 64 usage, 65 damaged input, 66 something is missing, 69 cannot act here, 70 internal, 73 cannot write results.
+#[derive(Debug, Parser)]
+#[command(name = "harness", version, args_conflicts_with_subcommands = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Option<Sub>,
+    #[command(flatten)]
+    run: RunArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum Sub {
+    /// Judge a finished (or broken-off) run again and draw its report again.
+    Check {
+        /// The run's folder, such as results/latest.
+        run: PathBuf,
+    },
+    /// List what can be asked for.
+    List {
+        /// `faults`, `workloads`, `systems` or `bugs`; for scripts `bug-names`, `bug-commands`, `bug-flags NAME`.
+        what: String,
+        /// Which row, for `bug-flags`.
+        name: Option<String>,
+    },
+}
+
+#[derive(Debug, Args)]
+struct RunArgs {
+    /// The system under test.
+    #[arg(long, default_value = "node")]
+    system: String,
+    /// What clients do.
+    #[arg(long, default_value = "register")]
+    workload: String,
+    /// Faults, separated by commas: partition, kill, pause, clock-skew, disk-full; or none.
+    #[arg(long, default_value = "partition", value_name = "FAULTS")]
+    nemesis: String,
+    /// How long clients and faults act, in seconds.
+    #[arg(long, default_value = "60", value_name = "SECONDS")]
+    time: f64,
+    /// Size of the cluster, 1 to 9.
+    #[arg(long, default_value_t = 5)]
+    nodes: u16,
+    /// Clients that act at a time [default: three for each node].
+    #[arg(long)]
+    concurrency: Option<usize>,
+    /// Operations a second that are begun at most, over all clients; 0: as many as they can.
+    #[arg(long, default_value = "1000")]
+    rate: f64,
+    /// Independent keys.
+    #[arg(long, default_value_t = 10)]
+    keys: usize,
+    /// Where every choice is drawn from [default: from the clock].
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Scale of the schedule in seconds: faults last, and pause, 0.2 to 1.6 times this.
+    #[arg(long, default_value = "1", value_name = "SECONDS")]
+    interval: f64,
+    /// What SIGKILL stands for: power-loss (what was not synced is lost) or process (the page cache survives).
+    #[arg(long, default_value = "power-loss", value_name = "WHAT")]
+    kill_means: String,
+    /// Plant a bug in the system under test (`harness list bugs`); several are separated by commas.
+    #[arg(long, value_name = "NAMES")]
+    bug: Option<String>,
+    /// The system's binary [default: built from this workspace, or found beside the harness].
+    #[arg(long, value_name = "FILE")]
+    binary: Option<PathBuf>,
+    /// Where run folders are made.
+    #[arg(long, default_value = "results", value_name = "FOLDER")]
+    out: PathBuf,
+    /// No progress lines, only the verdict.
+    #[arg(long)]
+    quiet: bool,
+}
+
+/// What the user wants.
+#[derive(Debug)]
+pub enum Wish {
+    /// A run.
+    Run {
+        /// The plan.
+        plan: Box<Plan>,
+        /// The system's binary, where one was named.
+        binary: Option<PathBuf>,
+        /// Where run folders are made.
+        out: PathBuf,
+        /// Only the verdict.
+        quiet: bool,
+    },
+    /// Judge again.
+    Check {
+        /// The run's folder.
+        run: PathBuf,
+    },
+    /// Print a list.
+    List {
+        /// Of what.
+        what: String,
+        /// Which row.
+        name: Option<String>,
+    },
+}
+
+/// Reads the command line. `--help` and `--version` print and end the process with 0.
+///
+/// # Errors
+/// Unknown or impossible flags: code 64, or 69 where a fault makes no sense for this cluster.
+pub fn read(arguments: impl Iterator<Item = OsString>) -> Result<Wish, Failure> {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) if error.use_stderr() => {
+            let text = error.render().to_string();
+            let text = text.trim_start_matches("error: ").trim_end();
+            return Err(Failure::new(exit::USAGE, text));
+        }
+        Err(help) => help.exit(),
+    };
+    match cli.command {
+        Some(Sub::Check { run }) => Ok(Wish::Check { run }),
+        Some(Sub::List { what, name }) => Ok(Wish::List { what, name }),
+        None => plan(cli.run),
+    }
+}
+
+fn usage(message: impl Into<String>) -> Failure {
+    Failure::new(exit::USAGE, message)
+}
+
+fn seconds(flag: &str, value: f64, least: f64, most: f64) -> Result<Duration, Failure> {
+    if value.is_finite() && (least..=most).contains(&value) {
+        Ok(Duration::from_secs_f64(value))
+    } else {
+        Err(usage(format!("{flag} {value} makes no sense: give seconds from {least} to {most}")))
+    }
+}
+
+fn names(list: &str) -> Vec<String> {
+    list.split(',').map(str::trim).filter(|name| !name.is_empty()).map(String::from).collect()
+}
+
+fn plan(args: RunArgs) -> Result<Wish, Failure> {
+    if databases::find(&args.system).is_none() {
+        return Err(unknown("system", &args.system, databases::DATABASES.iter().map(|d| d.name())));
+    }
+    if workloads::find(&args.workload).is_none() {
+        return Err(unknown("workload", &args.workload, workloads::WORKLOADS.iter().map(|w| w.name())));
+    }
+    if !(1..=9).contains(&args.nodes) {
+        return Err(usage(format!("--nodes {} makes no sense: a cluster has 1 to 9 nodes", args.nodes)));
+    }
+    let time = seconds("--time", args.time, 1.0, 86_400.0)?;
+    let interval = seconds("--interval", args.interval, 0.05, 600.0)?;
+    if !args.rate.is_finite() || args.rate < 0.0 {
+        return Err(usage(format!(
+            "--rate {} makes no sense: give operations a second, or 0 for no limit",
+            args.rate
+        )));
+    }
+    if !(1..=100_000).contains(&args.keys) {
+        return Err(usage(format!("--keys {} makes no sense: give 1 to 100000", args.keys)));
+    }
+    let concurrency = args.concurrency.unwrap_or(3 * usize::from(args.nodes));
+    if !(1..=1000).contains(&concurrency) {
+        return Err(usage(format!("--concurrency {concurrency} makes no sense: give 1 to 1000 clients")));
+    }
+    if !["power-loss", "process"].contains(&args.kill_means.as_str()) {
+        return Err(unknown("meaning of a kill", &args.kill_means, ["power-loss", "process"].into_iter()));
+    }
+    let mut nemesis = names(&args.nemesis);
+    if nemesis.iter().any(|name| name == "none") && nemesis.len() > 1 {
+        return Err(usage("--nemesis none stands alone: drop it, or drop the others"));
+    }
+    nemesis.retain(|name| name != "none");
+    for (position, name) in nemesis.iter().enumerate() {
+        let Some(fault) = faults::find(name) else {
+            let known = faults::FAULTS.iter().map(|fault| fault.name()).chain(["none"]);
+            return Err(unknown("fault", name, known));
+        };
+        if nemesis[..position].contains(name) {
+            return Err(usage(format!("--nemesis names {name} twice: once is enough")));
+        }
+        if let Some(reason) = fault.makes_no_sense(args.nodes) {
+            return Err(Failure::new(
+                exit::UNAVAILABLE,
+                format!("the fault {name} makes no sense here: {reason}; choose another --nemesis or --nodes"),
+            ));
+        }
+    }
+    let bugs = args.bug.as_deref().map(names).unwrap_or_default();
+    for name in &bugs {
+        if bugs::find(name).is_none() {
+            return Err(unknown("bug", name, bugs::BUGS.iter().map(|bug| bug.name)));
+        }
+    }
+    let seed = args.seed.unwrap_or_else(|| u64::from(rand::random::<u32>()));
+    let mut plan = Plan {
+        version: env!("CARGO_PKG_VERSION").into(),
+        system: args.system,
+        workload: args.workload,
+        nemesis,
+        nodes: args.nodes,
+        concurrency,
+        rate: args.rate,
+        keys: args.keys,
+        time,
+        interval,
+        seed,
+        kill_means: args.kill_means,
+        bugs,
+        command: String::new(),
+    };
+    plan.command = command(&plan, args.binary.as_deref());
+    Ok(Wish::Run { plan: Box::new(plan), binary: args.binary, out: args.out, quiet: args.quiet })
+}
+
+/// The command that repeats the plan, every choice spelled out.
+fn command(plan: &Plan, binary: Option<&std::path::Path>) -> String {
+    let list = |names: &[String]| if names.is_empty() { "none".to_string() } else { names.join(",") };
+    let mut command = format!(
+        "cargo run -p harness -- --system {} --workload {} --nemesis {} --time {} --nodes {} --concurrency {} \
+         --rate {} --keys {} --interval {} --kill-means {} --seed {}",
+        plan.system,
+        plan.workload,
+        list(&plan.nemesis),
+        plan.time.as_secs_f64(),
+        plan.nodes,
+        plan.concurrency,
+        plan.rate,
+        plan.keys,
+        plan.interval.as_secs_f64(),
+        plan.kill_means,
+        plan.seed,
+    );
+    if !plan.bugs.is_empty() {
+        command += &format!(" --bug {}", plan.bugs.join(","));
+    }
+    if let Some(binary) = binary {
+        command += &format!(" --binary '{}'", binary.display());
+    }
+    command
+}
+
+/// "Unknown fault x: the faults are a, b, c."
+fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>) -> Failure {
+    let known: Vec<&str> = known.collect();
+    usage(format!("there is no {what} named '{name}': choose from {}", known.join(", ")))
+}

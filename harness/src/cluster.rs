@@ -1,0 +1,339 @@
+//! The cluster of one run: its processes, links and shims, and what the harness knows of each node.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Instant;
+
+use crate::databases::Deployment;
+use crate::exit::{self, Failure};
+use crate::links::{LinkId, Links, Route, Rule};
+use crate::observation::{NodeStatus, Observation};
+use crate::process::{Process, Spawner};
+use crate::shim::Page;
+use crate::site::{NodeId, Site};
+use crate::store::Lines;
+
+/// Everything that faults act on.
+pub struct Cluster {
+    began: Instant,
+    site: Arc<Site>,
+    deployment: Arc<dyn Deployment>,
+    shim: PathBuf,
+    spawner: Spawner,
+    links: Links,
+    /// The links' proxies have threads of their own, so that nothing else delays messages.
+    proxies: Option<tokio::runtime::Runtime>,
+    members: BTreeMap<NodeId, Mutex<Member>>,
+    observations: Arc<Lines>,
+    failures: Mutex<Vec<String>>,
+}
+
+/// One node, as the harness knows it.
+struct Member {
+    process: Option<Process>,
+    page: Arc<Page>,
+    /// The harness killed it: an end is no surprise.
+    down_on_purpose: bool,
+    status: Option<(Instant, NodeStatus)>,
+    /// Role and term, from whichever told last: its log or its status.
+    role: Option<(String, u64)>,
+}
+
+impl Cluster {
+    /// Starts the links, but no node yet.
+    ///
+    /// # Errors
+    /// Addresses are taken, or the shims' pages cannot be made.
+    pub async fn new(
+        site: Arc<Site>,
+        deployment: Arc<dyn Deployment>,
+        shim: &Path,
+        observations: Arc<Lines>,
+    ) -> Result<Cluster, Failure> {
+        let proxies = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("links")
+            .enable_all()
+            .build()
+            .map_err(|error| Failure::new(exit::INTERNAL, format!("cannot start the links: {error}")))?;
+        let pairs = site.nodes().flat_map(|from| site.nodes().map(move |to| (from, to)));
+        let routes: Vec<Route> = pairs
+            .filter(|(from, to)| from != to)
+            .map(|(from, to)| Route {
+                id: LinkId { from: from.0, to: to.0 },
+                listen: site.link(from, to),
+                target: site.peer(to),
+            })
+            .collect();
+        let started = proxies.spawn(async move { Links::start(&routes).await }).await;
+        let links = started
+            .map_err(|error| Failure::new(exit::INTERNAL, format!("the links failed: {error}")))?
+            .map_err(|error| Failure::new(exit::UNAVAILABLE, error.to_string()))?;
+        let mut members = BTreeMap::new();
+        for node in site.nodes() {
+            let path = site.folder().join("nodes").join(format!("{node}.shim"));
+            std::fs::create_dir_all(site.node_folder(node)).map_err(|error| store_error(&site.node_folder(node), &error))?;
+            let page = Page::create(&path).map_err(|error| store_error(&path, &error))?;
+            let member =
+                Member { process: None, page: Arc::new(page), down_on_purpose: true, status: None, role: None };
+            members.insert(node, Mutex::new(member));
+        }
+        let spawner = Spawner::start().map_err(|error| Failure::new(exit::INTERNAL, format!("cannot spawn: {error}")))?;
+        Ok(Cluster {
+            began: Instant::now(),
+            site,
+            deployment,
+            shim: shim.to_path_buf(),
+            spawner,
+            links,
+            proxies: Some(proxies),
+            members,
+            observations,
+            failures: Mutex::default(),
+        })
+    }
+
+    fn member(&self, node: NodeId) -> MutexGuard<'_, Member> {
+        let member = self.members.get(&node).expect("faults and clients only name nodes of the cluster");
+        member.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// When the run began: all times count from here.
+    pub fn began(&self) -> Instant {
+        self.began
+    }
+
+    /// Nanoseconds since the run began.
+    pub fn now_ns(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    /// Addresses and folders.
+    pub fn site(&self) -> &Site {
+        &self.site
+    }
+
+    /// How the database starts and answers.
+    pub fn deployment(&self) -> &Arc<dyn Deployment> {
+        &self.deployment
+    }
+
+    /// All nodes.
+    pub fn nodes(&self) -> Vec<NodeId> {
+        self.site.nodes().collect()
+    }
+
+    /// How many nodes.
+    pub fn size(&self) -> usize {
+        self.members.len()
+    }
+
+    /// The node's log file.
+    pub fn log(&self, node: NodeId) -> PathBuf {
+        self.site.log(node)
+    }
+
+    /// Starts a node that is not running.
+    ///
+    /// # Errors
+    /// The process cannot be started.
+    pub fn start(&self, node: NodeId) -> Result<(), String> {
+        let mut member = self.member(node);
+        if member.process.as_ref().is_some_and(Process::is_running) || self.has_failed(node) {
+            return Ok(());
+        }
+        let mut command = self.deployment.command(node);
+        command
+            .env("LD_PRELOAD", &self.shim)
+            .env(crate::shim::PAGE_VARIABLE, member.page.path())
+            .env(crate::shim::FOLDER_VARIABLE, self.site.node_folder(node));
+        let process = self
+            .spawner
+            .spawn(command, &self.log(node))
+            .map_err(|error| format!("cannot start {node}: {error}"))?;
+        member.process = Some(process);
+        member.down_on_purpose = false;
+        drop(member);
+        self.happened(node, "started", None);
+        Ok(())
+    }
+
+    /// SIGKILLs a node; false: it was not running.
+    ///
+    /// # Errors
+    /// The signal could not be sent.
+    pub fn kill(&self, node: NodeId) -> Result<bool, String> {
+        let mut member = self.member(node);
+        let Some(process) = member.process.as_mut().filter(|process| process.is_running()) else { return Ok(false) };
+        process.kill().map_err(|error| format!("cannot kill {node}: {error}"))?;
+        member.down_on_purpose = true;
+        member.status = None;
+        member.role = None;
+        drop(member);
+        self.happened(node, "killed", None);
+        Ok(true)
+    }
+
+    /// SIGSTOPs a node and waits until it stands; false: it was not running.
+    ///
+    /// # Errors
+    /// The signal could not be sent, or the process went on.
+    pub fn pause(&self, node: NodeId) -> Result<bool, String> {
+        let mut member = self.member(node);
+        let Some(process) = member.process.as_mut().filter(|process| process.is_running()) else { return Ok(false) };
+        process.pause().map_err(|error| format!("cannot stop {node}: {error}"))?;
+        Ok(true)
+    }
+
+    /// SIGCONTs a node; nothing happens to one that is not running.
+    ///
+    /// # Errors
+    /// The signal could not be sent.
+    pub fn resume(&self, node: NodeId) -> Result<(), String> {
+        match self.member(node).process.as_mut() {
+            Some(process) => process.resume().map_err(|error| format!("cannot continue {node}: {error}")),
+            None => Ok(()),
+        }
+    }
+
+    /// The page that tells a node's shim of clock and disk.
+    pub fn shim(&self, node: NodeId) -> Arc<Page> {
+        self.member(node).page.clone()
+    }
+
+    /// Nothing that `from` says reaches `to` any more.
+    pub fn cut(&self, from: NodeId, to: NodeId) {
+        self.links.set(from.0, to.0, Rule::Drop);
+    }
+
+    /// The link works again.
+    pub fn mend(&self, from: NodeId, to: NodeId) {
+        self.links.set(from.0, to.0, Rule::Pass);
+    }
+
+    /// Messages and bytes that these links dropped so far.
+    pub fn dropped(&self, links: &[(NodeId, NodeId)]) -> (u64, u64) {
+        let snapshot = self.links.counters();
+        let counted = links.iter().filter_map(|(from, to)| snapshot.get(LinkId { from: from.0, to: to.0 }));
+        counted.fold((0, 0), |(frames, bytes), link| (frames + link.dropped.frames, bytes + link.dropped.bytes))
+    }
+
+    /// Puts everything right, whatever was done: links, disks, clocks, stopped and dead processes.
+    pub fn heal_all(&self) {
+        self.links.heal_all();
+        for node in self.nodes() {
+            let page = self.shim(node);
+            page.set_disk_full(false);
+            page.set_clock_offset_ns(0);
+            // A node that cannot be continued or started is seen by the wait for recovery.
+            let _ = self.resume(node);
+            let _ = self.start(node);
+        }
+    }
+
+    /// Ends all nodes.
+    pub fn end(&self) {
+        for node in self.nodes() {
+            let mut member = self.member(node);
+            member.down_on_purpose = true;
+            if let Some(process) = member.process.as_mut() {
+                let _ = process.kill();
+            }
+        }
+    }
+
+    /// True while the process of a node lives, stopped or not.
+    pub fn is_running(&self, node: NodeId) -> bool {
+        self.member(node).process.as_ref().is_some_and(Process::is_running)
+    }
+
+    /// How a node ended, if it did without being killed by us; told once.
+    pub fn ended_by_itself(&self, node: NodeId) -> Option<String> {
+        let mut member = self.member(node);
+        if member.down_on_purpose {
+            return None;
+        }
+        let how = member.process.as_mut()?.how_it_ended()?;
+        member.down_on_purpose = true;
+        member.status = None;
+        member.role = None;
+        self.failures.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push(format!("{node} {how}"));
+        Some(how)
+    }
+
+    /// Nodes that ended by themselves.
+    pub fn failures(&self) -> Vec<String> {
+        self.failures.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
+    }
+
+    /// A node that ended by itself stays down: what it left is evidence.
+    fn has_failed(&self, node: NodeId) -> bool {
+        let prefix = format!("{node} ");
+        self.failures().iter().any(|failure| failure.starts_with(&prefix))
+    }
+
+    /// Writes an observation down.
+    pub fn observe(&self, observation: &Observation) {
+        self.observations.append(observation);
+    }
+
+    fn happened(&self, node: NodeId, event: &str, detail: Option<String>) {
+        let (time_ns, node, event) = (self.now_ns(), node.to_string(), event.into());
+        self.observe(&Observation::Process { time_ns, node, event, detail });
+    }
+
+    /// Keeps a node's answer.
+    pub fn saw_status(&self, node: NodeId, status: Option<NodeStatus>) {
+        let mut member = self.member(node);
+        if let Some(status) = &status {
+            member.status = Some((Instant::now(), status.clone()));
+            member.role = Some((status.role.clone(), status.term));
+        }
+        drop(member);
+        self.observe(&Observation::Status { time_ns: self.now_ns(), node: node.to_string(), status });
+    }
+
+    /// Learns a role from a line of the node's log, sooner than its next status would tell.
+    pub fn saw_log(&self, node: NodeId, observation: &Observation) {
+        if let Observation::Transition { role, term, .. } = observation {
+            self.member(node).role = Some((role.clone(), *term));
+        }
+    }
+
+    /// Who leads, as far as the harness knows: of those that say so the one with the highest term.
+    pub fn leader(&self) -> Option<NodeId> {
+        self.leader_and_term().map(|(node, _)| node)
+    }
+
+    /// The same, with its term.
+    pub fn leader_and_term(&self) -> Option<(NodeId, u64)> {
+        let leads = |node: &NodeId| {
+            let member = self.member(*node);
+            member.role.as_ref().filter(|(role, _)| role == "leader").map(|(_, term)| (*node, *term))
+        };
+        self.nodes().iter().filter_map(leads).max_by_key(|(_, term)| *term)
+    }
+
+    /// Answers to status requests that came after `since`.
+    pub fn statuses_since(&self, since: Instant) -> Vec<(NodeId, NodeStatus)> {
+        let fresh = |node: NodeId| {
+            let member = self.member(node);
+            member.status.as_ref().filter(|(when, _)| *when > since).map(|(_, status)| (node, status.clone()))
+        };
+        self.nodes().into_iter().filter_map(fresh).collect()
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        self.end();
+        if let Some(proxies) = self.proxies.take() {
+            proxies.shutdown_background();
+        }
+    }
+}
+
+fn store_error(path: &Path, error: &std::io::Error) -> Failure {
+    crate::store::cannot_write(path, error)
+}

@@ -1,0 +1,22 @@
+//! How a run ended, apart from what clients saw: `ending.json`, so that a stored run can be judged again.
+
+use serde::{Deserialize, Serialize};
+
+/// Facts of the run that are in no other file.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Ending {
+    /// Ended before its time, by the user.
+    pub interrupted: bool,
+    /// When the main phase ended, in nanoseconds since the run began.
+    pub main_phase_ended_ns: u64,
+    /// From the last heal to all nodes up, one leader, and everybody caught up; `None`: it never came.
+    pub recovered_after_ns: Option<u64>,
+    /// What was still missing, where it never came.
+    pub not_recovered: Option<String>,
+    /// How many final reads were asked for.
+    pub final_reads_expected: u64,
+    /// Nodes that ended by themselves, each with how.
+    pub node_failures: Vec<String>,
+    /// Facts about the machine, as label and value.
+    pub environment: Vec<(String, String)>,
+}

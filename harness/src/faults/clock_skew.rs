@@ -1,0 +1,79 @@
+//! Move the wall clock of nodes by seconds to an hour, either way; put it right to heal.
+
+use rand::RngExt as _;
+use rand::rngs::StdRng;
+use rand::seq::IndexedRandom as _;
+use serde_json::{Value, json};
+
+use super::{Draft, Fault, View, list, targets, victims};
+use crate::cluster::Cluster;
+use crate::databases::Future_;
+use crate::injury::Injury;
+
+/// The row in the table of faults.
+pub struct ClockSkew;
+
+/// Jumps in seconds that are drawn from, each scaled by up to a third and in either direction.
+const JUMPS: [f64; 5] = [1.0, 5.0, 30.0, 600.0, 2700.0];
+
+impl Fault for ClockSkew {
+    fn name(&self) -> &'static str {
+        "clock-skew"
+    }
+
+    fn about(&self) -> &'static str {
+        "jump the wall clock of one, some or all nodes by a second to an hour, either way; put it right to heal"
+    }
+
+    fn plan(&self, view: &View, rng: &mut StdRng) -> Draft {
+        let weights = [("leader", 35), ("one", 25), ("minority", 15), ("majority", 15), ("all", 10)];
+        let (shape, targets) = victims(view, &weights, rng);
+        let mut offsets = serde_json::Map::new();
+        for node in &targets {
+            let jump = JUMPS.choose(rng).copied().unwrap_or(1.0) * rng.random_range(1.0..1.33);
+            let signed = if rng.random_bool(0.5) { jump } else { -jump };
+            offsets.insert(node.to_string(), json!((signed * 1e3).round() as i64));
+        }
+        let each: Vec<String> =
+            offsets.iter().map(|(node, ms)| format!("{node} by {:+.1} s", ms.as_f64().unwrap_or(0.0) / 1e3)).collect();
+        Draft {
+            shape: shape.into(),
+            description: format!("wall clock of {} jumps: {}", list(&targets), each.join(", ")),
+            targets,
+            parameters: json!({ "offsets_ms": offsets }),
+        }
+    }
+
+    fn inject<'a>(&'a self, cluster: &'a Cluster, injury: &'a Injury) -> Future_<'a, Result<Value, String>> {
+        Box::pin(async move {
+            let mut reads = serde_json::Map::new();
+            for node in targets(injury) {
+                let offset = injury.parameters["offsets_ms"][node.to_string()].as_i64().unwrap_or_default();
+                let page = cluster.shim(node);
+                reads.insert(node.to_string(), json!(page.effects().clock_reads));
+                page.set_clock_offset_ns(offset * 1_000_000);
+            }
+            Ok(Value::Object(reads))
+        })
+    }
+
+    fn heal<'a>(
+        &'a self,
+        cluster: &'a Cluster,
+        injury: &'a Injury,
+        before: &'a Value,
+    ) -> Future_<'a, Result<Option<String>, String>> {
+        Box::pin(async move {
+            let (mut reads, mut nodes) = (0, 0);
+            for node in targets(injury) {
+                let page = cluster.shim(node);
+                page.set_clock_offset_ns(0);
+                let Some(earlier) = before[node.to_string()].as_u64() else { continue };
+                let skewed = page.effects().clock_reads.saturating_sub(earlier);
+                reads += skewed;
+                nodes += u32::from(skewed > 0);
+            }
+            Ok((reads > 0).then(|| format!("{reads} skewed clock reads on {nodes} nodes")))
+        })
+    }
+}

@@ -1,0 +1,65 @@
+//! Let writes and syncs of nodes end in ENOSPC; give the space back to heal.
+
+use rand::rngs::StdRng;
+use serde_json::{Value, json};
+
+use super::{Draft, Fault, View, list, targets, victims};
+use crate::cluster::Cluster;
+use crate::databases::Future_;
+use crate::injury::Injury;
+
+/// The row in the table of faults.
+pub struct DiskFull;
+
+impl Fault for DiskFull {
+    fn name(&self) -> &'static str {
+        "disk-full"
+    }
+
+    fn about(&self) -> &'static str {
+        "no space left (ENOSPC from write and fsync) on the disk of one, some or all nodes; space is back to heal"
+    }
+
+    fn plan(&self, view: &View, rng: &mut StdRng) -> Draft {
+        let weights = [("leader", 40), ("one", 20), ("minority", 15), ("majority", 15), ("all", 10)];
+        let (shape, targets) = victims(view, &weights, rng);
+        Draft {
+            shape: shape.into(),
+            description: format!("no space left on the disk of {}", list(&targets)),
+            targets,
+            parameters: json!({}),
+        }
+    }
+
+    fn inject<'a>(&'a self, cluster: &'a Cluster, injury: &'a Injury) -> Future_<'a, Result<Value, String>> {
+        Box::pin(async move {
+            let mut refused = serde_json::Map::new();
+            for node in targets(injury) {
+                let page = cluster.shim(node);
+                refused.insert(node.to_string(), json!(page.effects().refused()));
+                page.set_disk_full(true);
+            }
+            Ok(Value::Object(refused))
+        })
+    }
+
+    fn heal<'a>(
+        &'a self,
+        cluster: &'a Cluster,
+        injury: &'a Injury,
+        before: &'a Value,
+    ) -> Future_<'a, Result<Option<String>, String>> {
+        Box::pin(async move {
+            let (mut refused, mut nodes) = (0, 0);
+            for node in targets(injury) {
+                let page = cluster.shim(node);
+                page.set_disk_full(false);
+                let Some(earlier) = before[node.to_string()].as_u64() else { continue };
+                let calls = page.effects().refused().saturating_sub(earlier);
+                refused += calls;
+                nodes += u32::from(calls > 0);
+            }
+            Ok((refused > 0).then(|| format!("{refused} writes and syncs refused on {nodes} nodes")))
+        })
+    }
+}

@@ -1,0 +1,255 @@
+//! Judges a run folder: reads it, asks every checker, decides the exit code, writes verdict and report.
+
+use std::collections::{BTreeMap, HashSet};
+use std::path::Path;
+
+use checker::availability::Availability;
+use checker::work::{Minimum, WorkDone};
+use checker::{Checker, Event, History, Kind, Valid, Verdict, Violation};
+use serde::Serialize;
+use serde_json::json;
+use smol_str::{SmolStr, ToSmolStr};
+
+use crate::ending::Ending;
+use crate::exit::{self, Failure};
+use crate::injury::Injury;
+use crate::observation::Observation;
+use crate::plan::Plan;
+use crate::report::{self, Run};
+use crate::store;
+use crate::terminal::{Colour, paint};
+
+/// Below this many operations that happened nothing is proved.
+const LEAST_OK: u64 = 100;
+
+/// `verdict.json`. `format` tells readers which version of this shape it has.
+#[derive(Serialize)]
+struct VerdictFile<'a> {
+    format: u32,
+    valid: Valid,
+    exit_code: u8,
+    verdicts: &'a [Verdict],
+}
+
+/// Judges the run in `folder`, writes `verdict.json` and `report.html` into it and prints the verdict.
+///
+/// # Errors
+/// The folder's files are missing or damaged, or it cannot be written to.
+pub fn judge_and_report(folder: &Path) -> Result<u8, Failure> {
+    let plan: Plan = store::read_json(&folder.join(store::PLAN))?;
+    let (history, torn) = read_history(&folder.join(store::HISTORY))?;
+    let injuries = last_words(store::read_lines(&folder.join(store::INJURIES))?);
+    let observations: Vec<Observation> = store::read_lines(&folder.join(store::OBSERVATIONS))?;
+    // A run that died has no ending; what it recorded can be judged all the same.
+    let ending_path = folder.join(store::ENDING);
+    let ending: Option<Ending> = if ending_path.exists() { Some(store::read_json(&ending_path)?) } else { None };
+    let mut verdicts = judge(&plan, &history, &injuries, &observations, ending.as_ref())?;
+    // Worst first; among equals the order in which they were asked.
+    verdicts.sort_by_key(|verdict| std::cmp::Reverse(verdict.valid));
+    let exit_code = exit::worst(verdicts.iter().map(code));
+    let valid = verdicts.iter().map(|verdict| verdict.valid).max().unwrap_or(Valid::Unknown);
+    let file = VerdictFile { format: 1, valid, exit_code, verdicts: &verdicts };
+    let cannot = |name: &str, error: std::io::Error| store::cannot_write(&folder.join(name), &error);
+    store::write_json(&folder.join(store::VERDICT), &file).map_err(|error| cannot(store::VERDICT, error))?;
+    let mut environment = ending.map(|ending| ending.environment).unwrap_or_default();
+    if torn {
+        environment.push(("history".into(), "the run broke off: its last line was torn and is left out".into()));
+    }
+    let run = Run { plan, history, injuries, observations, verdicts, exit_code, environment };
+    let page = report::render(&run);
+    store::write_whole(&folder.join(store::REPORT), page.as_bytes())
+        .map_err(|error| cannot(store::REPORT, error))?;
+    print(&run, folder);
+    Ok(exit_code)
+}
+
+fn read_history(path: &Path) -> Result<(History, bool), Failure> {
+    let damaged = |what: String| Failure::new(exit::DAMAGED, what);
+    let file = std::fs::File::open(path)
+        .map_err(|error| Failure::new(exit::MISSING, format!("cannot read {}: {error}", path.display())))?;
+    let name = path.display().to_string();
+    let read = checker::history::jsonl::read(std::io::BufReader::new(file), &name)
+        .map_err(|error| damaged(error.to_string()))?;
+    Ok((read.history, read.truncated))
+}
+
+/// An injury is written down before and after: the later line has all that the earlier one had.
+fn last_words(lines: Vec<Injury>) -> Vec<Injury> {
+    let by_id: BTreeMap<u64, Injury> = lines.into_iter().map(|injury| (injury.id, injury)).collect();
+    by_id.into_values().collect()
+}
+
+fn judge(
+    plan: &Plan,
+    history: &History,
+    injuries: &[Injury],
+    observations: &[Observation],
+    ending: Option<&Ending>,
+) -> Result<Vec<Verdict>, Failure> {
+    let workload = workloads::find(&plan.workload).ok_or_else(|| {
+        Failure::new(exit::DAMAGED, format!("the plan names a workload that is unknown here: {}", plan.workload))
+    })?;
+    let mut verdicts: Vec<Verdict> = workload.checkers().iter().map(|checker| checker.check(history)).collect();
+    verdicts.push(rolled_back(history, observations));
+    let settings = workloads::Settings { nodes: plan.nodes, keys: plan.keys, seed: plan.seed };
+    verdicts.extend(enough(plan, history, injuries, ending, workload.final_reads_expected(&settings)));
+    verdicts.extend(ending.map(recovery));
+    verdicts.extend(ending.map(nodes));
+    verdicts.extend(healed(injuries));
+    let heals: Vec<_> = injuries
+        .iter()
+        .filter_map(|injury| injury.healed_ns)
+        .map(|[_, end]| std::time::Duration::from_nanos(end))
+        .collect();
+    verdicts.push(Availability::new(heals).check(history));
+    Ok(verdicts)
+}
+
+fn verdict(checker: &str, valid: Valid, summary: String) -> Verdict {
+    Verdict { checker: checker.into(), valid, summary, violations: Vec::new(), details: json!({}) }
+}
+
+/// What a verdict means for the exit code.
+fn code(verdict: &Verdict) -> u8 {
+    match (verdict.valid, verdict.checker.as_str()) {
+        (Valid::Yes, _) => exit::VALID,
+        (Valid::Unknown, _) => exit::UNKNOWN,
+        (Valid::No, "recovery") => exit::NOT_LIVE,
+        (Valid::No, "nodes") => exit::NODE_FAILED,
+        (Valid::No, _) => exit::INVALID,
+    }
+}
+
+/// A leader may drop a deposed leader's tail, but never an entry that a client was told is kept.
+fn rolled_back(history: &History, observations: &[Observation]) -> Verdict {
+    let acknowledged: HashSet<&SmolStr> = history
+        .events()
+        .iter()
+        .filter(|event| event.kind == Kind::Ok)
+        .filter_map(|event| event.entry.as_ref())
+        .collect();
+    let mut dropped = 0;
+    let mut violations = Vec::new();
+    for observation in observations {
+        let Observation::RolledBack { node, entries, .. } = observation else { continue };
+        dropped += entries.len();
+        for entry in entries.iter().map(|entry| entry.to_smolstr()).filter(|entry| acknowledged.contains(entry)) {
+            let event = history.events().iter().find(|event| event.entry.as_ref() == Some(&entry));
+            violations.extend(event.map(|event| acknowledged_and_dropped(node, &entry, event)));
+        }
+    }
+    let summary = if violations.is_empty() {
+        format!("{dropped} entries were rolled back, none of them acknowledged to a client")
+    } else {
+        format!("{} of {dropped} rolled back entries had been acknowledged to clients", violations.len())
+    };
+    let valid = if violations.is_empty() { Valid::Yes } else { Valid::No };
+    Verdict { violations, details: json!({ "rolled_back": dropped }), ..verdict("rollback", valid, summary) }
+}
+
+fn acknowledged_and_dropped(node: &str, entry: &str, event: &Event) -> Violation {
+    let key = event.key.clone();
+    let name = key.clone().unwrap_or_default();
+    Violation {
+        explanation: format!(
+            "The {} of {} on {name} was acknowledged at {:.3} s as log entry {entry}, but {node} dropped that entry.",
+            event.f,
+            event.value,
+            event.time.as_secs_f64()
+        ),
+        key,
+        anomaly: "acknowledged entry rolled back".into(),
+        prefix_end: event.index,
+        operations: Vec::new(),
+    }
+}
+
+/// Unknown where too little happened for a verdict to mean anything.
+fn enough(
+    plan: &Plan,
+    history: &History,
+    injuries: &[Injury],
+    ending: Option<&Ending>,
+    final_reads_expected: u64,
+) -> Option<Verdict> {
+    let ok = |event: &&Event| event.kind == Kind::Ok;
+    let done = WorkDone {
+        ok_operations: history.events().iter().filter(ok).filter(|event| !event.is_final).count() as u64,
+        faults_that_acted: injuries.iter().filter(|injury| injury.effect.is_some()).count() as u64,
+        faults_planned: injuries.len() as u64,
+        final_reads_ok: history.events().iter().filter(ok).filter(|event| event.is_final).count() as u64,
+        final_reads_expected,
+    };
+    let minimum = Minimum {
+        ok_operations: LEAST_OK,
+        faults_that_acted: u64::from(!plan.nemesis.is_empty()),
+        all_final_reads: true,
+    };
+    if ending.is_none() {
+        let summary = "the run broke off before its end: what was recorded is judged, but final reads are missing";
+        return Some(verdict("work done", Valid::Unknown, summary.into()));
+    }
+    minimum.check(&done)
+}
+
+fn recovery(ending: &Ending) -> Verdict {
+    match (&ending.not_recovered, ending.recovered_after_ns) {
+        (Some(problem), _) => verdict(
+            "recovery",
+            Valid::No,
+            format!("the cluster did not recover after everything was healed: {problem}"),
+        ),
+        (None, Some(after)) => verdict(
+            "recovery",
+            Valid::Yes,
+            format!("one leader and everybody caught up {:.2} s after the last heal, without new writes", after as f64 / 1e9),
+        ),
+        (None, None) => verdict("recovery", Valid::Unknown, "nobody looked whether the cluster recovered".into()),
+    }
+}
+
+fn nodes(ending: &Ending) -> Verdict {
+    match ending.node_failures.as_slice() {
+        [] => verdict("nodes", Valid::Yes, "no node ended by itself".into()),
+        failures => verdict("nodes", Valid::No, format!("nodes ended by themselves: {}", failures.join("; "))),
+    }
+}
+
+/// An injury that could not be inflicted or healed makes the run worth less.
+fn healed(injuries: &[Injury]) -> Option<Verdict> {
+    let wrong: Vec<String> = injuries
+        .iter()
+        .filter_map(|injury| Some(format!("{} {}: {}", injury.fault, injury.id, injury.error.as_ref()?)))
+        .collect();
+    let first = wrong.first()?;
+    let summary = format!("{} injuries could not be inflicted or healed as planned, such as {first}", wrong.len());
+    Some(verdict("faults", Valid::Unknown, summary))
+}
+
+/// The verdict in words on standard output.
+fn print(run: &Run, folder: &Path) {
+    let (word, colour) = match run.exit_code {
+        exit::VALID => ("VALID", Colour::Good),
+        exit::INVALID => ("INVALID", Colour::Bad),
+        exit::UNKNOWN => ("UNKNOWN", Colour::Doubtful),
+        exit::NOT_LIVE => ("NOT RECOVERED", Colour::Bad),
+        exit::NODE_FAILED => ("NODE FAILED", Colour::Bad),
+        _ => ("FAILED", Colour::Bad),
+    };
+    println!("{}", paint(word, colour));
+    for verdict in &run.verdicts {
+        let mark = match verdict.valid {
+            Valid::Yes => "ok",
+            Valid::Unknown => "??",
+            Valid::No => "XX",
+        };
+        println!("  {mark} {}: {}", verdict.checker, verdict.summary);
+        if let Some(violation) = verdict.violations.first() {
+            println!("     {}: {}", violation.anomaly, violation.explanation);
+        }
+    }
+    let acted = run.injuries.iter().filter(|injury| injury.effect.is_some()).count();
+    println!("  faults: {} injected, {acted} with a measured effect", run.injuries.len());
+    println!("  report: {}", folder.join(store::REPORT).display());
+    println!("  repeat: {}", run.plan.command);
+}

@@ -1,0 +1,266 @@
+//! One run, phase by phase: build, start, break, heal, wait, read, judge, report.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
+
+use tokio::sync::{mpsc, oneshot, watch};
+use workloads::{Generator, Settings};
+
+use crate::cluster::Cluster;
+use crate::ending::Ending;
+use crate::exit::{self, Failure};
+use crate::history::Recorder;
+use crate::interpreter::{Interpreter, Phase, Totals};
+use crate::nemesis::Nemesis;
+use crate::plan::Plan;
+use crate::progress::{Moment, Progress};
+use crate::site::Site;
+use crate::store::{self, Lines};
+use crate::worker::{self, Pinning};
+use crate::{binaries, databases, environment, judge, observe, recovery, stalls};
+
+/// How long a client waits for an answer.
+const CLIENT_TIMEOUT: Duration = Duration::from_millis(1500);
+/// How long a cluster may take to elect its first leader.
+const FIRST_LEADER: Duration = Duration::from_secs(20);
+/// No faults and no work: what is under way may end.
+const QUIET: Duration = Duration::from_millis(300);
+
+/// Does the run and says how it ended.
+///
+/// # Errors
+/// It could not begin, or its results could not be written.
+pub fn run(plan: &Plan, binary: Option<&Path>, out: &Path, quiet: bool) -> Result<u8, Failure> {
+    let progress = Arc::new(Progress::new(quiet));
+    let folder = store::create(out, plan, &environment::utc_compact())?;
+    let database = databases::find(&plan.system)
+        .ok_or_else(|| Failure::new(exit::INTERNAL, format!("{} was checked before", plan.system)))?;
+    let say = |text: &str| progress.say(text);
+    let binaries = binaries::prepare(database.package(), binary, !plan.bugs.is_empty(), &folder, &say)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(exit::INTERNAL, format!("cannot start: {error}")))?;
+    let code = runtime.block_on(async {
+        let site = Arc::new(Site::take(plan.nodes, &folder)?);
+        let deployment = database.deploy(site.clone(), plan, binaries.system)?;
+        let observations = Arc::new(Lines::create(folder.join(store::OBSERVATIONS))?);
+        let cluster = Arc::new(Cluster::new(site, deployment.into(), &binaries.shim, observations.clone()).await?);
+        let ending = act(plan, &folder, &cluster, &progress).await;
+        cluster.end();
+        let (mut ending, failure) = ending?;
+        observations.check()?;
+        ending.environment = environment::facts();
+        let written = store::write_json(&folder.join(store::ENDING), &ending);
+        written.map_err(|error| store::cannot_write(&folder.join(store::ENDING), &error))?;
+        failure.map_or(Ok(()), Err)
+    });
+    runtime.shutdown_background();
+    code?;
+    progress.say("judging");
+    let code = judge::judge_and_report(&folder)?;
+    Ok(code)
+}
+
+/// Everything between the first process and the last.
+async fn act(
+    plan: &Plan,
+    folder: &Path,
+    cluster: &Arc<Cluster>,
+    progress: &Arc<Progress>,
+) -> Result<(Ending, Option<Failure>), Failure> {
+    let workload = workloads::find(&plan.workload)
+        .ok_or_else(|| Failure::new(exit::INTERNAL, format!("{} was checked before", plan.workload)))?;
+    let settings = Settings { nodes: plan.nodes, keys: plan.keys, seed: plan.seed };
+    let (stop, stopped) = watch::channel(false);
+    tokio::spawn(interrupts(stop, progress.clone()));
+    let watchers = watch_cluster(cluster);
+    for node in cluster.nodes() {
+        cluster.start(node).map_err(|problem| Failure::new(exit::NODE_FAILED, problem))?;
+    }
+    first_leader(cluster, stopped.clone()).await?;
+    progress.say(&format!(
+        "{} nodes of {} are up, {}; run folder {}",
+        plan.nodes,
+        plan.system,
+        cluster.leader().map_or("no leader yet".into(), |leader| format!("{leader} leads")),
+        folder.display()
+    ));
+
+    let (notes, notes_in) = mpsc::unbounded_channel();
+    let (phases, phases_in) = mpsc::unbounded_channel();
+    let totals = Arc::new(Totals::default());
+    let recorder = {
+        let (done, done_in) = mpsc::unbounded_channel();
+        let mut workers = Vec::new();
+        for number in 0..plan.concurrency {
+            let (jobs, jobs_in) = mpsc::unbounded_channel();
+            let pinning = worker::pinning(number, plan.nodes);
+            let node = match pinning {
+                Pinning::Pinned(node) | Pinning::FollowsLeader(node) => node,
+            };
+            workers.push((jobs, node));
+            let deployment = cluster.deployment().clone();
+            tokio::spawn(worker::run(number, pinning, deployment, CLIENT_TIMEOUT, jobs_in, done.clone()));
+        }
+        let recorder = Recorder::create(folder)?;
+        let interpreter = Interpreter::new(cluster.began(), recorder, workers, totals.clone());
+        tokio::spawn(interpreter.run(done_in, notes_in, phases_in))
+    };
+    let nemesis = Arc::new(Nemesis::new(cluster.clone(), Lines::create(folder.join(store::INJURIES))?, notes));
+
+    let began = Instant::now();
+    let until = began + plan.time;
+    let (finished, main_phase) = oneshot::channel();
+    let generator: Box<dyn Generator> = Box::new(Stoppable {
+        inner: workload.generator(&settings),
+        stopped: stopped.clone(),
+        totals: totals.clone(),
+    });
+    let phase = Phase { generator, until: Some(until), rate: plan.rate, is_final: false, finished };
+    // The interpreter lives until `phases` is dropped.
+    let _ = phases.send(phase);
+    let shown = tokio::spawn(show(progress.clone(), cluster.clone(), totals.clone(), nemesis.clone(), until));
+    nemesis.clone().run(plan, until, stopped.clone()).await;
+    let _ = main_phase.await;
+    shown.abort();
+    cluster.heal_all();
+    let mut ending = Ending {
+        interrupted: *stopped.borrow(),
+        main_phase_ended_ns: cluster.now_ns(),
+        final_reads_expected: workload.final_reads_expected(&settings),
+        ..Ending::default()
+    };
+    if ending.interrupted {
+        progress.line("interrupted: everything is healed, what there is will be judged (again: stop at once)");
+    }
+    tokio::time::sleep(QUIET).await;
+    progress.say("faults and work are over; waiting for the cluster to recover by itself");
+    match recovery::wait(cluster, recovery::BOUND).await {
+        Ok(after) => ending.recovered_after_ns = Some(u64::try_from(after.as_nanos()).unwrap_or(u64::MAX)),
+        Err(problem) => ending.not_recovered = Some(problem),
+    }
+    let (finished, final_phase) = oneshot::channel();
+    let generator = workload.final_reads(&settings);
+    let _ = phases.send(Phase { generator, until: None, rate: 0.0, is_final: true, finished });
+    let _ = final_phase.await;
+    ending.node_failures = cluster.failures();
+    drop(phases);
+    let recorder = recorder
+        .await
+        .map_err(|error| Failure::new(exit::INTERNAL, format!("the interpreter failed: {error}")))?;
+    for watcher in watchers {
+        watcher.abort();
+    }
+    let (_, failure) = recorder.finish();
+    nemesis.check()?;
+    Ok((ending, failure))
+}
+
+fn watch_cluster(cluster: &Arc<Cluster>) -> Vec<tokio::task::JoinHandle<()>> {
+    let mut watchers = Vec::new();
+    for node in cluster.nodes() {
+        watchers.push(tokio::spawn(observe::ask(cluster.clone(), node)));
+        watchers.push(tokio::spawn(observe::read(cluster.clone(), node)));
+    }
+    stalls::record(cluster.clone());
+    watchers
+}
+
+/// Waits until somebody leads.
+async fn first_leader(cluster: &Cluster, mut stopped: watch::Receiver<bool>) -> Result<(), Failure> {
+    let began = Instant::now();
+    while cluster.leader().is_none() {
+        if let Some(failure) = cluster.failures().first() {
+            return Err(Failure::new(exit::NODE_FAILED, format!("the cluster did not start: {failure}")));
+        }
+        if began.elapsed() > FIRST_LEADER {
+            return Err(Failure::new(
+                exit::NODE_FAILED,
+                format!(
+                    "no node led within {} s of the start: see {}",
+                    FIRST_LEADER.as_secs(),
+                    cluster.site().folder().join("nodes").display()
+                ),
+            ));
+        }
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_millis(5)) => {}
+            _ = stopped.wait_for(|stop| *stop) => {
+                return Err(Failure::new(exit::UNKNOWN, "interrupted before anything happened: nothing to judge"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The first SIGINT, SIGTERM or SIGHUP ends the main phase; the second ends the process, and with it all nodes.
+async fn interrupts(stop: watch::Sender<bool>, progress: Arc<Progress>) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+    let Ok(mut signals) = kinds.into_iter().map(signal).collect::<Result<Vec<_>, _>>() else { return };
+    let mut times = 0;
+    loop {
+        let [a, b, c] = signals.as_mut_slice() else { return };
+        tokio::select! { _ = a.recv() => {}, _ = b.recv() => {}, _ = c.recv() => {} }
+        times += 1;
+        if times > 1 {
+            progress.line("stopped at once; the history so far is kept: judge it with `harness check`");
+            std::process::exit(i32::from(exit::UNKNOWN));
+        }
+        let _ = stop.send(true);
+    }
+}
+
+/// Ends a generator when the run is to stop.
+struct Stoppable {
+    inner: Box<dyn Generator>,
+    stopped: watch::Receiver<bool>,
+    totals: Arc<Totals>,
+}
+
+impl Generator for Stoppable {
+    fn next(&mut self, context: &workloads::Context) -> workloads::Next {
+        if *self.stopped.borrow() || self.totals.write_failed.load(Relaxed) {
+            return workloads::Next::Done;
+        }
+        self.inner.next(context)
+    }
+
+    fn update(&mut self, event: &checker::Event) {
+        self.inner.update(event);
+    }
+}
+
+async fn show(
+    progress: Arc<Progress>,
+    cluster: Arc<Cluster>,
+    totals: Arc<Totals>,
+    nemesis: Arc<Nemesis>,
+    until: Instant,
+) {
+    let mut last = (Instant::now(), 0);
+    let mut rate = 0;
+    loop {
+        tokio::time::sleep(progress.every()).await;
+        let ok = totals.ok.load(Relaxed);
+        let passed = last.0.elapsed();
+        if passed >= Duration::from_secs(1) {
+            rate = ((ok - last.1) as f64 / passed.as_secs_f64()).round() as u64;
+            last = (Instant::now(), ok);
+        }
+        progress.moment(&Moment {
+            elapsed: cluster.began().elapsed(),
+            left: until.saturating_duration_since(Instant::now()),
+            counts: [ok, totals.fail.load(Relaxed), totals.info.load(Relaxed)],
+            rate,
+            leader: cluster.leader_and_term().map_or("nobody".into(), |(node, term)| format!("{node} term {term}")),
+            faults: nemesis.active(),
+            injuries: nemesis.counts(),
+        });
+    }
+}
+

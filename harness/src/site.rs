@@ -1,0 +1,112 @@
+//! Where a run lives: loopback addresses and folders of its own, so that runs never disturb each other.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+
+use crate::exit::{self, Failure};
+
+/// Clients ask nodes here.
+const CLIENT_PORT: u16 = 8000;
+/// Peers ask nodes here; the links' proxies listen at this plus the number of the target.
+const PEER_PORT: u16 = 7000;
+/// The host number that marks the subnet as taken for as long as the run lasts.
+const MARK: u8 = 254;
+/// Proxies of node i listen at host number 100 + i.
+const PROXIES: u8 = 100;
+
+/// A member of the cluster, from 1; displayed `n1`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NodeId(pub u16);
+
+impl std::fmt::Display for NodeId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "n{}", self.0)
+    }
+}
+
+/// Addresses and folders of one run. The subnet is held until this is dropped.
+#[derive(Debug)]
+pub struct Site {
+    subnet: [u8; 2],
+    nodes: u16,
+    folder: PathBuf,
+    _mark: TcpListener,
+}
+
+impl Site {
+    /// Takes a free subnet 127.x.y.0/24 for the run in `folder`.
+    ///
+    /// # Errors
+    /// Every subnet that was tried is taken.
+    pub fn take(nodes: u16, folder: &Path) -> Result<Site, Failure> {
+        for _ in 0..1000 {
+            let subnet = [64 + rand::random::<u8>() % 64, rand::random::<u8>()];
+            let address = SocketAddr::new(address(subnet, MARK), PEER_PORT);
+            if let Ok(mark) = TcpListener::bind(address) {
+                return Ok(Site { subnet, nodes, folder: folder.to_path_buf(), _mark: mark });
+            }
+        }
+        Err(Failure::new(
+            exit::UNAVAILABLE,
+            "no free loopback subnet among 127.64-127.x.y: stop other runs, or check that 127.0.0.0/8 is up",
+        ))
+    }
+
+    /// All nodes.
+    pub fn nodes(&self) -> impl Iterator<Item = NodeId> + use<> {
+        (1..=self.nodes).map(NodeId)
+    }
+
+    /// The run's folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The node's own folder: data and whatever else it keeps.
+    pub fn node_folder(&self, node: NodeId) -> PathBuf {
+        self.folder.join("nodes").join(node.to_string())
+    }
+
+    /// The file that gets what the node prints.
+    pub fn log(&self, node: NodeId) -> PathBuf {
+        self.folder.join("nodes").join(format!("{node}.log"))
+    }
+
+    /// Where clients ask the node.
+    pub fn client(&self, node: NodeId) -> SocketAddr {
+        SocketAddr::new(address(self.subnet, node.0 as u8), CLIENT_PORT)
+    }
+
+    /// Where the node listens to its peers.
+    pub fn peer(&self, node: NodeId) -> SocketAddr {
+        SocketAddr::new(address(self.subnet, node.0 as u8), PEER_PORT)
+    }
+
+    /// Where the proxy of the directed link listens: `from` dials it to speak to `to`.
+    pub fn link(&self, from: NodeId, to: NodeId) -> SocketAddr {
+        SocketAddr::new(address(self.subnet, PROXIES + from.0 as u8), PEER_PORT + to.0)
+    }
+}
+
+fn address(subnet: [u8; 2], host: u8) -> IpAddr {
+    IpAddr::V4(Ipv4Addr::new(127, subnet[0], subnet[1], host))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn two_runs_never_share_an_address() {
+        let (a, b) = (Site::take(9, Path::new("a")).unwrap(), Site::take(9, Path::new("b")).unwrap());
+        let all = |site: &Site| -> Vec<SocketAddr> {
+            let pairs = site.nodes().flat_map(|i| site.nodes().map(move |j| (i, j)));
+            let links = pairs.map(|(i, j)| site.link(i, j));
+            site.nodes().flat_map(|n| [site.client(n), site.peer(n)]).chain(links).collect()
+        };
+        let both: Vec<SocketAddr> = all(&a).into_iter().chain(all(&b)).collect();
+        let distinct: BTreeSet<&SocketAddr> = both.iter().collect();
+        assert_eq!(both.len(), distinct.len());
+    }
+}
