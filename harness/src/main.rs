@@ -1,6 +1,7 @@
 //! The `harness` command: table of contents of a run.
 
 mod injury;
+mod links;
 mod observation;
 mod plan;
 mod report;
