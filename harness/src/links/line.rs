@@ -81,12 +81,11 @@ async fn carry(
     let _ = client.set_nodelay(true);
     let (from_client, to_client) = client.split();
     let mut forth = Pump::dialler(line, from_client);
-    let dialled = loop {
-        forth.admit().await?;
-        tokio::select! {
-            dialled = tokio::time::timeout(DIAL, TcpStream::connect(target)) => break dialled,
-            () = forth.rule_changed() => {}
-        }
+    forth.admit().await?;
+    let dialled = tokio::select! {
+        biased;
+        dialled = tokio::time::timeout(DIAL, TcpStream::connect(target)) => dialled,
+        broken = forth.reset_meanwhile() => return Err(broken),
     };
     let Ok(Ok(dialled)) = dialled else {
         line.ledger.count(|counters| counters.refused += 1);

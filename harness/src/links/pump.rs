@@ -94,12 +94,17 @@ impl<'a> Pump<'a> {
         }
     }
 
-    /// Returns when the rule is set, to whatever.
-    pub(super) async fn rule_changed(&mut self) {
-        if self.rule.changed().await.is_err() {
-            // The links are being taken down, and this task with them.
-            std::future::pending::<()>().await;
+    /// Returns when the rule is to reset, if ever.
+    pub(super) async fn reset_meanwhile(&mut self) -> Broken {
+        if self
+            .rule
+            .wait_for(|rule| *rule == Rule::Reset)
+            .await
+            .is_err()
+        {
+            return self.links_gone().await;
         }
+        self.reset()
     }
 
     /// Carries bytes to `to` until the stream ends. `opposite` rules what the other side lets us know.
@@ -182,7 +187,9 @@ impl<'a> Pump<'a> {
             return Ok(());
         }
         if self.ended {
-            self.rule_changed().await;
+            if self.rule.changed().await.is_err() {
+                return Err(self.links_gone().await);
+            }
             return Ok(());
         }
         match self.fill_unless_changed().await {
@@ -223,6 +230,11 @@ impl<'a> Pump<'a> {
         self.line.ledger.book(&mut self.frames, bytes, fate);
         self.start += len;
         self.dropping = self.dropping.saturating_sub(len);
+    }
+
+    /// The links are being taken down, and this task with them.
+    async fn links_gone(&self) -> Broken {
+        std::future::pending().await
     }
 
     fn reset(&self) -> Broken {
