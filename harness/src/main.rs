@@ -4,6 +4,7 @@ mod injury;
 mod links;
 mod observation;
 mod plan;
+mod process;
 mod report;
 
 fn main() {}
