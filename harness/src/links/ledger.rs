@@ -1,0 +1,140 @@
+//! Books what crosses one link: counts, and a ring of the last frames. One short lock for each chunk of bytes.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use super::counters::{Counters, Traffic};
+use super::frame::{Frame, Frames, Piece};
+
+/// How many frames a link remembers.
+const REMEMBERED: usize = 512;
+
+/// A frame that crossed a link, or did not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// When its last byte was booked.
+    pub at: Instant,
+    /// What its header said.
+    pub frame: Frame,
+    /// It went through.
+    pub passed: bool,
+}
+
+/// Which way bytes went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// Written to the other side.
+    Passed,
+    /// Swallowed.
+    Dropped,
+}
+
+/// One link's books.
+#[derive(Debug)]
+pub(super) struct Ledger(Mutex<Pages>);
+
+#[derive(Debug)]
+struct Pages {
+    counters: Counters,
+    /// Filled up to its capacity, then overwritten from the oldest.
+    ring: Vec<Seen>,
+    oldest: usize,
+}
+
+impl Ledger {
+    pub(super) fn new() -> Ledger {
+        let ring = Vec::with_capacity(REMEMBERED);
+        Ledger(Mutex::new(Pages {
+            counters: Counters::default(),
+            ring,
+            oldest: 0,
+        }))
+    }
+
+    /// Books bytes of one direction of one connection, which `frames` follows. O(bytes), for the checksum.
+    pub(super) fn book(&self, frames: &mut Frames, mut bytes: &[u8], fate: Fate) {
+        let at = Instant::now();
+        let mut pages = self.lock();
+        pages.traffic(fate).bytes += bytes.len() as u64;
+        while let Some(piece) = frames.take(bytes) {
+            let (Piece::Part(taken) | Piece::Last(taken, _) | Piece::Opaque(taken)) = piece;
+            bytes = &bytes[taken..];
+            if let Piece::Last(_, frame) = piece {
+                pages.traffic(fate).add_frame(&frame);
+                pages.counters.damaged += u64::from(!frame.intact);
+                pages.remember(Seen {
+                    at,
+                    frame,
+                    passed: fate == Fate::Passed,
+                });
+            }
+        }
+    }
+
+    /// Changes the counts of connections.
+    pub(super) fn count(&self, change: impl FnOnce(&mut Counters)) {
+        change(&mut self.lock().counters);
+    }
+
+    pub(super) fn counters(&self) -> Counters {
+        self.lock().counters
+    }
+
+    /// The last frames, oldest first.
+    pub(super) fn recent(&self) -> Vec<Seen> {
+        let pages = self.lock();
+        let (newer, older) = pages.ring.split_at(pages.oldest);
+        [older, newer].concat()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Pages> {
+        // Counts stay usable whoever panicked while holding them.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Pages {
+    fn traffic(&mut self, fate: Fate) -> &mut Traffic {
+        match fate {
+            Fate::Passed => &mut self.counters.passed,
+            Fate::Dropped => &mut self.counters.dropped,
+        }
+    }
+
+    fn remember(&mut self, seen: Seen) {
+        if self.ring.len() < REMEMBERED {
+            self.ring.push(seen);
+        } else {
+            self.ring[self.oldest] = seen;
+            self.oldest = (self.oldest + 1) % REMEMBERED;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::frame::sample::frame;
+    use super::*;
+
+    #[test]
+    fn the_ring_keeps_the_last_frames_in_order() {
+        let (ledger, mut frames) = (Ledger::new(), Frames::new(1, 2));
+        for term in 0..700 {
+            ledger.book(&mut frames, &frame(8, 1, 2, term, b""), Fate::Passed);
+        }
+        let terms: Vec<u64> = ledger.recent().iter().map(|seen| seen.frame.term).collect();
+        assert_eq!(terms, (700 - 512..700).collect::<Vec<u64>>());
+        assert_eq!(ledger.counters().passed.kinds[8], 700);
+    }
+
+    #[test]
+    fn a_frame_cut_in_the_middle_counts_where_its_end_went() {
+        let (ledger, mut frames) = (Ledger::new(), Frames::new(1, 2));
+        let bytes = frame(6, 1, 2, 1, &[0; 100]);
+        ledger.book(&mut frames, &bytes[..50], Fate::Passed);
+        ledger.book(&mut frames, &bytes[50..], Fate::Dropped);
+        let counters = ledger.counters();
+        assert_eq!((counters.passed.frames, counters.passed.bytes), (0, 50));
+        assert_eq!((counters.dropped.frames, counters.dropped.bytes), (1, 74));
+    }
+}

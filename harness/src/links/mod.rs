@@ -1,0 +1,169 @@
+//! Directed links: one TCP proxy for every pair i→j, through which all that i says to j has to pass.
+//!
+//! A node dials its own link to a peer instead of the peer. Each link has a [`Rule`], healthy by default,
+//! that can be set at any time and acts at once on connections that exist. What i says on connections that
+//! it dialled is under the rule of i→j; what j answers on them, if it does, is under the rule of j→i.
+//! Buffers are bounded: a receiver that stops reading stops its sender, as it would without a proxy.
+
+mod counters;
+mod frame;
+mod ledger;
+mod line;
+mod pump;
+mod rule;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, btree_map::Entry};
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+pub use counters::{Counters, Snapshot, Traffic};
+pub use frame::Frame;
+pub use ledger::Seen;
+use line::Line;
+pub use rule::{KINDS, Kinds, Rule, kind_name};
+
+/// A pair of nodes and a direction; displayed `n1->n2`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LinkId {
+    /// Who speaks.
+    pub from: u16,
+    /// To whom.
+    pub to: u16,
+}
+
+impl fmt::Display for LinkId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "n{}->n{}", self.from, self.to)
+    }
+}
+
+/// Where a link's proxy listens, and where it sends what comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// The link.
+    pub id: LinkId,
+    /// Where `from` dials. Port 0 takes a free one; see [`Links::address`].
+    pub listen: SocketAddr,
+    /// Where `to` listens.
+    pub target: SocketAddr,
+}
+
+/// The links of a cluster. Dropping it ends all proxies and their connections.
+#[derive(Debug)]
+pub struct Links {
+    lines: BTreeMap<LinkId, (SocketAddr, Arc<Line>)>,
+    _proxies: JoinSet<()>,
+}
+
+impl Links {
+    /// Starts a proxy for each route, on the runtime that it is called in: better one that does nothing
+    /// else, as whatever holds its threads up delays every message of the cluster.
+    ///
+    /// # Errors
+    /// A listener's address cannot be bound, or two routes are for the same link; the text names the link.
+    pub async fn start(routes: &[Route]) -> io::Result<Links> {
+        let mut lines = BTreeMap::new();
+        let mut bound = Vec::with_capacity(routes.len());
+        for route in routes {
+            let Entry::Vacant(free) = lines.entry(route.id) else {
+                let text = format!("the link {} has two routes: give it one", route.id);
+                return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+            };
+            let explain = |error: io::Error| {
+                let text = format!(
+                    "cannot listen on {} for the link {}: {error}",
+                    route.listen, route.id
+                );
+                io::Error::new(error.kind(), text)
+            };
+            let listener = TcpListener::bind(route.listen).await.map_err(explain)?;
+            let address = listener.local_addr().map_err(explain)?;
+            free.insert((address, Arc::new(Line::new(route.id))));
+            bound.push((listener, *route));
+        }
+        let mut proxies = JoinSet::new();
+        for (listener, route) in bound {
+            let back = LinkId {
+                from: route.id.to,
+                to: route.id.from,
+            };
+            let line = |id: LinkId| lines.get(&id).map(|(_, line)| Arc::clone(line));
+            let opposite = line(back).unwrap_or_else(|| Arc::new(Line::new(back)));
+            if let Some(line) = line(route.id) {
+                proxies.spawn(line::proxy(listener, route.target, line, opposite));
+            }
+        }
+        Ok(Links {
+            lines,
+            _proxies: proxies,
+        })
+    }
+
+    /// All links, in order.
+    pub fn ids(&self) -> impl Iterator<Item = LinkId> + '_ {
+        self.lines.keys().copied()
+    }
+
+    /// Where `from` dials to speak to `to`; `None`: there is no such link.
+    pub fn address(&self, from: u16, to: u16) -> Option<SocketAddr> {
+        self.lines
+            .get(&LinkId { from, to })
+            .map(|(address, _)| *address)
+    }
+
+    /// Sets what the link does from now on; false: there is no such link. Idempotent, O(connections).
+    pub fn set(&self, from: u16, to: u16, rule: Rule) -> bool {
+        let Some((_, line)) = self.lines.get(&LinkId { from, to }) else {
+            return false;
+        };
+        line.rule
+            .send_if_modified(|now| std::mem::replace(now, rule) != rule);
+        true
+    }
+
+    /// What the link was last told to do; `None`: there is no such link.
+    pub fn rule(&self, from: u16, to: u16) -> Option<Rule> {
+        self.lines
+            .get(&LinkId { from, to })
+            .map(|(_, line)| *line.rule.borrow())
+    }
+
+    /// Lets everything pass on every link.
+    pub fn heal_all(&self) {
+        for id in self.lines.keys() {
+            self.set(id.from, id.to, Rule::Pass);
+        }
+    }
+
+    /// The links that are not healthy.
+    pub fn unhealthy(&self) -> Vec<(LinkId, Rule)> {
+        let rules = self
+            .lines
+            .iter()
+            .map(|(id, (_, line))| (*id, *line.rule.borrow()));
+        rules.filter(|(_, rule)| *rule != Rule::Pass).collect()
+    }
+
+    /// What every link did since it was started. One before an injury and one after it give its effect.
+    pub fn counters(&self) -> Snapshot {
+        let each = self.lines.iter();
+        Snapshot(
+            each.map(|(id, (_, line))| (*id, line.ledger.counters()))
+                .collect(),
+        )
+    }
+
+    /// The last 512 frames of the link, oldest first; empty when there is no such link.
+    pub fn recent(&self, from: u16, to: u16) -> Vec<Seen> {
+        self.lines
+            .get(&LinkId { from, to })
+            .map_or_else(Vec::new, |(_, line)| line.ledger.recent())
+    }
+}

@@ -1,0 +1,283 @@
+//! One process of a node: started so that it dies with the harness, killed, stopped, continued, waited for.
+
+mod exit;
+mod spawner;
+mod state;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+use std::fs::OpenOptions;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{self, Signal};
+use nix::unistd::Pid;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
+pub use exit::Exit;
+pub use state::State;
+
+/// SIGKILL takes effect at once except in an uninterruptible wait, as on a disk that hangs.
+const KILLED_WITHIN: Duration = Duration::from_secs(10);
+/// So does SIGSTOP.
+const STOPPED_WITHIN: Duration = Duration::from_secs(2);
+
+/// A process that was started. Every method may be called from any thread, also after its end. Dropping it
+/// kills the process.
+#[derive(Debug)]
+pub struct Process {
+    pid: u32,
+    pidfd: OwnedFd,
+    log: PathBuf,
+    log_begin: u64,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    child: Child,
+    exit: Option<Exit>,
+    /// Who wants it stopped. It runs when nobody does.
+    holders: BTreeSet<u64>,
+}
+
+impl Process {
+    /// Starts `command` with nothing to read and with what it prints added to the file `log`, in a session of
+    /// its own. Arguments, environment and directory are the command's.
+    ///
+    /// # Errors
+    /// The log cannot be written, the program is missing or cannot be executed; the text names which.
+    pub fn spawn(mut command: Command, log: &Path) -> io::Result<Process> {
+        let wrap =
+            |what: String| move |e: io::Error| io::Error::new(e.kind(), format!("{what}: {e}"));
+        let unwritable = || wrap(format!("cannot write the log {}", log.display()));
+        let file = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(log)
+            .map_err(unwritable())?;
+        let log_begin = file.metadata().map_err(unwritable())?.len();
+        let twin = file.try_clone().map_err(unwritable())?;
+        let program = wrap(format!("cannot start {}", command.get_program().display()));
+        command.stdin(Stdio::null()).stdout(file).stderr(twin);
+        let spawner::Spawned { child, pidfd } = spawner::spawn(command).map_err(program)?;
+        let inner = Inner {
+            child,
+            exit: None,
+            holders: BTreeSet::new(),
+        };
+        Ok(Process {
+            pid: inner.child.id(),
+            pidfd,
+            log: log.to_path_buf(),
+            log_begin,
+            inner: Mutex::new(inner),
+        })
+    }
+
+    /// Its number, which another process may have once this one has ended.
+    pub fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    /// Kills it with SIGKILL, stopped or not, and waits for its end: some milliseconds.
+    ///
+    /// # Errors
+    /// It hangs in the kernel for longer than 10 s.
+    pub fn kill(&self) -> io::Result<Exit> {
+        self.signal(Signal::SIGKILL)?;
+        let late = || self.late("is still not dead", KILLED_WITHIN);
+        self.wait(KILLED_WITHIN)?.ok_or_else(late)
+    }
+
+    /// Asks it to end (SIGTERM). Nothing to do when it has ended.
+    ///
+    /// # Errors
+    /// The kernel refuses.
+    pub fn term(&self) -> io::Result<()> {
+        self.signal(Signal::SIGTERM).map(drop)
+    }
+
+    /// Stops it (SIGSTOP) for `holder`, such as an injury's id, and waits until every thread stands. It goes on
+    /// when each of its holders has resumed it. Holding it twice is holding it once.
+    ///
+    /// # Errors
+    /// It has ended, or it does not stop within 2 s; then it is held nevertheless.
+    pub fn pause(&self, holder: u64) -> io::Result<()> {
+        self.lock().holders.insert(holder);
+        if !self.signal(Signal::SIGSTOP)? {
+            return Err(self.not_running());
+        }
+        let late = Instant::now() + STOPPED_WITHIN;
+        loop {
+            match self.state()? {
+                State::Stopped => return Ok(()),
+                State::Ended => return Err(self.not_running()),
+                State::Running if Instant::now() > late => {
+                    return Err(self.late("is still not stopped", STOPPED_WITHIN));
+                }
+                State::Running => thread::sleep(Duration::from_micros(100)),
+            }
+        }
+    }
+
+    /// Takes back `holder`'s pause, if there is one; the process goes on (SIGCONT) if nobody else holds it.
+    /// Does nothing to one that has ended.
+    ///
+    /// # Errors
+    /// The kernel refuses.
+    pub fn resume(&self, holder: u64) -> io::Result<()> {
+        self.release(|holders| {
+            holders.remove(&holder);
+        })
+    }
+
+    /// Takes back every pause.
+    ///
+    /// # Errors
+    /// The kernel refuses.
+    pub fn resume_all(&self) -> io::Result<()> {
+        self.release(BTreeSet::clear)
+    }
+
+    /// How many want it stopped.
+    pub fn holders(&self) -> usize {
+        self.lock().holders.len()
+    }
+
+    /// What it is doing now, as /proc shows it.
+    ///
+    /// # Errors
+    /// /proc is not readable.
+    pub fn state(&self) -> io::Result<State> {
+        // Held while asking, so that the pid is of this process: nobody else reaps it.
+        let mut inner = self.lock();
+        match self.reap(&mut inner)? {
+            Some(_) => Ok(State::Ended),
+            None => state::state(self.pid),
+        }
+    }
+
+    /// How it ended; `None` while it lives.
+    ///
+    /// # Errors
+    /// The kernel refuses.
+    pub fn exit(&self) -> io::Result<Option<Exit>> {
+        let mut inner = self.lock();
+        self.reap(&mut inner)
+    }
+
+    /// Waits for its end; `None` when it still lives after `timeout`. Blocks the thread.
+    ///
+    /// # Errors
+    /// The kernel refuses.
+    pub fn wait(&self, timeout: Duration) -> io::Result<Option<Exit>> {
+        let late = Instant::now() + timeout;
+        loop {
+            let left = late.saturating_duration_since(Instant::now());
+            // A descriptor of a process is readable once it has ended.
+            let mut end = [PollFd::new(self.pidfd.as_fd(), PollFlags::POLLIN)];
+            let left = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
+            match poll(&mut end, left) {
+                Ok(_) => return self.exit(),
+                Err(nix::errno::Errno::EINTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Waits for its end, however long. Needs a runtime with I/O.
+    ///
+    /// # Errors
+    /// The kernel refuses.
+    pub async fn exited(&self) -> io::Result<Exit> {
+        let end = AsyncFd::register_with_interest(self.pidfd.try_clone()?, Interest::READABLE)?;
+        loop {
+            let mut readable = end.readable().await?;
+            if let Some(exit) = self.exit()? {
+                return Ok(exit);
+            }
+            readable.clear_ready();
+        }
+    }
+
+    /// False: it has ended.
+    fn signal(&self, signal: Signal) -> io::Result<bool> {
+        let mut inner = self.lock();
+        self.signal_locked(&mut inner, signal)
+    }
+
+    fn signal_locked(&self, inner: &mut Inner, signal: Signal) -> io::Result<bool> {
+        // Not reaped yet, and nobody else reaps it: the number cannot be another process'.
+        if self.reap(inner)?.is_some() {
+            return Ok(false);
+        }
+        signal::kill(Pid::from_raw(self.pid as i32), signal)?;
+        Ok(true)
+    }
+
+    fn release(&self, change: impl FnOnce(&mut BTreeSet<u64>)) -> io::Result<()> {
+        let mut inner = self.lock();
+        change(&mut inner.holders);
+        if inner.holders.is_empty() {
+            self.signal_locked(&mut inner, Signal::SIGCONT)?;
+        }
+        Ok(())
+    }
+
+    fn reap(&self, inner: &mut Inner) -> io::Result<Option<Exit>> {
+        if inner.exit.is_none()
+            && let Some(status) = inner.child.try_wait()?
+        {
+            inner.exit = Some(Exit::read(status, &self.log, self.log_begin));
+        }
+        Ok(inner.exit.clone())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        // A panic elsewhere must not keep the process from being killed.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn not_running(&self) -> io::Error {
+        let how = match self.exit() {
+            Ok(Some(exit)) => format!(
+                "it {}",
+                if exit.signal().is_some() {
+                    format!("was {exit}")
+                } else {
+                    exit.to_string()
+                }
+            ),
+            _ => "it is ending".to_owned(),
+        };
+        io::Error::new(
+            io::ErrorKind::NotFound,
+            format!("the process {} is not running: {how}", self.pid),
+        )
+    }
+
+    fn late(&self, what: &str, after: Duration) -> io::Error {
+        let text = format!(
+            "the process {} {what} after {} s: see /proc/{0}/wchan",
+            self.pid,
+            after.as_secs()
+        );
+        io::Error::new(io::ErrorKind::TimedOut, text)
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Nothing can be told from here, and the kernel kills it with the harness anyway.
+        let _ = self.kill();
+    }
+}

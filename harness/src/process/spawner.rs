@@ -1,0 +1,93 @@
+//! Starts processes that cannot outlive the harness: one thread starts them all, and the kernel kills them
+//! when it ends.
+// Two system calls have no safe door: what runs between fork and exec, and opening a pidfd.
+#![allow(unsafe_code)]
+
+use std::io;
+use std::os::fd::{FromRawFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command};
+use std::sync::{OnceLock, mpsc};
+use std::thread;
+
+/// A child, and a descriptor that stands for it and for no later process of the same number.
+pub(super) struct Spawned {
+    pub(super) child: Child,
+    pub(super) pidfd: OwnedFd,
+}
+
+type Job = (Command, mpsc::Sender<io::Result<Spawned>>);
+
+/// Starts the command in a session of its own. The kernel kills it with SIGKILL, stopped or not, when the
+/// harness ends, whatever ends it; processes that it starts itself are not covered.
+///
+/// # Errors
+/// The program is missing or cannot be executed, or a limit is reached.
+pub(super) fn spawn(command: Command) -> io::Result<Spawned> {
+    static SPAWNER: OnceLock<Option<mpsc::Sender<Job>>> = OnceLock::new();
+    let gone = || io::Error::other("the thread that starts processes is gone: this is a bug");
+    // PR_SET_PDEATHSIG fires when the *thread* that forked ends, so it must be one that never does.
+    let spawner = SPAWNER.get_or_init(|| {
+        let (jobs, queue) = mpsc::channel::<Job>();
+        let work = move || {
+            for (command, answer) in queue {
+                // Whoever asked may have given up; the dropped child is then killed with the harness.
+                let _ = answer.send(spawn_here(command));
+            }
+        };
+        thread::Builder::new()
+            .name("spawner".to_owned())
+            .spawn(work)
+            .ok()?;
+        Some(jobs)
+    });
+    let (answer, answered) = mpsc::channel();
+    spawner
+        .as_ref()
+        .ok_or_else(gone)?
+        .send((command, answer))
+        .map_err(|_| gone())?;
+    answered.recv().map_err(|_| gone())?
+}
+
+fn spawn_here(mut command: Command) -> io::Result<Spawned> {
+    let harness = std::process::id();
+    // SAFETY: between fork and exec only async-signal-safe calls are allowed. These are three plain system
+    // calls; nothing allocates, locks or panics.
+    unsafe {
+        command.pre_exec(move || {
+            // A session of its own: Ctrl-C at the terminal is for the harness, which heals first.
+            if libc::setsid() < 0 {
+                return Err(io::Error::last_os_error());
+            }
+            if libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) != 0 {
+                return Err(io::Error::last_os_error());
+            }
+            // The harness may have ended before the line above, which then fires never.
+            if libc::getppid() as u32 != harness {
+                return Err(io::Error::from_raw_os_error(libc::ESRCH));
+            }
+            Ok(())
+        });
+    }
+    let mut child = command.spawn()?;
+    match pidfd(child.id()) {
+        Ok(pidfd) => Ok(Spawned { child, pidfd }),
+        Err(error) => {
+            child.kill()?;
+            child.wait()?;
+            Err(error)
+        }
+    }
+}
+
+/// The pid must be of a child that is not reaped, or it may stand for another process.
+fn pidfd(pid: u32) -> io::Result<OwnedFd> {
+    // SAFETY: takes two integers and touches no memory of ours.
+    let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
+    if fd < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the kernel has just made this descriptor, and nobody else knows it. It is closed on exec.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
+}
