@@ -1,5 +1,23 @@
 //! The report: one self-contained HTML file, verdict first.
 
+mod data;
+mod html;
+mod leaders;
+mod outages;
+mod page;
+mod palette;
+mod plots;
+mod rollbacks;
+mod samples;
+mod sections;
+mod units;
+mod windows;
+
+#[cfg(test)]
+mod fixture;
+#[cfg(test)]
+mod tests;
+
 use checker::{History, Verdict};
 
 use crate::injury::Injury;
@@ -22,4 +40,12 @@ pub struct Run {
     pub exit_code: u8,
     /// Facts about the machine and the run for the last section, as pairs of label and value.
     pub environment: Vec<(String, String)>,
+}
+
+/// The whole page as a string: it loads nothing, and needs no script (one copies the command).
+///
+/// O(n log n) in operations; the size is bounded, whatever the length of the run: plots draw a choice and
+/// tables end at a cap, and the page's last section says what was left out.
+pub fn render(run: &Run) -> String {
+    page::page(&data::Data::new(run))
 }

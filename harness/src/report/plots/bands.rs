@@ -1,0 +1,95 @@
+//! Fault windows: the bands behind every plot, the moment of the anomaly, and the strip that names them.
+
+use std::fmt::Write;
+
+use super::super::data::Data;
+use super::super::html::Html;
+use super::super::palette::Colour;
+use super::Panel;
+use super::canvas::{LEFT, RIGHT, WIDTH, seconds};
+use super::strip::{Bar, Row, strip};
+
+/// Drawn once, used by every plot: `#bands` and `#moment`, one unit high.
+pub fn definitions(data: &Data<'_>) -> Html {
+    let mut out = String::from(
+        "<svg class=\"definitions\" width=\"0\" height=\"0\" aria-hidden=\"true\"><defs>\n<pattern id=\"hatch\" width=\"9\" height=\"9\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(45)\"><rect width=\"4\" height=\"9\" fill=\"var(--stall)\"/></pattern>\n<g id=\"bands\">",
+    );
+    let width = f64::from(WIDTH - LEFT - RIGHT);
+    let x = |ns: u64| f64::from(LEFT) + width * (ns as f64 / data.end_ns.max(1) as f64);
+    let mut band = |out: &mut String, class: &str, colour: Colour, from_ns: u64, to_ns: u64| {
+        let (left, right) = (x(from_ns), x(to_ns.min(data.end_ns)));
+        let _ = write!(
+            out,
+            "<rect class=\"{class}\" x=\"{left:.1}\" width=\"{:.1}\" height=\"1\" fill=\"{}\"/>",
+            (right - left).max(1.5),
+            colour.css()
+        );
+    };
+    for window in &data.windows {
+        let colour = Colour::fault(&window.injury.fault);
+        band(&mut out, "band", colour, window.from_ns, window.to_ns);
+    }
+    for (from_ns, to_ns) in data.stalls() {
+        band(&mut out, "stall", Colour::STALL, from_ns, to_ns);
+    }
+    out.push_str("</g>\n<g id=\"moment\">");
+    if let Some(moment_ns) = data.violation().and_then(|(_, v)| data.moment_ns(v)) {
+        let _ = write!(
+            out,
+            "<rect class=\"moment\" x=\"{:.1}\" y=\"0\" width=\"4\" height=\"1\"/>",
+            x(moment_ns) - 2.0
+        );
+    }
+    out.push_str("</g></defs></svg>\n");
+    Html::raw(out)
+}
+
+/// A row for every kind of fault; solid where an effect was measured, pale where none was.
+pub fn rows(data: &Data<'_>) -> Vec<Row> {
+    let mut rows: Vec<Row> = (data.faults().iter())
+        .map(|kind| Row {
+            label: kind.to_string(),
+            bars: (data.windows.iter().filter(|w| w.injury.fault == *kind))
+                .map(|window| Bar {
+                    from: seconds(window.from_ns),
+                    to: seconds(window.to_ns),
+                    colour: Colour::fault(kind),
+                    opacity: if window.injury.effect.is_some() {
+                        0.9
+                    } else {
+                        0.3
+                    },
+                    words: None,
+                })
+                .collect(),
+        })
+        .collect();
+    let stalls: Vec<Bar> = (data.stalls())
+        .map(|(from_ns, to_ns)| Bar {
+            from: seconds(from_ns),
+            to: seconds(to_ns),
+            colour: Colour::STALL,
+            opacity: 0.9,
+            words: None,
+        })
+        .collect();
+    if !stalls.is_empty() {
+        rows.push(Row {
+            label: "harness stall".into(),
+            bars: stalls,
+        });
+    }
+    rows
+}
+
+/// The strip of faults.
+pub fn faults(data: &Data<'_>) -> Option<Panel> {
+    let rows = rows(data);
+    (!rows.is_empty()).then(|| Panel {
+        title: "Faults".into(),
+        about: "Each bar is one injury, from the beginning of its injection to the end of its heal; pale: no effect was measured. The same stretches are shaded behind every plot. A harness stall is a time in which this machine did not let the harness run: what looks like a fault then may be none.".into(),
+        legend: Vec::new(),
+        svg: strip(data, 30, &rows),
+        left_out: None,
+    })
+}

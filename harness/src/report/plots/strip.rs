@@ -1,0 +1,54 @@
+//! A strip: rows of bars over time.
+
+use super::super::data::Data;
+use super::super::palette::Colour;
+use super::canvas::Axes;
+
+/// One bar, in seconds.
+pub struct Bar {
+    /// Left edge.
+    pub from: f64,
+    /// Right edge.
+    pub to: f64,
+    /// Its colour.
+    pub colour: Colour,
+    /// From 0 to 1.
+    pub opacity: f64,
+    /// Written in it where it is wide enough, in a colour of its own.
+    pub words: Option<(String, Colour)>,
+}
+
+/// A named row of bars.
+pub struct Row {
+    /// Its name.
+    pub label: String,
+    /// Its bars.
+    pub bars: Vec<Bar>,
+}
+
+/// Draws rows of a height (in drawing units) from top to bottom.
+pub fn strip(data: &Data<'_>, row_height: u32, rows: &[Row]) -> Result<String, String> {
+    let high = rows.len() as f64;
+    let middle = |at: usize| high - at as f64 - 0.5;
+    let axes = Axes {
+        data,
+        height: row_height * rows.len() as u32,
+        range: (0.0, high),
+        ticks: (rows.iter().enumerate())
+            .map(|(at, row)| (middle(at), row.label.clone()))
+            .collect(),
+        grid: false,
+    };
+    axes.draw(|canvas| {
+        for (at, row) in rows.iter().enumerate() {
+            let (low, high) = (middle(at) - 0.38, middle(at) + 0.38);
+            for bar in &row.bars {
+                canvas.bar((bar.from, bar.to), (low, high), bar.colour, bar.opacity)?;
+                if let Some((words, colour)) = &bar.words {
+                    canvas.caption((bar.from, bar.to), middle(at), words, *colour)?;
+                }
+            }
+        }
+        Ok(())
+    })
+}
