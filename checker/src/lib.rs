@@ -3,6 +3,8 @@
 //! The library opens no socket, spawns no process and reads no clock.
 
 pub mod history;
+pub mod linearizable;
+pub mod models;
 pub mod verdict;
 
 pub use history::{Event, History, Kind, Malformed, Operation, Outcome, Process};
