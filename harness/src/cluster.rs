@@ -9,7 +9,7 @@ use crate::databases::Deployment;
 use crate::exit::{self, Failure};
 use crate::links::{LinkId, Links, Route, Rule};
 use crate::observation::{NodeStatus, Observation};
-use crate::process::{Process, Spawner};
+use crate::process::Process;
 use crate::shim::Page;
 use crate::site::{NodeId, Site};
 use crate::store::Lines;
@@ -20,7 +20,6 @@ pub struct Cluster {
     site: Arc<Site>,
     deployment: Arc<dyn Deployment>,
     shim: PathBuf,
-    spawner: Spawner,
     links: Links,
     /// The links' proxies have threads of their own, so that nothing else delays messages.
     proxies: Option<tokio::runtime::Runtime>,
@@ -39,6 +38,20 @@ struct Member {
     /// Role and term, from whichever told last: its log or its status.
     role: Option<(String, u64)>,
 }
+
+impl Member {
+    /// The process, if it lives, stopped or not.
+    fn running(&self) -> Option<&Process> {
+        self.process.as_ref().filter(|process| matches!(process.exit(), Ok(None)))
+    }
+
+    fn is_running(&self) -> bool {
+        self.running().is_some()
+    }
+}
+
+/// Who holds stopped processes: faults of one kind never overlap, so one name is enough.
+const NEMESIS: u64 = 0;
 
 impl Cluster {
     /// Starts the links, but no node yet.
@@ -79,13 +92,11 @@ impl Cluster {
                 Member { process: None, page: Arc::new(page), down_on_purpose: true, status: None, role: None };
             members.insert(node, Mutex::new(member));
         }
-        let spawner = Spawner::start().map_err(|error| Failure::new(exit::INTERNAL, format!("cannot spawn: {error}")))?;
         Ok(Cluster {
             began: Instant::now(),
             site,
             deployment,
             shim: shim.to_path_buf(),
-            spawner,
             links,
             proxies: Some(proxies),
             members,
@@ -140,7 +151,7 @@ impl Cluster {
     /// The process cannot be started.
     pub fn start(&self, node: NodeId) -> Result<(), String> {
         let mut member = self.member(node);
-        if member.process.as_ref().is_some_and(Process::is_running) || self.has_failed(node) {
+        if member.is_running() || self.has_failed(node) {
             return Ok(());
         }
         let mut command = self.deployment.command(node);
@@ -148,9 +159,7 @@ impl Cluster {
             .env("LD_PRELOAD", &self.shim)
             .env(crate::shim::PAGE_VARIABLE, member.page.path())
             .env(crate::shim::FOLDER_VARIABLE, self.site.node_folder(node));
-        let process = self
-            .spawner
-            .spawn(command, &self.log(node))
+        let process = Process::spawn(command, &self.log(node))
             .map_err(|error| format!("cannot start {node}: {error}"))?;
         member.process = Some(process);
         member.down_on_purpose = false;
@@ -165,7 +174,7 @@ impl Cluster {
     /// The signal could not be sent.
     pub fn kill(&self, node: NodeId) -> Result<bool, String> {
         let mut member = self.member(node);
-        let Some(process) = member.process.as_mut().filter(|process| process.is_running()) else { return Ok(false) };
+        let Some(process) = member.running() else { return Ok(false) };
         process.kill().map_err(|error| format!("cannot kill {node}: {error}"))?;
         member.down_on_purpose = true;
         member.status = None;
@@ -180,10 +189,14 @@ impl Cluster {
     /// # Errors
     /// The signal could not be sent, or the process went on.
     pub fn pause(&self, node: NodeId) -> Result<bool, String> {
-        let mut member = self.member(node);
-        let Some(process) = member.process.as_mut().filter(|process| process.is_running()) else { return Ok(false) };
-        process.pause().map_err(|error| format!("cannot stop {node}: {error}"))?;
-        Ok(true)
+        let member = self.member(node);
+        let Some(process) = member.running() else { return Ok(false) };
+        match process.pause(NEMESIS) {
+            Ok(()) => Ok(true),
+            // It ended in between.
+            Err(_) if !member.is_running() => Ok(false),
+            Err(error) => Err(format!("cannot stop {node}: {error}")),
+        }
     }
 
     /// SIGCONTs a node; nothing happens to one that is not running.
@@ -191,8 +204,8 @@ impl Cluster {
     /// # Errors
     /// The signal could not be sent.
     pub fn resume(&self, node: NodeId) -> Result<(), String> {
-        match self.member(node).process.as_mut() {
-            Some(process) => process.resume().map_err(|error| format!("cannot continue {node}: {error}")),
+        match &self.member(node).process {
+            Some(process) => process.resume_all().map_err(|error| format!("cannot continue {node}: {error}")),
             None => Ok(()),
         }
     }
@@ -215,7 +228,7 @@ impl Cluster {
     /// Messages and bytes that these links dropped so far.
     pub fn dropped(&self, links: &[(NodeId, NodeId)]) -> (u64, u64) {
         let snapshot = self.links.counters();
-        let counted = links.iter().filter_map(|(from, to)| snapshot.get(LinkId { from: from.0, to: to.0 }));
+        let counted = links.iter().filter_map(|(from, to)| snapshot.0.get(&LinkId { from: from.0, to: to.0 }));
         counted.fold((0, 0), |(frames, bytes), link| (frames + link.dropped.frames, bytes + link.dropped.bytes))
     }
 
@@ -237,7 +250,7 @@ impl Cluster {
         for node in self.nodes() {
             let mut member = self.member(node);
             member.down_on_purpose = true;
-            if let Some(process) = member.process.as_mut() {
+            if let Some(process) = &member.process {
                 let _ = process.kill();
             }
         }
@@ -245,7 +258,7 @@ impl Cluster {
 
     /// True while the process of a node lives, stopped or not.
     pub fn is_running(&self, node: NodeId) -> bool {
-        self.member(node).process.as_ref().is_some_and(Process::is_running)
+        self.member(node).is_running()
     }
 
     /// How a node ended, if it did without being killed by us; told once.
@@ -254,7 +267,7 @@ impl Cluster {
         if member.down_on_purpose {
             return None;
         }
-        let how = member.process.as_mut()?.how_it_ended()?;
+        let how = member.process.as_ref()?.exit().ok()??.to_string();
         member.down_on_purpose = true;
         member.status = None;
         member.role = None;

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
 use checker::availability::Availability;
-use checker::work::{Minimum, WorkDone};
+use checker::enough::{Minimum, WorkDone};
+use checker::history::jsonl::{self, ReadError};
 use checker::{Checker, Event, History, Kind, Valid, Verdict, Violation};
 use serde::Serialize;
 use serde_json::json;
@@ -64,13 +65,11 @@ pub fn judge_and_report(folder: &Path) -> Result<u8, Failure> {
 }
 
 fn read_history(path: &Path) -> Result<(History, bool), Failure> {
-    let damaged = |what: String| Failure::new(exit::DAMAGED, what);
-    let file = std::fs::File::open(path)
-        .map_err(|error| Failure::new(exit::MISSING, format!("cannot read {}: {error}", path.display())))?;
-    let name = path.display().to_string();
-    let read = checker::history::jsonl::read(std::io::BufReader::new(file), &name)
-        .map_err(|error| damaged(error.to_string()))?;
-    Ok((read.history, read.truncated))
+    match jsonl::open(path) {
+        Ok(read) => Ok((read.history, read.truncated)),
+        Err(error @ ReadError::Damaged { .. }) => Err(Failure::new(exit::DAMAGED, error.to_string())),
+        Err(error) => Err(Failure::new(exit::MISSING, error.to_string())),
+    }
 }
 
 /// An injury is written down before and after: the later line has all that the earlier one had.
@@ -101,7 +100,7 @@ fn judge(
         .filter_map(|injury| injury.healed_ns)
         .map(|[_, end]| std::time::Duration::from_nanos(end))
         .collect();
-    verdicts.push(Availability::new(heals).check(history));
+    verdicts.push(Availability { heals }.check(history));
     Ok(verdicts)
 }
 
@@ -172,24 +171,22 @@ fn enough(
     ending: Option<&Ending>,
     final_reads_expected: u64,
 ) -> Option<Verdict> {
-    let ok = |event: &&Event| event.kind == Kind::Ok;
     let done = WorkDone {
-        ok_operations: history.events().iter().filter(ok).filter(|event| !event.is_final).count() as u64,
         faults_that_acted: injuries.iter().filter(|injury| injury.effect.is_some()).count() as u64,
         faults_planned: injuries.len() as u64,
-        final_reads_ok: history.events().iter().filter(ok).filter(|event| event.is_final).count() as u64,
         final_reads_expected,
+        ..WorkDone::of(history)
     };
     let minimum = Minimum {
         ok_operations: LEAST_OK,
         faults_that_acted: u64::from(!plan.nemesis.is_empty()),
-        all_final_reads: true,
+        final_reads: 1.0,
     };
     if ending.is_none() {
         let summary = "the run broke off before its end: what was recorded is judged, but final reads are missing";
-        return Some(verdict("work done", Valid::Unknown, summary.into()));
+        return Some(verdict("enough", Valid::Unknown, summary.into()));
     }
-    minimum.check(&done)
+    done.verdict(&minimum)
 }
 
 fn recovery(ending: &Ending) -> Verdict {
