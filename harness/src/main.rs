@@ -6,5 +6,6 @@ mod observation;
 mod plan;
 mod process;
 mod report;
+mod shim;
 
 fn main() {}

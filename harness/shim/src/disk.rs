@@ -45,6 +45,7 @@ fn refuse_sync(fd: c_int) -> bool {
 
 /// Is it a regular file below the folder, and one that `concerned` agrees to?
 #[cold]
+#[inline(never)]
 fn below_folder(fd: c_int, concerned: impl Fn(&libc::stat) -> bool) -> bool {
     let folder = attach::folder();
     if folder.is_empty() {
@@ -80,16 +81,16 @@ fn below_folder(fd: c_int, concerned: impl Fn(&libc::stat) -> bool) -> bool {
 fn own_descriptor(fd: c_int, to: &mut [u8; 32]) {
     let mut digits = [0u8; 10];
     let mut left = fd.unsigned_abs();
-    let mut used = 0;
+    let mut used = 0usize;
     for digit in digits.iter_mut().rev() {
         *digit = b'0'.wrapping_add((left % 10) as u8);
         left /= 10;
-        used += 1;
+        used = used.saturating_add(1);
         if left == 0 {
             break;
         }
     }
-    let digits = digits.iter().skip(digits.len() - used);
+    let digits = digits.iter().skip(digits.len().saturating_sub(used));
     // 14 and at most 10 bytes: the rest stays zero.
     for (to, from) in to.iter_mut().zip(b"/proc/self/fd/".iter().chain(digits)) {
         *to = *from;

@@ -18,6 +18,7 @@ pub const MAGIC: u64 = u64::from_le_bytes(*b"ORDLSHIM");
 pub const VERSION: u32 = 1;
 
 /// The layout. Wants and counts lie on different cache lines, as every reading of the clock looks at the wants.
+#[derive(Debug)]
 #[repr(C)]
 pub struct Page {
     /// Offset 0: [`MAGIC`], written last.
