@@ -1,6 +1,7 @@
 //! One process of a node: started so that it dies with the harness, killed, stopped, continued, waited for.
 
 mod exit;
+mod pidfd;
 mod spawner;
 mod state;
 #[cfg(test)]
@@ -9,20 +10,17 @@ mod tests;
 use std::collections::BTreeSet;
 use std::fs::OpenOptions;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{self, Signal};
 use nix::unistd::Pid;
-use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
 
 pub use exit::Exit;
+use pidfd::PidFd;
 pub use state::State;
 
 /// SIGKILL takes effect at once except in an uninterruptible wait, as on a disk that hangs.
@@ -35,7 +33,7 @@ const STOPPED_WITHIN: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub struct Process {
     pid: u32,
-    pidfd: OwnedFd,
+    pidfd: PidFd,
     log: PathBuf,
     log_begin: u64,
     inner: Mutex<Inner>,
@@ -183,13 +181,10 @@ impl Process {
         let late = Instant::now() + timeout;
         loop {
             let left = late.saturating_duration_since(Instant::now());
-            // A descriptor of a process is readable once it has ended.
-            let mut end = [PollFd::new(self.pidfd.as_fd(), PollFlags::POLLIN)];
-            let left = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
-            match poll(&mut end, left) {
-                Ok(_) => return self.exit(),
-                Err(nix::errno::Errno::EINTR) => {}
-                Err(error) => return Err(error.into()),
+            self.pidfd.wait(left)?;
+            let exit = self.exit()?;
+            if exit.is_some() || left.is_zero() {
+                return Ok(exit);
             }
         }
     }
@@ -199,13 +194,11 @@ impl Process {
     /// # Errors
     /// The kernel refuses.
     pub async fn exited(&self) -> io::Result<Exit> {
-        let end = AsyncFd::register_with_interest(self.pidfd.try_clone()?, Interest::READABLE)?;
         loop {
-            let mut readable = end.readable().await?;
+            self.pidfd.ended().await?;
             if let Some(exit) = self.exit()? {
                 return Ok(exit);
             }
-            readable.clear_ready();
         }
     }
 

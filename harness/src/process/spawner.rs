@@ -1,19 +1,20 @@
 //! Starts processes that cannot outlive the harness: one thread starts them all, and the kernel kills them
 //! when it ends.
-// Two system calls have no safe door: what runs between fork and exec, and opening a pidfd.
+// What runs between fork and exec has no safe door.
 #![allow(unsafe_code)]
 
 use std::io;
-use std::os::fd::{FromRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command};
 use std::sync::{OnceLock, mpsc};
 use std::thread;
 
-/// A child, and a descriptor that stands for it and for no later process of the same number.
+use super::pidfd::PidFd;
+
+/// A child, and what to wait for its end by.
 pub(super) struct Spawned {
     pub(super) child: Child,
-    pub(super) pidfd: OwnedFd,
+    pub(super) pidfd: PidFd,
 }
 
 type Job = (Command, mpsc::Sender<io::Result<Spawned>>);
@@ -71,7 +72,7 @@ fn spawn_here(mut command: Command) -> io::Result<Spawned> {
         });
     }
     let mut child = command.spawn()?;
-    match pidfd(child.id()) {
+    match PidFd::open(child.id()) {
         Ok(pidfd) => Ok(Spawned { child, pidfd }),
         Err(error) => {
             child.kill()?;
@@ -79,15 +80,4 @@ fn spawn_here(mut command: Command) -> io::Result<Spawned> {
             Err(error)
         }
     }
-}
-
-/// The pid must be of a child that is not reaped, or it may stand for another process.
-fn pidfd(pid: u32) -> io::Result<OwnedFd> {
-    // SAFETY: takes two integers and touches no memory of ours.
-    let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
-    if fd < 0 {
-        return Err(io::Error::last_os_error());
-    }
-    // SAFETY: the kernel has just made this descriptor, and nobody else knows it. It is closed on exec.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })
 }

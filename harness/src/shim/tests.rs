@@ -1,0 +1,428 @@
+//! The library in real programs: this very test binary as a puppet, and whatever else the machine has.
+
+use std::ffi::CString;
+use std::io::{BufRead, BufReader};
+use std::process::{Child, ChildStdin, ChildStdout, Stdio};
+use std::sync::OnceLock;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use super::*;
+
+const HOUR: i64 = 3_600_000_000_000;
+
+/// Builds the library as it is now.
+fn library() -> Library {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    let path = BUILT.get_or_init(|| {
+        // target/PROFILE/deps/harness-HASH
+        let target = std::env::current_exe()
+            .unwrap()
+            .ancestors()
+            .nth(3)
+            .unwrap()
+            .to_path_buf();
+        let built = Command::new(env!("CARGO"))
+            .args([
+                "build",
+                "--quiet",
+                "--offline",
+                "-p",
+                "shim",
+                "--target-dir",
+            ])
+            .arg(&target)
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .status();
+        assert!(built.unwrap().success());
+        target.join("debug/libshim.so")
+    });
+    Library::at(path).unwrap()
+}
+
+/// A page and a data folder.
+struct Bench {
+    shim: Shim,
+    library: Library,
+    folder: tempfile::TempDir,
+}
+
+impl Bench {
+    fn new() -> Bench {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("data")).unwrap();
+        std::fs::create_dir(folder.path().join("data-of-another")).unwrap();
+        let shim = Shim::create(&folder.path().join("page"), &folder.path().join("data")).unwrap();
+        Bench {
+            shim,
+            library: library(),
+            folder,
+        }
+    }
+
+    fn data(&self, name: &str) -> String {
+        self.folder
+            .path()
+            .join("data")
+            .join(name)
+            .to_str()
+            .unwrap()
+            .to_owned()
+    }
+
+    /// What a program prints, and whether it succeeded.
+    fn run(&self, program: &str, arguments: &[&str]) -> (String, bool) {
+        let mut command = Command::new(program);
+        command.args(arguments).env("LC_ALL", "C");
+        self.shim.preload(&mut command, &self.library);
+        let output = command.output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).to_string()
+            + &String::from_utf8_lossy(&output.stderr);
+        (text, output.status.success())
+    }
+
+    fn puppet(&self) -> Puppet {
+        let mut command = puppet_command();
+        self.shim.preload(&mut command, &self.library);
+        Puppet::start(command)
+    }
+}
+
+fn puppet_command() -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command
+        .args([
+            "--exact",
+            "shim::tests::a_puppet",
+            "--ignored",
+            "--nocapture",
+        ])
+        .env("ORDEAL_TEST_PUPPET", "1");
+    command
+}
+
+/// A process that does one thing for each line.
+struct Puppet {
+    child: Child,
+    orders: ChildStdin,
+    answers: std::io::Lines<BufReader<ChildStdout>>,
+}
+
+impl Puppet {
+    fn start(mut command: Command) -> Puppet {
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let orders = child.stdin.take().unwrap();
+        let answers = BufReader::new(child.stdout.take().unwrap()).lines();
+        Puppet {
+            child,
+            orders,
+            answers,
+        }
+    }
+
+    fn ask(&mut self, order: &str) -> Vec<i64> {
+        writeln!(self.orders, "{order}").unwrap();
+        let answer = self
+            .answers
+            .find_map(|line| Some(line.unwrap().split_once("= ")?.1.to_owned()));
+        answer
+            .unwrap()
+            .split(' ')
+            .map(|word| word.parse().unwrap())
+            .collect()
+    }
+}
+
+impl Drop for Puppet {
+    fn drop(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+/// Run by other tests as a process of its own. Orders: `clock`, `bench`, `disk PATH`.
+#[test]
+#[ignore = "takes orders"]
+fn a_puppet() {
+    if std::env::var_os("ORDEAL_TEST_PUPPET").is_none() {
+        return;
+    }
+    for line in std::io::stdin().lines() {
+        let line = line.unwrap();
+        let answer = match line.split_once(' ') {
+            Some(("disk", path)) => writes(path),
+            _ if line == "clock" => clocks(),
+            _ => vec![nanos_for_a_reading()],
+        };
+        let words: Vec<String> = answer.iter().map(i64::to_string).collect();
+        println!("= {}", words.join(" "));
+    }
+}
+
+/// Seconds, as every function tells them; the monotonic clock last.
+fn clocks() -> Vec<i64> {
+    // SAFETY: each call fills the place that it is given.
+    unsafe {
+        let mut spec: libc::timespec = std::mem::zeroed();
+        let mut of = |id| {
+            assert_eq!(libc::clock_gettime(id, &mut spec), 0);
+            spec.tv_sec
+        };
+        let mut val: libc::timeval = std::mem::zeroed();
+        libc::gettimeofday(&mut val, std::ptr::null_mut());
+        let mut stored = 0;
+        let time = libc::time(&mut stored);
+        assert_eq!(time, stored);
+        vec![
+            of(libc::CLOCK_REALTIME),
+            of(libc::CLOCK_REALTIME_COARSE),
+            val.tv_sec,
+            time,
+            SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .unwrap()
+                .as_secs() as i64,
+            of(libc::CLOCK_MONOTONIC),
+        ]
+    }
+}
+
+/// The errors (0: none) of everything that takes space in the file, then of what gives it back.
+fn writes(path: &str) -> Vec<i64> {
+    let path = CString::new(path).unwrap();
+    let bytes = *b"some bytes";
+    let from = bytes.as_ptr().cast::<libc::c_void>();
+    let part = libc::iovec {
+        iov_base: from.cast_mut(),
+        iov_len: 10,
+    };
+    // SAFETY: buffers that outlive the calls, of the lengths that are told.
+    unsafe {
+        let fd = libc::open(path.as_ptr(), libc::O_RDWR | libc::O_CREAT, 0o600);
+        assert!(fd >= 0);
+        libc::ftruncate(fd, 0);
+        let error = |result: i64| match result {
+            -1 => io::Error::last_os_error().raw_os_error().unwrap().into(),
+            _ => 0,
+        };
+        let errors = vec![
+            error(libc::write(fd, from, 10) as i64),
+            error(libc::pwrite(fd, from, 10, 0) as i64),
+            error(libc::writev(fd, &part, 1) as i64),
+            error(libc::pwritev(fd, &part, 1, 0) as i64),
+            error(libc::pwritev2(fd, &part, 1, 0, 0) as i64),
+            error(libc::fallocate(fd, 0, 0, 8192).into()),
+            libc::posix_fallocate(fd, 0, 8192).into(),
+            error(libc::ftruncate(fd, 16384).into()),
+            error(libc::fsync(fd).into()),
+            error(libc::fdatasync(fd).into()),
+            error(libc::ftruncate(fd, 0).into()),
+        ];
+        libc::close(fd);
+        errors
+    }
+}
+
+fn nanos_for_a_reading() -> i64 {
+    const TIMES: i64 = 2_000_000;
+    let begin = Instant::now();
+    for _ in 0..TIMES {
+        std::hint::black_box(SystemTime::now());
+    }
+    begin.elapsed().as_nanos() as i64 * 10 / TIMES
+}
+
+fn now() -> i64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap()
+        .as_secs() as i64
+}
+
+/// The same, give or take the time that a busy machine loses.
+fn near(a: i64, b: i64) -> bool {
+    (a - b).abs() < 120
+}
+
+#[test]
+fn every_wall_clock_moves_at_once_and_the_monotonic_one_never() {
+    let bench = Bench::new();
+    let mut puppet = bench.puppet();
+    let monotonic = puppet.ask("clock")[5];
+    for offset in [0, HOUR, -HOUR, 0] {
+        bench.shim.set_clock_offset(offset);
+        let clocks = puppet.ask("clock");
+        let wanted = now() + offset / 1_000_000_000;
+        assert!(
+            clocks[..5].iter().all(|clock| near(*clock, wanted)),
+            "{clocks:?} {wanted}"
+        );
+        assert!(near(clocks[5], monotonic));
+    }
+    let effect = bench.shim.effect();
+    assert_eq!((effect.attached, effect.clock_reads_skewed), (1, 10));
+    assert_eq!(effect.to_string(), "10 clock readings skewed");
+}
+
+#[test]
+fn a_clock_before_1970_stands_at_its_beginning() {
+    let bench = Bench::new();
+    let mut puppet = bench.puppet();
+    bench.shim.set_clock_offset(i64::MIN);
+    assert_eq!(puppet.ask("clock")[..5], [0; 5]);
+}
+
+#[test]
+fn a_full_disk_refuses_everything_that_takes_space_until_it_is_healed() {
+    const FULL: i64 = libc::ENOSPC as i64;
+    let bench = Bench::new();
+    let mut puppet = bench.puppet();
+    let order = format!("disk {}", bench.data("log"));
+    assert_eq!(puppet.ask(&order), [0; 11]);
+    bench.shim.set_disk_full(true);
+    assert_eq!(puppet.ask(&order), [[FULL; 10].as_slice(), &[0]].concat());
+    let effect = bench.shim.effect();
+    assert_eq!((effect.writes_refused, effect.syncs_refused), (8, 2));
+    bench.shim.heal();
+    assert_eq!(puppet.ask(&order), [0; 11]);
+    assert_eq!(bench.shim.effect() - effect, Effect::default());
+}
+
+#[test]
+fn only_regular_files_below_the_folder_are_on_the_full_disk() {
+    let bench = Bench::new();
+    bench.shim.set_disk_full(true);
+    let mut puppet = bench.puppet();
+    for outside in ["elsewhere", "data-of-another/log"] {
+        let path = bench.folder.path().join(outside);
+        assert_eq!(puppet.ask(&format!("disk {}", path.display())), [0; 11]);
+    }
+    // A link into the folder leads into it.
+    let link = bench.folder.path().join("link");
+    std::os::unix::fs::symlink(bench.data("log"), &link).unwrap();
+    assert_eq!(
+        puppet.ask(&format!("disk {}", link.display()))[0],
+        i64::from(libc::ENOSPC)
+    );
+}
+
+#[test]
+fn programs_of_others_see_another_time_and_a_full_disk() {
+    let bench = Bench::new();
+    bench.shim.set_clock_offset(HOUR);
+    let (time, _) = bench.run("date", &["+%s"]);
+    assert!(near(time.trim().parse().unwrap(), now() + 3600), "{time}");
+    let to = format!("of={}", bench.data("dd"));
+    let dd = [
+        "if=/dev/zero",
+        to.as_str(),
+        "bs=4096",
+        "count=4",
+        "conv=fsync",
+    ];
+    assert!(bench.run("dd", &dd).1);
+    bench.shim.set_disk_full(true);
+    let (said, ended_well) = bench.run("dd", &dd);
+    assert!(
+        said.contains("No space left on device") && !ended_well,
+        "{said}"
+    );
+    assert_eq!(bench.shim.effect().attached, 3);
+}
+
+#[test]
+fn a_path_with_spaces_and_colons_does_not_break_the_preload() {
+    let folder = tempfile::tempdir().unwrap();
+    let odd = folder.path().join("my: results");
+    std::fs::create_dir(&odd).unwrap();
+    let _built = library();
+    let copy = odd.join("libshim.so");
+    let built = std::env::current_exe()
+        .unwrap()
+        .ancestors()
+        .nth(3)
+        .unwrap()
+        .join("debug/libshim.so");
+    std::fs::copy(built, &copy).unwrap();
+    let shim = Shim::create(&odd.join("page"), &odd).unwrap();
+    let bench = Bench {
+        shim,
+        library: Library::at(&copy).unwrap(),
+        folder,
+    };
+    assert_eq!(bench.run("date", &["+%Y"]).0.trim().len(), 4);
+    assert_eq!(bench.shim.effect().attached, 1);
+}
+
+#[test]
+fn a_missing_or_foreign_page_leaves_the_program_alone() {
+    let bench = Bench::new();
+    bench.shim.set_clock_offset(HOUR);
+    for (name, text) in [
+        ("none", None),
+        ("short", Some(vec![1; 10])),
+        ("foreign", Some(vec![1; SIZE])),
+    ] {
+        let path = bench.folder.path().join(name);
+        if let Some(text) = text {
+            std::fs::write(&path, text).unwrap();
+        }
+        let mut command = puppet_command();
+        bench.shim.preload(&mut command, &bench.library);
+        command.env(PAGE, path);
+        assert!(
+            near(Puppet::start(command).ask("clock")[0], now()),
+            "{name}"
+        );
+    }
+    assert_eq!(bench.shim.effect().attached, 0);
+}
+
+#[test]
+fn what_is_missing_is_named_with_its_mend() {
+    let error = Library::at(Path::new("/no/such/libshim.so"))
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("/no/such/libshim.so") && error.contains("cargo build -p shim"),
+        "{error}"
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let page = folder.path().join("page");
+    let error = Shim::create(&page, &folder.path().join("none"))
+        .unwrap_err()
+        .to_string();
+    assert!(error.starts_with("cannot find the data folder "), "{error}");
+    Shim::create(&page, folder.path()).unwrap();
+    let error = Shim::create(&page, folder.path()).unwrap_err().to_string();
+    assert!(
+        error.starts_with("cannot make the control page ") && error.contains("exists"),
+        "{error}"
+    );
+}
+
+#[test]
+fn offsets_are_told_with_their_sign() {
+    assert_eq!(offset_in_words(HOUR), "+3600 s");
+    assert_eq!(offset_in_words(-2_500_000_000), "-2.5 s");
+}
+
+/// Prints what a reading of the clock costs: `cargo test -p harness reading -- --ignored --nocapture`.
+#[test]
+#[ignore = "a measurement, not a test"]
+fn what_a_reading_costs() {
+    let bench = Bench::new();
+    let mut bare = Puppet::start(puppet_command());
+    let mut preloaded = bench.puppet();
+    for _ in 0..5 {
+        let bare = bare.ask("bench")[0];
+        bench.shim.heal();
+        let healthy = preloaded.ask("bench")[0];
+        bench.shim.set_clock_offset(HOUR);
+        let skewed = preloaded.ask("bench")[0];
+        println!("tenths of ns a reading: {bare} bare, {healthy} preloaded, {skewed} skewed");
+    }
+}
