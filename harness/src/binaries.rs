@@ -27,28 +27,55 @@ struct Workshop {
 impl Workshop {
     fn find() -> Result<Workshop, Failure> {
         let lost = |what: &str| {
-            Failure::new(exit::MISSING, format!("{what}: run the harness by `cargo run -p harness` in its workspace"))
+            Failure::new(
+                exit::MISSING,
+                format!("{what}: run the harness by `cargo run -p harness` in its workspace"),
+            )
         };
-        let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_path_buf);
+        let workspace = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .parent()
+            .map(Path::to_path_buf);
         let workspace = workspace
             .filter(|folder| folder.join("node/Cargo.toml").is_file())
-            .ok_or_else(|| lost("the workspace that the node is built from is not where the harness was built"))?;
-        let harness = env::current_exe().map_err(|error| lost(&format!("cannot find the harness' own file: {error}")))?;
-        let profile = harness.parent().filter(|folder| folder.file_name().is_some());
-        let target = profile.and_then(Path::parent).ok_or_else(|| lost("the harness is not in a target folder"))?;
+            .ok_or_else(|| {
+                lost("the workspace that the node is built from is not where the harness was built")
+            })?;
+        let harness = env::current_exe()
+            .map_err(|error| lost(&format!("cannot find the harness' own file: {error}")))?;
+        let profile = harness
+            .parent()
+            .filter(|folder| folder.file_name().is_some());
+        let target = profile
+            .and_then(Path::parent)
+            .ok_or_else(|| lost("the harness is not in a target folder"))?;
         let release = profile.is_some_and(|folder| folder.ends_with("release"));
-        Ok(Workshop { workspace, target: target.to_path_buf(), release })
+        Ok(Workshop {
+            workspace,
+            target: target.to_path_buf(),
+            release,
+        })
     }
 
     /// Builds packages; answers the folder with the results.
-    fn build(&self, packages: &[&str], features: Option<&str>, target: &Path) -> Result<PathBuf, Failure> {
+    fn build(
+        &self,
+        packages: &[&str],
+        features: Option<&str>,
+        target: &Path,
+    ) -> Result<PathBuf, Failure> {
         let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let mut command = Command::new(cargo);
-        command.current_dir(&self.workspace).arg("build").stdin(Stdio::null());
+        command
+            .current_dir(&self.workspace)
+            .arg("build")
+            .stdin(Stdio::null());
         // What `cargo run` sets for the harness is not meant for the build that the harness starts.
         for (name, _) in env::vars_os() {
             let text = name.to_string_lossy();
-            if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST") || text == "CARGO_PRIMARY_PACKAGE" {
+            if text.starts_with("CARGO_PKG_")
+                || text.starts_with("CARGO_MANIFEST")
+                || text == "CARGO_PRIMARY_PACKAGE"
+            {
                 command.env_remove(&name);
             }
         }
@@ -63,11 +90,20 @@ impl Workshop {
         }
         command.arg("--target-dir").arg(target).arg("--quiet");
         let status = command.status().map_err(|error| {
-            Failure::new(exit::MISSING, format!("cannot run cargo to build {}: {error}", packages.join(" and ")))
+            Failure::new(
+                exit::MISSING,
+                format!(
+                    "cannot run cargo to build {}: {error}",
+                    packages.join(" and ")
+                ),
+            )
         })?;
         if !status.success() {
             let what = packages.join(" and ");
-            return Err(Failure::new(exit::MISSING, format!("cargo could not build {what}: see its messages above")));
+            return Err(Failure::new(
+                exit::MISSING,
+                format!("cargo could not build {what}: see its messages above"),
+            ));
         }
         Ok(target.join(if self.release { "release" } else { "debug" }))
     }
@@ -95,20 +131,29 @@ pub fn prepare(
             named.to_path_buf()
         }
         (None, Some(package)) if bugs => {
-            say(&format!("building {package} with planted bugs, apart from the healthy one"));
+            say(&format!(
+                "building {package} with planted bugs, apart from the healthy one"
+            ));
             shop.build(&["shim"], None, &shop.target)?;
             let target = shop.target.join("planted-bugs");
-            shop.build(&[package], Some("planted-bugs"), &target)?.join(package)
+            shop.build(&[package], Some("planted-bugs"), &target)?
+                .join(package)
         }
         (None, Some(package)) => {
             say(&format!("building {package}"));
-            shop.build(&[package, "shim"], None, &shop.target)?.join(package)
+            shop.build(&[package, "shim"], None, &shop.target)?
+                .join(package)
         }
         (None, None) => {
-            return Err(Failure::new(exit::MISSING, "this system is not built here: name its binary with --binary"));
+            return Err(Failure::new(
+                exit::MISSING,
+                "this system is not built here: name its binary with --binary",
+            ));
         }
     };
-    let built = shop.target.join(if shop.release { "release" } else { "debug" });
+    let built = shop
+        .target
+        .join(if shop.release { "release" } else { "debug" });
     let bin = folder.join("bin");
     let copy = |from: &Path, name: &str| -> Result<PathBuf, Failure> {
         let to = bin.join(name);
@@ -117,9 +162,18 @@ pub fn prepare(
             .map_err(|error| store_failure(from, &to, &error))?;
         Ok(to)
     };
-    let name = system.file_name().map_or_else(|| "system".into(), |name| name.to_string_lossy().into_owned());
-    let binaries = Binaries { system: copy(&system, &name)?, shim: copy(&built.join("libshim.so"), "libshim.so")? };
-    say(&format!("{name} is ready after {:.1} s", began.elapsed().as_secs_f64()));
+    let name = system.file_name().map_or_else(
+        || "system".into(),
+        |name| name.to_string_lossy().into_owned(),
+    );
+    let binaries = Binaries {
+        system: copy(&system, &name)?,
+        shim: copy(&built.join("libshim.so"), "libshim.so")?,
+    };
+    say(&format!(
+        "{name} is ready after {:.1} s",
+        began.elapsed().as_secs_f64()
+    ));
     Ok(binaries)
 }
 
@@ -127,13 +181,22 @@ fn store_failure(from: &Path, to: &Path, error: &std::io::Error) -> Failure {
     if from.is_file() {
         crate::store::cannot_write(to, error)
     } else {
-        Failure::new(exit::MISSING, format!("{} is missing although it was just built", from.display()))
+        Failure::new(
+            exit::MISSING,
+            format!("{} is missing although it was just built", from.display()),
+        )
     }
 }
 
 fn check_executable(path: &Path) -> Result<(), Failure> {
     let wrong = |reason: &str| {
-        Failure::new(exit::MISSING, format!("--binary {} {reason}: name an executable file", path.display()))
+        Failure::new(
+            exit::MISSING,
+            format!(
+                "--binary {} {reason}: name an executable file",
+                path.display()
+            ),
+        )
     };
     let facts = fs::metadata(path).map_err(|_| wrong("does not exist"))?;
     if !facts.is_file() {

@@ -59,12 +59,24 @@ pub struct Demonstration {
 
 /// Sorted by name.
 pub const DEMONSTRATIONS: &[Demonstration] = &[
-    Demonstration { bugs: "ack-before-commit", flags: "--nemesis partition --time 15" },
-    Demonstration { bugs: "cas-evaluated-at-propose", flags: "--nemesis none --time 8 --keys 2" },
+    Demonstration {
+        bugs: "ack-before-commit",
+        flags: "--nemesis partition --time 15",
+    },
+    Demonstration {
+        bugs: "cas-evaluated-at-propose",
+        flags: "--nemesis none --time 8 --keys 2",
+    },
     Demonstration {
         bugs: "follower-ack-before-fsync,leader-self-ack-before-fsync",
         flags: "--nemesis kill --time 20",
     },
-    Demonstration { bugs: "leader-local-read", flags: "--nemesis partition --time 20" },
-    Demonstration { bugs: "readindex-without-noop-guard", flags: "--nemesis partition,kill --time 40" },
+    Demonstration {
+        bugs: "leader-local-read",
+        flags: "--nemesis partition --time 20",
+    },
+    Demonstration {
+        bugs: "readindex-without-noop-guard",
+        flags: "--nemesis partition,kill --time 40",
+    },
 ];

@@ -146,23 +146,40 @@ fn seconds(flag: &str, value: f64, least: f64, most: f64) -> Result<Duration, Fa
     if value.is_finite() && (least..=most).contains(&value) {
         Ok(Duration::from_secs_f64(value))
     } else {
-        Err(usage(format!("{flag} {value} makes no sense: give seconds from {least} to {most}")))
+        Err(usage(format!(
+            "{flag} {value} makes no sense: give seconds from {least} to {most}"
+        )))
     }
 }
 
 fn names(list: &str) -> Vec<String> {
-    list.split(',').map(str::trim).filter(|name| !name.is_empty()).map(String::from).collect()
+    list.split(',')
+        .map(str::trim)
+        .filter(|name| !name.is_empty())
+        .map(String::from)
+        .collect()
 }
 
 fn plan(args: RunArgs) -> Result<Wish, Failure> {
     if databases::find(&args.system).is_none() {
-        return Err(unknown("system", &args.system, databases::DATABASES.iter().map(|d| d.name())));
+        return Err(unknown(
+            "system",
+            &args.system,
+            databases::DATABASES.iter().map(|d| d.name()),
+        ));
     }
     if workloads::find(&args.workload).is_none() {
-        return Err(unknown("workload", &args.workload, workloads::WORKLOADS.iter().map(|w| w.name())));
+        return Err(unknown(
+            "workload",
+            &args.workload,
+            workloads::WORKLOADS.iter().map(|w| w.name()),
+        ));
     }
     if !(1..=9).contains(&args.nodes) {
-        return Err(usage(format!("--nodes {} makes no sense: a cluster has 1 to 9 nodes", args.nodes)));
+        return Err(usage(format!(
+            "--nodes {} makes no sense: a cluster has 1 to 9 nodes",
+            args.nodes
+        )));
     }
     let time = seconds("--time", args.time, 1.0, 86_400.0)?;
     let interval = seconds("--interval", args.interval, 0.05, 600.0)?;
@@ -173,32 +190,50 @@ fn plan(args: RunArgs) -> Result<Wish, Failure> {
         )));
     }
     if !(1..=100_000).contains(&args.keys) {
-        return Err(usage(format!("--keys {} makes no sense: give 1 to 100000", args.keys)));
+        return Err(usage(format!(
+            "--keys {} makes no sense: give 1 to 100000",
+            args.keys
+        )));
     }
     let concurrency = args.concurrency.unwrap_or(3 * usize::from(args.nodes));
     if !(1..=1000).contains(&concurrency) {
-        return Err(usage(format!("--concurrency {concurrency} makes no sense: give 1 to 1000 clients")));
+        return Err(usage(format!(
+            "--concurrency {concurrency} makes no sense: give 1 to 1000 clients"
+        )));
     }
     if !["power-loss", "process"].contains(&args.kill_means.as_str()) {
-        return Err(unknown("meaning of a kill", &args.kill_means, ["power-loss", "process"].into_iter()));
+        return Err(unknown(
+            "meaning of a kill",
+            &args.kill_means,
+            ["power-loss", "process"].into_iter(),
+        ));
     }
     let mut nemesis = names(&args.nemesis);
     if nemesis.iter().any(|name| name == "none") && nemesis.len() > 1 {
-        return Err(usage("--nemesis none stands alone: drop it, or drop the others"));
+        return Err(usage(
+            "--nemesis none stands alone: drop it, or drop the others",
+        ));
     }
     nemesis.retain(|name| name != "none");
     for (position, name) in nemesis.iter().enumerate() {
         let Some(fault) = faults::find(name) else {
-            let known = faults::FAULTS.iter().map(|fault| fault.name()).chain(["none"]);
+            let known = faults::FAULTS
+                .iter()
+                .map(|fault| fault.name())
+                .chain(["none"]);
             return Err(unknown("fault", name, known));
         };
         if nemesis[..position].contains(name) {
-            return Err(usage(format!("--nemesis names {name} twice: once is enough")));
+            return Err(usage(format!(
+                "--nemesis names {name} twice: once is enough"
+            )));
         }
         if let Some(reason) = fault.makes_no_sense(args.nodes) {
             return Err(Failure::new(
                 exit::UNAVAILABLE,
-                format!("the fault {name} makes no sense here: {reason}; choose another --nemesis or --nodes"),
+                format!(
+                    "the fault {name} makes no sense here: {reason}; choose another --nemesis or --nodes"
+                ),
             ));
         }
     }
@@ -208,7 +243,9 @@ fn plan(args: RunArgs) -> Result<Wish, Failure> {
             return Err(unknown("bug", name, bugs::BUGS.iter().map(|bug| bug.name)));
         }
     }
-    let seed = args.seed.unwrap_or_else(|| u64::from(rand::random::<u32>()));
+    let seed = args
+        .seed
+        .unwrap_or_else(|| u64::from(rand::random::<u32>()));
     let mut plan = Plan {
         version: env!("CARGO_PKG_VERSION").into(),
         system: args.system,
@@ -226,12 +263,23 @@ fn plan(args: RunArgs) -> Result<Wish, Failure> {
         command: String::new(),
     };
     plan.command = command(&plan, args.binary.as_deref());
-    Ok(Wish::Run { plan: Box::new(plan), binary: args.binary, out: args.out, quiet: args.quiet })
+    Ok(Wish::Run {
+        plan: Box::new(plan),
+        binary: args.binary,
+        out: args.out,
+        quiet: args.quiet,
+    })
 }
 
 /// The command that repeats the plan, every choice spelled out.
 fn command(plan: &Plan, binary: Option<&std::path::Path>) -> String {
-    let list = |names: &[String]| if names.is_empty() { "none".to_string() } else { names.join(",") };
+    let list = |names: &[String]| {
+        if names.is_empty() {
+            "none".to_string()
+        } else {
+            names.join(",")
+        }
+    };
     let mut command = format!(
         "cargo run -p harness -- --system {} --workload {} --nemesis {} --time {} --nodes {} --concurrency {} \
          --rate {} --keys {} --interval {} --kill-means {} --seed {}",
@@ -259,5 +307,8 @@ fn command(plan: &Plan, binary: Option<&std::path::Path>) -> String {
 /// "Unknown fault x: the faults are a, b, c."
 fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>) -> Failure {
     let known: Vec<&str> = known.collect();
-    usage(format!("there is no {what} named '{name}': choose from {}", known.join(", ")))
+    usage(format!(
+        "there is no {what} named '{name}': choose from {}",
+        known.join(", ")
+    ))
 }

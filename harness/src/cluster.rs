@@ -10,7 +10,7 @@ use crate::exit::{self, Failure};
 use crate::links::{LinkId, Links, Route, Rule};
 use crate::observation::{NodeStatus, Observation};
 use crate::process::Process;
-use crate::shim::Page;
+use crate::shim::{Library, Shim};
 use crate::site::{NodeId, Site};
 use crate::store::Lines;
 
@@ -19,7 +19,7 @@ pub struct Cluster {
     began: Instant,
     site: Arc<Site>,
     deployment: Arc<dyn Deployment>,
-    shim: PathBuf,
+    library: Library,
     links: Links,
     /// The links' proxies have threads of their own, so that nothing else delays messages.
     proxies: Option<tokio::runtime::Runtime>,
@@ -31,7 +31,7 @@ pub struct Cluster {
 /// One node, as the harness knows it.
 struct Member {
     process: Option<Process>,
-    page: Arc<Page>,
+    shim: Arc<Shim>,
     /// The harness killed it: an end is no surprise.
     down_on_purpose: bool,
     status: Option<(Instant, NodeStatus)>,
@@ -42,7 +42,9 @@ struct Member {
 impl Member {
     /// The process, if it lives, stopped or not.
     fn running(&self) -> Option<&Process> {
-        self.process.as_ref().filter(|process| matches!(process.exit(), Ok(None)))
+        self.process
+            .as_ref()
+            .filter(|process| matches!(process.exit(), Ok(None)))
     }
 
     fn is_running(&self) -> bool {
@@ -69,34 +71,52 @@ impl Cluster {
             .thread_name("links")
             .enable_all()
             .build()
-            .map_err(|error| Failure::new(exit::INTERNAL, format!("cannot start the links: {error}")))?;
-        let pairs = site.nodes().flat_map(|from| site.nodes().map(move |to| (from, to)));
+            .map_err(|error| {
+                Failure::new(exit::INTERNAL, format!("cannot start the links: {error}"))
+            })?;
+        let pairs = site
+            .nodes()
+            .flat_map(|from| site.nodes().map(move |to| (from, to)));
         let routes: Vec<Route> = pairs
             .filter(|(from, to)| from != to)
             .map(|(from, to)| Route {
-                id: LinkId { from: from.0, to: to.0 },
+                id: LinkId {
+                    from: from.0,
+                    to: to.0,
+                },
                 listen: site.link(from, to),
                 target: site.peer(to),
             })
             .collect();
-        let started = proxies.spawn(async move { Links::start(&routes).await }).await;
+        let started = proxies
+            .spawn(async move { Links::start(&routes).await })
+            .await;
         let links = started
             .map_err(|error| Failure::new(exit::INTERNAL, format!("the links failed: {error}")))?
             .map_err(|error| Failure::new(exit::UNAVAILABLE, error.to_string()))?;
+        let library =
+            Library::at(shim).map_err(|error| Failure::new(exit::MISSING, error.to_string()))?;
         let mut members = BTreeMap::new();
         for node in site.nodes() {
             let path = site.folder().join("nodes").join(format!("{node}.shim"));
-            std::fs::create_dir_all(site.node_folder(node)).map_err(|error| store_error(&site.node_folder(node), &error))?;
-            let page = Page::create(&path).map_err(|error| store_error(&path, &error))?;
-            let member =
-                Member { process: None, page: Arc::new(page), down_on_purpose: true, status: None, role: None };
+            std::fs::create_dir_all(site.node_folder(node))
+                .map_err(|error| store_error(&site.node_folder(node), &error))?;
+            let shim = Shim::create(&path, &site.node_folder(node))
+                .map_err(|error| store_error(&path, &error))?;
+            let member = Member {
+                process: None,
+                shim: Arc::new(shim),
+                down_on_purpose: true,
+                status: None,
+                role: None,
+            };
             members.insert(node, Mutex::new(member));
         }
         Ok(Cluster {
             began: Instant::now(),
             site,
             deployment,
-            shim: shim.to_path_buf(),
+            library,
             links,
             proxies: Some(proxies),
             members,
@@ -106,8 +126,13 @@ impl Cluster {
     }
 
     fn member(&self, node: NodeId) -> MutexGuard<'_, Member> {
-        let member = self.members.get(&node).expect("faults and clients only name nodes of the cluster");
-        member.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+        let member = self
+            .members
+            .get(&node)
+            .expect("faults and clients only name nodes of the cluster");
+        member
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     /// When the run began: all times count from here.
@@ -155,10 +180,7 @@ impl Cluster {
             return Ok(());
         }
         let mut command = self.deployment.command(node);
-        command
-            .env("LD_PRELOAD", &self.shim)
-            .env(crate::shim::PAGE_VARIABLE, member.page.path())
-            .env(crate::shim::FOLDER_VARIABLE, self.site.node_folder(node));
+        member.shim.preload(&mut command, &self.library);
         let process = Process::spawn(command, &self.log(node))
             .map_err(|error| format!("cannot start {node}: {error}"))?;
         member.process = Some(process);
@@ -174,8 +196,12 @@ impl Cluster {
     /// The signal could not be sent.
     pub fn kill(&self, node: NodeId) -> Result<bool, String> {
         let mut member = self.member(node);
-        let Some(process) = member.running() else { return Ok(false) };
-        process.kill().map_err(|error| format!("cannot kill {node}: {error}"))?;
+        let Some(process) = member.running() else {
+            return Ok(false);
+        };
+        process
+            .kill()
+            .map_err(|error| format!("cannot kill {node}: {error}"))?;
         member.down_on_purpose = true;
         member.status = None;
         member.role = None;
@@ -190,7 +216,9 @@ impl Cluster {
     /// The signal could not be sent, or the process went on.
     pub fn pause(&self, node: NodeId) -> Result<bool, String> {
         let member = self.member(node);
-        let Some(process) = member.running() else { return Ok(false) };
+        let Some(process) = member.running() else {
+            return Ok(false);
+        };
         match process.pause(NEMESIS) {
             Ok(()) => Ok(true),
             // It ended in between.
@@ -205,14 +233,16 @@ impl Cluster {
     /// The signal could not be sent.
     pub fn resume(&self, node: NodeId) -> Result<(), String> {
         match &self.member(node).process {
-            Some(process) => process.resume_all().map_err(|error| format!("cannot continue {node}: {error}")),
+            Some(process) => process
+                .resume_all()
+                .map_err(|error| format!("cannot continue {node}: {error}")),
             None => Ok(()),
         }
     }
 
     /// The page that tells a node's shim of clock and disk.
-    pub fn shim(&self, node: NodeId) -> Arc<Page> {
-        self.member(node).page.clone()
+    pub fn shim(&self, node: NodeId) -> Arc<Shim> {
+        self.member(node).shim.clone()
     }
 
     /// Nothing that `from` says reaches `to` any more.
@@ -228,17 +258,22 @@ impl Cluster {
     /// Messages and bytes that these links dropped so far.
     pub fn dropped(&self, links: &[(NodeId, NodeId)]) -> (u64, u64) {
         let snapshot = self.links.counters();
-        let counted = links.iter().filter_map(|(from, to)| snapshot.0.get(&LinkId { from: from.0, to: to.0 }));
-        counted.fold((0, 0), |(frames, bytes), link| (frames + link.dropped.frames, bytes + link.dropped.bytes))
+        let counted = links.iter().filter_map(|(from, to)| {
+            snapshot.0.get(&LinkId {
+                from: from.0,
+                to: to.0,
+            })
+        });
+        counted.fold((0, 0), |(frames, bytes), link| {
+            (frames + link.dropped.frames, bytes + link.dropped.bytes)
+        })
     }
 
     /// Puts everything right, whatever was done: links, disks, clocks, stopped and dead processes.
     pub fn heal_all(&self) {
         self.links.heal_all();
         for node in self.nodes() {
-            let page = self.shim(node);
-            page.set_disk_full(false);
-            page.set_clock_offset_ns(0);
+            self.shim(node).heal();
             // A node that cannot be continued or started is seen by the wait for recovery.
             let _ = self.resume(node);
             let _ = self.start(node);
@@ -271,19 +306,27 @@ impl Cluster {
         member.down_on_purpose = true;
         member.status = None;
         member.role = None;
-        self.failures.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push(format!("{node} {how}"));
+        self.failures
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+            .push(format!("{node} {how}"));
         Some(how)
     }
 
     /// Nodes that ended by themselves.
     pub fn failures(&self) -> Vec<String> {
-        self.failures.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
+        self.failures
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+            .clone()
     }
 
     /// A node that ended by itself stays down: what it left is evidence.
     fn has_failed(&self, node: NodeId) -> bool {
         let prefix = format!("{node} ");
-        self.failures().iter().any(|failure| failure.starts_with(&prefix))
+        self.failures()
+            .iter()
+            .any(|failure| failure.starts_with(&prefix))
     }
 
     /// Writes an observation down.
@@ -293,7 +336,12 @@ impl Cluster {
 
     fn happened(&self, node: NodeId, event: &str, detail: Option<String>) {
         let (time_ns, node, event) = (self.now_ns(), node.to_string(), event.into());
-        self.observe(&Observation::Process { time_ns, node, event, detail });
+        self.observe(&Observation::Process {
+            time_ns,
+            node,
+            event,
+            detail,
+        });
     }
 
     /// Keeps a node's answer.
@@ -304,7 +352,11 @@ impl Cluster {
             member.role = Some((status.role.clone(), status.term));
         }
         drop(member);
-        self.observe(&Observation::Status { time_ns: self.now_ns(), node: node.to_string(), status });
+        self.observe(&Observation::Status {
+            time_ns: self.now_ns(),
+            node: node.to_string(),
+            status,
+        });
     }
 
     /// Learns a role from a line of the node's log, sooner than its next status would tell.
@@ -323,16 +375,27 @@ impl Cluster {
     pub fn leader_and_term(&self) -> Option<(NodeId, u64)> {
         let leads = |node: &NodeId| {
             let member = self.member(*node);
-            member.role.as_ref().filter(|(role, _)| role == "leader").map(|(_, term)| (*node, *term))
+            member
+                .role
+                .as_ref()
+                .filter(|(role, _)| role == "leader")
+                .map(|(_, term)| (*node, *term))
         };
-        self.nodes().iter().filter_map(leads).max_by_key(|(_, term)| *term)
+        self.nodes()
+            .iter()
+            .filter_map(leads)
+            .max_by_key(|(_, term)| *term)
     }
 
     /// Answers to status requests that came after `since`.
     pub fn statuses_since(&self, since: Instant) -> Vec<(NodeId, NodeStatus)> {
         let fresh = |node: NodeId| {
             let member = self.member(node);
-            member.status.as_ref().filter(|(when, _)| *when > since).map(|(_, status)| (node, status.clone()))
+            member
+                .status
+                .as_ref()
+                .filter(|(when, _)| *when > since)
+                .map(|(_, status)| (node, status.clone()))
         };
         self.nodes().into_iter().filter_map(fresh).collect()
     }

@@ -11,23 +11,48 @@ pub fn facts() -> Vec<(String, String)> {
             facts.push((label.into(), value));
         }
     };
-    add("cores", std::thread::available_parallelism().ok().map(|cores| cores.to_string()));
-    add("kernel", nix::sys::utsname::uname().ok().map(|name| {
-        format!("{} {}", name.sysname().to_string_lossy(), name.release().to_string_lossy())
-    }));
+    add(
+        "cores",
+        std::thread::available_parallelism()
+            .ok()
+            .map(|cores| cores.to_string()),
+    );
+    add(
+        "kernel",
+        nix::sys::utsname::uname().ok().map(|name| {
+            format!(
+                "{} {}",
+                name.sysname().to_string_lossy(),
+                name.release().to_string_lossy()
+            )
+        }),
+    );
     add("memory", meminfo());
-    add("harness", Some(format!("{} ({})", env!("CARGO_PKG_VERSION"), profile())));
+    add(
+        "harness",
+        Some(format!("{} ({})", env!("CARGO_PKG_VERSION"), profile())),
+    );
     facts
 }
 
 /// The profile that the harness, and so the node, was built in.
 fn profile() -> &'static str {
-    if cfg!(debug_assertions) { "dev profile" } else { "release profile" }
+    if cfg!(debug_assertions) {
+        "dev profile"
+    } else {
+        "release profile"
+    }
 }
 
 fn meminfo() -> Option<String> {
     let text = fs::read_to_string("/proc/meminfo").ok()?;
-    let kib: u64 = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?.split_whitespace().next()?.parse().ok()?;
+    let kib: u64 = text
+        .lines()
+        .find_map(|line| line.strip_prefix("MemTotal:"))?
+        .split_whitespace()
+        .next()?
+        .parse()
+        .ok()?;
     Some(format!("{:.1} GiB", kib as f64 / 1024.0 / 1024.0))
 }
 

@@ -27,9 +27,20 @@ pub const CANNOT_WRITE: u8 = 73;
 
 /// Of a run's outcomes the worst counts: a defect of the judge first, then a proved violation.
 pub fn worst(codes: impl IntoIterator<Item = u8>) -> u8 {
-    const ORDER: [u8; 7] = [INTERNAL, CANNOT_WRITE, INVALID, NODE_FAILED, NOT_LIVE, UNKNOWN, VALID];
+    const ORDER: [u8; 7] = [
+        INTERNAL,
+        CANNOT_WRITE,
+        INVALID,
+        NODE_FAILED,
+        NOT_LIVE,
+        UNKNOWN,
+        VALID,
+    ];
     let rank = |code: u8| ORDER.iter().position(|known| *known == code).unwrap_or(0);
-    codes.into_iter().min_by_key(|code| rank(*code)).unwrap_or(VALID)
+    codes
+        .into_iter()
+        .min_by_key(|code| rank(*code))
+        .unwrap_or(VALID)
 }
 
 /// Why the harness stops, in one sentence that says what to do, and its exit code.
@@ -44,7 +55,10 @@ pub struct Failure {
 impl Failure {
     /// A failure.
     pub fn new(code: u8, message: impl Into<String>) -> Failure {
-        Failure { code, message: message.into() }
+        Failure {
+            code,
+            message: message.into(),
+        }
     }
 }
 

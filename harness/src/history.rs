@@ -31,7 +31,13 @@ impl Recorder {
         let path = folder.join(store::HISTORY);
         let file = File::create(&path).map_err(|error| store::cannot_write(&path, &error))?;
         let file = BufWriter::with_capacity(1 << 16, file);
-        Ok(Recorder { path, file, flushed: Instant::now(), failed: None, events: Vec::new() })
+        Ok(Recorder {
+            path,
+            file,
+            flushed: Instant::now(),
+            failed: None,
+            events: Vec::new(),
+        })
     }
 
     /// Appends an event; its index is given here.
@@ -69,7 +75,10 @@ impl Recorder {
     /// Ends the file and hands out all events, those that could not be written too.
     pub fn finish(mut self) -> (Vec<Event>, Option<Failure>) {
         self.flush();
-        let failure = self.failed.take().map(|error| store::cannot_write(&self.path, &error));
+        let failure = self
+            .failed
+            .take()
+            .map(|error| store::cannot_write(&self.path, &error));
         (self.events, failure)
     }
 }

@@ -88,10 +88,24 @@ impl Interpreter {
         workers: Vec<(mpsc::UnboundedSender<Job>, NodeId)>,
         totals: Arc<Totals>,
     ) -> Interpreter {
-        let worker = |(number, (jobs, node)): (usize, _)| Worker { jobs, process: number as u64, node, open: None };
+        let worker = |(number, (jobs, node)): (usize, _)| Worker {
+            jobs,
+            process: number as u64,
+            node,
+            open: None,
+        };
         let workers: Vec<Worker> = workers.into_iter().enumerate().map(worker).collect();
         let free = (0..workers.len()).collect();
-        Interpreter { began, recorder, workers, free, totals, phase: None, slot: began, pending: false }
+        Interpreter {
+            began,
+            recorder,
+            workers,
+            free,
+            totals,
+            phase: None,
+            slot: began,
+            pending: false,
+        }
     }
 
     /// Records until `phases` closes, then hands the recorder back.
@@ -153,7 +167,10 @@ impl Interpreter {
                 self.slot = next.max(now.checked_sub(MOST_DEBT).unwrap_or(now));
             }
             let worker = self.free[0];
-            match phase.generator.next(&Context { time: self.now(), worker }) {
+            match phase.generator.next(&Context {
+                time: self.now(),
+                worker,
+            }) {
                 Next::Invoke(request) => {
                     self.free.pop_front();
                     self.invoke(&mut phase, worker, request.op, request.node.map(NodeId));
@@ -193,8 +210,15 @@ impl Interpreter {
         };
         phase.generator.update(self.recorder.append(event));
         // A worker ends only with the run; then nobody waits for this operation either.
-        let _ = worker.jobs.send(Job { op: op.clone(), node });
-        worker.open = Some(Open { op, node: asked, is_final: phase.is_final });
+        let _ = worker.jobs.send(Job {
+            op: op.clone(),
+            node,
+        });
+        worker.open = Some(Open {
+            op,
+            node: asked,
+            is_final: phase.is_final,
+        });
     }
 
     fn complete(&mut self, done: Done) {
@@ -202,7 +226,9 @@ impl Interpreter {
         let count = self.workers.len() as u64;
         let worker = &mut self.workers[done.worker];
         worker.node = done.next_node;
-        let Some(open) = worker.open.take() else { return };
+        let Some(open) = worker.open.take() else {
+            return;
+        };
         let kind = done.ending.kind;
         let event = Event {
             index: 0,

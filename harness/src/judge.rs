@@ -43,20 +43,46 @@ pub fn judge_and_report(folder: &Path) -> Result<u8, Failure> {
     let observations: Vec<Observation> = store::read_lines(&folder.join(store::OBSERVATIONS))?;
     // A run that died has no ending; what it recorded can be judged all the same.
     let ending_path = folder.join(store::ENDING);
-    let ending: Option<Ending> = if ending_path.exists() { Some(store::read_json(&ending_path)?) } else { None };
+    let ending: Option<Ending> = if ending_path.exists() {
+        Some(store::read_json(&ending_path)?)
+    } else {
+        None
+    };
     let mut verdicts = judge(&plan, &history, &injuries, &observations, ending.as_ref())?;
     // Worst first; among equals the order in which they were asked.
     verdicts.sort_by_key(|verdict| std::cmp::Reverse(verdict.valid));
     let exit_code = exit::worst(verdicts.iter().map(code));
-    let valid = verdicts.iter().map(|verdict| verdict.valid).max().unwrap_or(Valid::Unknown);
-    let file = VerdictFile { format: 1, valid, exit_code, verdicts: &verdicts };
-    let cannot = |name: &str, error: std::io::Error| store::cannot_write(&folder.join(name), &error);
-    store::write_json(&folder.join(store::VERDICT), &file).map_err(|error| cannot(store::VERDICT, error))?;
+    let valid = verdicts
+        .iter()
+        .map(|verdict| verdict.valid)
+        .max()
+        .unwrap_or(Valid::Unknown);
+    let file = VerdictFile {
+        format: 1,
+        valid,
+        exit_code,
+        verdicts: &verdicts,
+    };
+    let cannot =
+        |name: &str, error: std::io::Error| store::cannot_write(&folder.join(name), &error);
+    store::write_json(&folder.join(store::VERDICT), &file)
+        .map_err(|error| cannot(store::VERDICT, error))?;
     let mut environment = ending.map(|ending| ending.environment).unwrap_or_default();
     if torn {
-        environment.push(("history".into(), "the run broke off: its last line was torn and is left out".into()));
+        environment.push((
+            "history".into(),
+            "the run broke off: its last line was torn and is left out".into(),
+        ));
     }
-    let run = Run { plan, history, injuries, observations, verdicts, exit_code, environment };
+    let run = Run {
+        plan,
+        history,
+        injuries,
+        observations,
+        verdicts,
+        exit_code,
+        environment,
+    };
     let page = report::render(&run);
     store::write_whole(&folder.join(store::REPORT), page.as_bytes())
         .map_err(|error| cannot(store::REPORT, error))?;
@@ -67,14 +93,19 @@ pub fn judge_and_report(folder: &Path) -> Result<u8, Failure> {
 fn read_history(path: &Path) -> Result<(History, bool), Failure> {
     match jsonl::open(path) {
         Ok(read) => Ok((read.history, read.truncated)),
-        Err(error @ ReadError::Damaged { .. }) => Err(Failure::new(exit::DAMAGED, error.to_string())),
+        Err(error @ ReadError::Damaged { .. }) => {
+            Err(Failure::new(exit::DAMAGED, error.to_string()))
+        }
         Err(error) => Err(Failure::new(exit::MISSING, error.to_string())),
     }
 }
 
 /// An injury is written down before and after: the later line has all that the earlier one had.
 fn last_words(lines: Vec<Injury>) -> Vec<Injury> {
-    let by_id: BTreeMap<u64, Injury> = lines.into_iter().map(|injury| (injury.id, injury)).collect();
+    let by_id: BTreeMap<u64, Injury> = lines
+        .into_iter()
+        .map(|injury| (injury.id, injury))
+        .collect();
     by_id.into_values().collect()
 }
 
@@ -86,12 +117,32 @@ fn judge(
     ending: Option<&Ending>,
 ) -> Result<Vec<Verdict>, Failure> {
     let workload = workloads::find(&plan.workload).ok_or_else(|| {
-        Failure::new(exit::DAMAGED, format!("the plan names a workload that is unknown here: {}", plan.workload))
+        Failure::new(
+            exit::DAMAGED,
+            format!(
+                "the plan names a workload that is unknown here: {}",
+                plan.workload
+            ),
+        )
     })?;
-    let mut verdicts: Vec<Verdict> = workload.checkers().iter().map(|checker| checker.check(history)).collect();
+    let mut verdicts: Vec<Verdict> = workload
+        .checkers()
+        .iter()
+        .map(|checker| checker.check(history))
+        .collect();
     verdicts.push(rolled_back(history, observations));
-    let settings = workloads::Settings { nodes: plan.nodes, keys: plan.keys, seed: plan.seed };
-    verdicts.extend(enough(plan, history, injuries, ending, workload.final_reads_expected(&settings)));
+    let settings = workloads::Settings {
+        nodes: plan.nodes,
+        keys: plan.keys,
+        seed: plan.seed,
+    };
+    verdicts.extend(enough(
+        plan,
+        history,
+        injuries,
+        ending,
+        workload.final_reads_expected(&settings),
+    ));
     verdicts.extend(ending.map(recovery));
     verdicts.extend(ending.map(nodes));
     verdicts.extend(healed(injuries));
@@ -105,7 +156,13 @@ fn judge(
 }
 
 fn verdict(checker: &str, valid: Valid, summary: String) -> Verdict {
-    Verdict { checker: checker.into(), valid, summary, violations: Vec::new(), details: json!({}) }
+    Verdict {
+        checker: checker.into(),
+        valid,
+        summary,
+        violations: Vec::new(),
+        details: json!({}),
+    }
 }
 
 /// What a verdict means for the exit code.
@@ -130,20 +187,40 @@ fn rolled_back(history: &History, observations: &[Observation]) -> Verdict {
     let mut dropped = 0;
     let mut violations = Vec::new();
     for observation in observations {
-        let Observation::RolledBack { node, entries, .. } = observation else { continue };
+        let Observation::RolledBack { node, entries, .. } = observation else {
+            continue;
+        };
         dropped += entries.len();
-        for entry in entries.iter().map(|entry| entry.to_smolstr()).filter(|entry| acknowledged.contains(entry)) {
-            let event = history.events().iter().find(|event| event.entry.as_ref() == Some(&entry));
+        for entry in entries
+            .iter()
+            .map(|entry| entry.to_smolstr())
+            .filter(|entry| acknowledged.contains(entry))
+        {
+            let event = history
+                .events()
+                .iter()
+                .find(|event| event.entry.as_ref() == Some(&entry));
             violations.extend(event.map(|event| acknowledged_and_dropped(node, &entry, event)));
         }
     }
     let summary = if violations.is_empty() {
         format!("{dropped} entries were rolled back, none of them acknowledged to a client")
     } else {
-        format!("{} of {dropped} rolled back entries had been acknowledged to clients", violations.len())
+        format!(
+            "{} of {dropped} rolled back entries had been acknowledged to clients",
+            violations.len()
+        )
     };
-    let valid = if violations.is_empty() { Valid::Yes } else { Valid::No };
-    Verdict { violations, details: json!({ "rolled_back": dropped }), ..verdict("rollback", valid, summary) }
+    let valid = if violations.is_empty() {
+        Valid::Yes
+    } else {
+        Valid::No
+    };
+    Verdict {
+        violations,
+        details: json!({ "rolled_back": dropped }),
+        ..verdict("rollback", valid, summary)
+    }
 }
 
 fn acknowledged_and_dropped(node: &str, entry: &str, event: &Event) -> Violation {
@@ -172,7 +249,10 @@ fn enough(
     final_reads_expected: u64,
 ) -> Option<Verdict> {
     let done = WorkDone {
-        faults_that_acted: injuries.iter().filter(|injury| injury.effect.is_some()).count() as u64,
+        faults_that_acted: injuries
+            .iter()
+            .filter(|injury| injury.effect.is_some())
+            .count() as u64,
         faults_planned: injuries.len() as u64,
         final_reads_expected,
         ..WorkDone::of(history)
@@ -199,16 +279,27 @@ fn recovery(ending: &Ending) -> Verdict {
         (None, Some(after)) => verdict(
             "recovery",
             Valid::Yes,
-            format!("one leader and everybody caught up {:.2} s after the last heal, without new writes", after as f64 / 1e9),
+            format!(
+                "one leader and everybody caught up {:.2} s after the last heal, without new writes",
+                after as f64 / 1e9
+            ),
         ),
-        (None, None) => verdict("recovery", Valid::Unknown, "nobody looked whether the cluster recovered".into()),
+        (None, None) => verdict(
+            "recovery",
+            Valid::Unknown,
+            "nobody looked whether the cluster recovered".into(),
+        ),
     }
 }
 
 fn nodes(ending: &Ending) -> Verdict {
     match ending.node_failures.as_slice() {
         [] => verdict("nodes", Valid::Yes, "no node ended by itself".into()),
-        failures => verdict("nodes", Valid::No, format!("nodes ended by themselves: {}", failures.join("; "))),
+        failures => verdict(
+            "nodes",
+            Valid::No,
+            format!("nodes ended by themselves: {}", failures.join("; ")),
+        ),
     }
 }
 
@@ -216,10 +307,20 @@ fn nodes(ending: &Ending) -> Verdict {
 fn healed(injuries: &[Injury]) -> Option<Verdict> {
     let wrong: Vec<String> = injuries
         .iter()
-        .filter_map(|injury| Some(format!("{} {}: {}", injury.fault, injury.id, injury.error.as_ref()?)))
+        .filter_map(|injury| {
+            Some(format!(
+                "{} {}: {}",
+                injury.fault,
+                injury.id,
+                injury.error.as_ref()?
+            ))
+        })
         .collect();
     let first = wrong.first()?;
-    let summary = format!("{} injuries could not be inflicted or healed as planned, such as {first}", wrong.len());
+    let summary = format!(
+        "{} injuries could not be inflicted or healed as planned, such as {first}",
+        wrong.len()
+    );
     Some(verdict("faults", Valid::Unknown, summary))
 }
 
@@ -245,8 +346,15 @@ fn print(run: &Run, folder: &Path) {
             println!("     {}: {}", violation.anomaly, violation.explanation);
         }
     }
-    let acted = run.injuries.iter().filter(|injury| injury.effect.is_some()).count();
-    println!("  faults: {} injected, {acted} with a measured effect", run.injuries.len());
+    let acted = run
+        .injuries
+        .iter()
+        .filter(|injury| injury.effect.is_some())
+        .count();
+    println!(
+        "  faults: {} injected, {acted} with a measured effect",
+        run.injuries.len()
+    );
     println!("  report: {}", folder.join(store::REPORT).display());
     println!("  repeat: {}", run.plan.command);
 }

@@ -10,11 +10,19 @@ use crate::{bugs, databases, faults};
 pub fn print(what: &str, name: Option<&str>) -> Result<u8, Failure> {
     match (what, name) {
         ("bug-names", None) => bugs::BUGS.iter().for_each(|bug| println!("{}", bug.name)),
-        ("bug-commands", None) => bugs::DEMONSTRATIONS.iter().for_each(|shown| println!("{}", shown.bugs)),
+        ("bug-commands", None) => bugs::DEMONSTRATIONS
+            .iter()
+            .for_each(|shown| println!("{}", shown.bugs)),
         ("bug-flags", Some(name)) => {
-            let shown = bugs::DEMONSTRATIONS.iter().find(|shown| shown.bugs == name).ok_or_else(|| {
-                Failure::new(exit::USAGE, format!("no command is known that shows '{name}': see `list bug-commands`"))
-            })?;
+            let shown = bugs::DEMONSTRATIONS
+                .iter()
+                .find(|shown| shown.bugs == name)
+                .ok_or_else(|| {
+                    Failure::new(
+                        exit::USAGE,
+                        format!("no command is known that shows '{name}': see `list bug-commands`"),
+                    )
+                })?;
             println!("--bug {} {}", shown.bugs, shown.flags);
         }
         _ => return table(what),
@@ -24,12 +32,25 @@ pub fn print(what: &str, name: Option<&str>) -> Result<u8, Failure> {
 
 fn table(what: &str) -> Result<u8, Failure> {
     let rows: Vec<(String, &str)> = match what {
-        "faults" => faults::FAULTS.iter().map(|fault| (fault.name().into(), fault.about())).collect(),
-        "workloads" => workloads::WORKLOADS.iter().map(|work| (work.name().into(), work.about())).collect(),
-        "systems" => databases::DATABASES.iter().map(|system| (system.name().into(), system.about())).collect(),
-        "bugs" => bugs::BUGS.iter().map(|bug| (format!("{} ({})", bug.name, bug.id), bug.about)).collect(),
+        "faults" => faults::FAULTS
+            .iter()
+            .map(|fault| (fault.name().into(), fault.about()))
+            .collect(),
+        "workloads" => workloads::WORKLOADS
+            .iter()
+            .map(|work| (work.name().into(), work.about()))
+            .collect(),
+        "systems" => databases::DATABASES
+            .iter()
+            .map(|system| (system.name().into(), system.about()))
+            .collect(),
+        "bugs" => bugs::BUGS
+            .iter()
+            .map(|bug| (format!("{} ({})", bug.name, bug.id), bug.about))
+            .collect(),
         _ => {
-            let message = format!("there is no list of '{what}': choose faults, workloads, systems or bugs");
+            let message =
+                format!("there is no list of '{what}': choose faults, workloads, systems or bugs");
             return Err(Failure::new(exit::USAGE, message));
         }
     };

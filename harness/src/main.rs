@@ -39,7 +39,12 @@ use cli::Wish;
 
 fn main() -> ExitCode {
     let done = cli::read(std::env::args_os()).and_then(|wish| match wish {
-        Wish::Run { plan, binary, out, quiet } => run::run(&plan, binary.as_deref(), &out, quiet),
+        Wish::Run {
+            plan,
+            binary,
+            out,
+            quiet,
+        } => run::run(&plan, binary.as_deref(), &out, quiet),
         Wish::Check { run } => check::check(&run),
         Wish::List { what, name } => lists::print(&what, name.as_deref()),
     });

@@ -45,19 +45,35 @@ impl Nemesis {
 
     /// Injuries that act right now, for whoever shows progress.
     pub fn active(&self) -> Vec<String> {
-        let active = self.active.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        active.iter().map(|injury| format!("{} ({})", injury.fault, injury.description)).collect()
+        let active = self
+            .active
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        active
+            .iter()
+            .map(|injury| format!("{} ({})", injury.fault, injury.description))
+            .collect()
     }
 
     /// How many injuries are over, and how many of them had an effect.
     pub fn counts(&self) -> (u64, u64) {
-        let done = self.done.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        (done.len() as u64, done.iter().filter(|injury| injury.effect.is_some()).count() as u64)
+        let done = self
+            .done
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        (
+            done.len() as u64,
+            done.iter().filter(|injury| injury.effect.is_some()).count() as u64,
+        )
     }
 
     /// All injuries that are over, by id.
     pub fn injuries(&self) -> Vec<Injury> {
-        let mut done = self.done.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone();
+        let mut done = self
+            .done
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+            .clone();
         done.sort_by_key(|injury| injury.id);
         done
     }
@@ -74,7 +90,12 @@ impl Nemesis {
     /// kind, which share a mechanism, never do.
     pub async fn run(self: Arc<Self>, plan: &Plan, until: Instant, stop: watch::Receiver<bool>) {
         let mut lanes: [Vec<&'static dyn Fault>; 2] = [Vec::new(), Vec::new()];
-        for (position, fault) in plan.nemesis.iter().filter_map(|name| faults::find(name)).enumerate() {
+        for (position, fault) in plan
+            .nemesis
+            .iter()
+            .filter_map(|name| faults::find(name))
+            .enumerate()
+        {
             lanes[position % 2].push(fault);
         }
         let tasks: Vec<_> = lanes
@@ -104,7 +125,10 @@ impl Nemesis {
             "description": injury.description, "effect": injury.effect, "error": injury.error,
         });
         // The interpreter outlives every injury; without it there is no history to note this in.
-        let _ = self.notes.send(Note { f: format!("{f}-{}", injury.fault).into(), value });
+        let _ = self.notes.send(Note {
+            f: format!("{f}-{}", injury.fault).into(),
+            value,
+        });
     }
 }
 
@@ -124,7 +148,9 @@ impl Lane {
                 return;
             }
             let lasts = self.draw();
-            let Some(fault) = self.faults.choose(&mut self.rng).copied() else { return };
+            let Some(fault) = self.faults.choose(&mut self.rng).copied() else {
+                return;
+            };
             self.injure(fault, lasts, until, &mut stop).await;
         }
     }
@@ -133,7 +159,13 @@ impl Lane {
         self.interval.mul_f64(self.rng.random_range(SPREAD))
     }
 
-    async fn injure(&mut self, fault: &dyn Fault, lasts: Duration, until: Instant, stop: &mut watch::Receiver<bool>) {
+    async fn injure(
+        &mut self,
+        fault: &dyn Fault,
+        lasts: Duration,
+        until: Instant,
+        stop: &mut watch::Receiver<bool>,
+    ) {
         let nemesis = self.nemesis.clone();
         let cluster = &nemesis.cluster;
         let view = View {
@@ -150,7 +182,10 @@ impl Lane {
             targets: draft.targets.iter().map(ToString::to_string).collect(),
             description: draft.description,
             parameters: draft.parameters,
-            planned_ns: [begin, begin + u64::try_from(lasts.as_nanos()).unwrap_or(u64::MAX / 2)],
+            planned_ns: [
+                begin,
+                begin + u64::try_from(lasts.as_nanos()).unwrap_or(u64::MAX / 2),
+            ],
             injected_ns: None,
             healed_ns: None,
             effect: None,
@@ -158,7 +193,11 @@ impl Lane {
         };
         // On paper before it is inflicted.
         nemesis.write("inject", &injury);
-        nemesis.active.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push(injury.clone());
+        nemesis
+            .active
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+            .push(injury.clone());
         let before = match fault.inject(cluster, &injury).await {
             Ok(before) => before,
             Err(error) => {
@@ -174,9 +213,17 @@ impl Lane {
             Err(error) => injury.error = Some(error),
         }
         injury.healed_ns = Some([heal, cluster.now_ns()]);
-        nemesis.active.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).retain(|other| other.id != injury.id);
+        nemesis
+            .active
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+            .retain(|other| other.id != injury.id);
         nemesis.write("heal", &injury);
-        nemesis.done.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push(injury);
+        nemesis
+            .done
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+            .push(injury);
     }
 }
 

@@ -18,7 +18,11 @@ const READ_EVERY: Duration = Duration::from_millis(25);
 pub async fn ask(cluster: Arc<Cluster>, node: NodeId) {
     loop {
         let began = tokio::time::Instant::now();
-        let status = if cluster.is_running(node) { cluster.deployment().status(node).await } else { None };
+        let status = if cluster.is_running(node) {
+            cluster.deployment().status(node).await
+        } else {
+            None
+        };
         cluster.saw_status(node, status);
         if let Some(detail) = cluster.ended_by_itself(node) {
             cluster.observe(&Observation::Process {
@@ -59,14 +63,21 @@ struct Tail {
 
 impl Tail {
     fn new(file: File) -> Tail {
-        Tail { reader: BufReader::new(file), partial: String::new() }
+        Tail {
+            reader: BufReader::new(file),
+            partial: String::new(),
+        }
     }
 
     fn line(&mut self) -> Option<String> {
         let mut bytes = Vec::new();
         self.reader.read_until(b'\n', &mut bytes).ok()?;
         self.partial += &String::from_utf8_lossy(&bytes);
-        if self.partial.ends_with('\n') { Some(std::mem::take(&mut self.partial)) } else { None }
+        if self.partial.ends_with('\n') {
+            Some(std::mem::take(&mut self.partial))
+        } else {
+            None
+        }
     }
 }
 
@@ -84,8 +95,13 @@ fn parse(node: NodeId, line: &str, time_ns: u64) -> Option<Observation> {
             entries: entries.iter().map(ToString::to_string).collect(),
         }),
         [_, "->", role, facts @ ..] => {
-            let fact = |key: &str| facts.iter().find_map(|fact| fact.strip_prefix(key)?.strip_prefix('='));
-            let leader = fact("leader").filter(|leader| leader.starts_with('n') && *leader != "none");
+            let fact = |key: &str| {
+                facts
+                    .iter()
+                    .find_map(|fact| fact.strip_prefix(key)?.strip_prefix('='))
+            };
+            let leader =
+                fact("leader").filter(|leader| leader.starts_with('n') && *leader != "none");
             Some(Observation::Transition {
                 time_ns,
                 node: name,
@@ -105,22 +121,37 @@ mod tests {
     #[test]
     fn a_transition_is_understood() {
         let line = "n2 candidate -> leader term=4 leader=n2\n";
-        let Some(Observation::Transition { node, role, term, leader, .. }) = parse(NodeId(2), line, 1) else {
+        let Some(Observation::Transition {
+            node,
+            role,
+            term,
+            leader,
+            ..
+        }) = parse(NodeId(2), line, 1)
+        else {
             panic!("not a transition")
         };
-        assert_eq!((node.as_str(), role.as_str(), term, leader.as_deref()), ("n2", "leader", 4, Some("n2")));
+        assert_eq!(
+            (node.as_str(), role.as_str(), term, leader.as_deref()),
+            ("n2", "leader", 4, Some("n2"))
+        );
     }
 
     #[test]
     fn a_transition_to_no_leader_has_none() {
         let parsed = parse(NodeId(2), "n2 leader -> follower term=5 leader=none", 1);
-        assert!(matches!(parsed, Some(Observation::Transition { leader: None, .. })), "{parsed:?}");
+        assert!(
+            matches!(parsed, Some(Observation::Transition { leader: None, .. })),
+            "{parsed:?}"
+        );
     }
 
     #[test]
     fn rolled_back_entries_are_all_listed() {
         let parsed = parse(NodeId(1), "n1 rolled back 5@3 6@3", 1);
-        let Some(Observation::RolledBack { entries, .. }) = parsed else { panic!("not a rollback") };
+        let Some(Observation::RolledBack { entries, .. }) = parsed else {
+            panic!("not a rollback")
+        };
         assert_eq!(entries, ["5@3", "6@3"]);
     }
 

@@ -24,10 +24,22 @@ pub struct Ending {
 
 /// A lost read is fail: it changed nothing and told nothing. A lost write is info: it may yet happen.
 pub fn ending(op: &Op, result: Result<Reply, Error>) -> Ending {
-    let bare = |kind, error| Ending { kind, value: op.value(), error, current: None, entry: None };
+    let bare = |kind, error| Ending {
+        kind,
+        value: op.value(),
+        error,
+        current: None,
+        entry: None,
+    };
     match result {
-        Ok(Reply::Value(value)) => Ending { value: json!(value), ..bare(Kind::Ok, None) },
-        Ok(Reply::Done { entry }) => Ending { entry, ..bare(Kind::Ok, None) },
+        Ok(Reply::Value(value)) => Ending {
+            value: json!(value),
+            ..bare(Kind::Ok, None)
+        },
+        Ok(Reply::Done { entry }) => Ending {
+            entry,
+            ..bare(Kind::Ok, None)
+        },
         Ok(Reply::Mismatch { current }) => Ending {
             current: current.map(|found| json!(found)),
             ..bare(Kind::Fail, Some("mismatch".into()))
@@ -45,22 +57,61 @@ mod tests {
     #[test]
     fn a_lost_read_is_fail_and_a_lost_write_is_info() {
         let lost = || Err(Error::Indefinite("timed out".into()));
-        assert_eq!(ending(&Op::Read { key: "k".into() }, lost()).kind, Kind::Fail);
-        assert_eq!(ending(&Op::Write { key: "k".into(), value: 1 }, lost()).kind, Kind::Info);
-        let cas = Op::Cas { key: "k".into(), old: None, new: 1 };
+        assert_eq!(
+            ending(&Op::Read { key: "k".into() }, lost()).kind,
+            Kind::Fail
+        );
+        assert_eq!(
+            ending(
+                &Op::Write {
+                    key: "k".into(),
+                    value: 1
+                },
+                lost()
+            )
+            .kind,
+            Kind::Info
+        );
+        let cas = Op::Cas {
+            key: "k".into(),
+            old: None,
+            new: 1,
+        };
         assert_eq!(ending(&cas, lost()).kind, Kind::Info);
     }
 
     #[test]
     fn a_refused_write_is_fail() {
         let refused = Err(Error::Definite("disk-full".into()));
-        assert_eq!(ending(&Op::Write { key: "k".into(), value: 1 }, refused).kind, Kind::Fail);
+        assert_eq!(
+            ending(
+                &Op::Write {
+                    key: "k".into(),
+                    value: 1
+                },
+                refused
+            )
+            .kind,
+            Kind::Fail
+        );
     }
 
     #[test]
     fn a_failed_compare_says_what_it_found() {
-        let cas = Op::Cas { key: "k".into(), old: Some(1), new: 2 };
-        let ending = ending(&cas, Ok(Reply::Mismatch { current: Some(None) }));
-        assert_eq!((ending.kind, ending.current), (Kind::Fail, Some(Value::Null)));
+        let cas = Op::Cas {
+            key: "k".into(),
+            old: Some(1),
+            new: 2,
+        };
+        let ending = ending(
+            &cas,
+            Ok(Reply::Mismatch {
+                current: Some(None),
+            }),
+        );
+        assert_eq!(
+            (ending.kind, ending.current),
+            (Kind::Fail, Some(Value::Null))
+        );
     }
 }

@@ -33,7 +33,11 @@ pub struct Moment {
 impl Progress {
     /// Looks at the terminal.
     pub fn new(quiet: bool) -> Progress {
-        Progress { quiet, terminal: std::io::stderr().is_terminal(), dirty: Mutex::new(false) }
+        Progress {
+            quiet,
+            terminal: std::io::stderr().is_terminal(),
+            dirty: Mutex::new(false),
+        }
     }
 
     /// How often [`Progress::moment`] should be called.
@@ -50,7 +54,10 @@ impl Progress {
 
     /// Says a line that stays, even when quiet.
     pub fn line(&self, text: &str) {
-        let mut dirty = self.dirty.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut dirty = self
+            .dirty
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
         let mut out = std::io::stderr().lock();
         let clear = if *dirty { "\r\x1b[2K" } else { "" };
         *dirty = false;
@@ -67,7 +74,10 @@ impl Progress {
         if !self.terminal {
             return self.line(&text);
         }
-        let mut dirty = self.dirty.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut dirty = self
+            .dirty
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
         let mut out = std::io::stderr().lock();
         let width = crate::terminal::width().unwrap_or(120).saturating_sub(1);
         let text: String = text.chars().take(width).collect();
@@ -79,7 +89,11 @@ impl Progress {
 
 fn render(moment: &Moment) -> String {
     let [ok, fail, info] = moment.counts;
-    let faults = if moment.faults.is_empty() { "none".into() } else { moment.faults.join("; ") };
+    let faults = if moment.faults.is_empty() {
+        "none".into()
+    } else {
+        moment.faults.join("; ")
+    };
     format!(
         "{:>5.1} s, {:.0} s left | {} ok/s | ok {ok}, fail {fail}, info {info} | leader {} | {} faults, {} with effect | now: {faults}",
         moment.elapsed.as_secs_f64(),

@@ -39,14 +39,21 @@ fn missing(nodes: &[NodeId], statuses: &[(NodeId, NodeStatus)]) -> Option<String
     if !silent.is_empty() {
         return Some(format!("{} did not answer", silent.join(", ")));
     }
-    let Some((leader, leads)) =
-        statuses.iter().filter(|(_, s)| s.role == "leader").max_by_key(|(_, s)| s.term)
+    let Some((leader, leads)) = statuses
+        .iter()
+        .filter(|(_, s)| s.role == "leader")
+        .max_by_key(|(_, s)| s.term)
     else {
         return Some("no node leads".into());
     };
     for (node, status) in statuses {
-        if status.term != leads.term || (node != leader && status.leader.as_deref() != Some(&leader.to_string())) {
-            return Some(format!("{node} does not follow {leader} in term {}", leads.term));
+        if status.term != leads.term
+            || (node != leader && status.leader.as_deref() != Some(&leader.to_string()))
+        {
+            return Some(format!(
+                "{node} does not follow {leader} in term {}",
+                leads.term
+            ));
         }
         if status.disk_full {
             return Some(format!("{node} still says that its disk is full"));
@@ -54,10 +61,16 @@ fn missing(nodes: &[NodeId], statuses: &[(NodeId, NodeStatus)]) -> Option<String
     }
     let applied: BTreeSet<u64> = statuses.iter().map(|(_, status)| status.applied).collect();
     if applied.len() > 1 {
-        return Some(format!("nodes have applied up to different indices: {applied:?}"));
+        return Some(format!(
+            "nodes have applied up to different indices: {applied:?}"
+        ));
     }
-    (leads.commit != leads.last || leads.applied != leads.commit)
-        .then(|| format!("{leader} has applied {} of {} entries", leads.applied, leads.last))
+    (leads.commit != leads.last || leads.applied != leads.commit).then(|| {
+        format!(
+            "{leader} has applied {} of {} entries",
+            leads.applied, leads.last
+        )
+    })
 }
 
 #[cfg(test)]
@@ -79,22 +92,39 @@ mod tests {
     }
 
     fn judge(statuses: &[(u16, NodeStatus)]) -> Option<String> {
-        let statuses: Vec<_> = statuses.iter().map(|(node, s)| (NodeId(*node), s.clone())).collect();
+        let statuses: Vec<_> = statuses
+            .iter()
+            .map(|(node, s)| (NodeId(*node), s.clone()))
+            .collect();
         missing(&[NodeId(1), NodeId(2)], &statuses)
     }
 
     #[test]
     fn a_whole_cluster_misses_nothing() {
-        assert_eq!(judge(&[(1, status("leader", "n1", 9)), (2, status("follower", "n1", 9))]), None);
+        assert_eq!(
+            judge(&[
+                (1, status("leader", "n1", 9)),
+                (2, status("follower", "n1", 9))
+            ]),
+            None
+        );
     }
 
     #[test]
     fn a_silent_node_a_missing_leader_and_a_laggard_are_named() {
         let said = judge(&[(1, status("leader", "n1", 9))]).unwrap();
         assert!(said.contains("n2"), "{said}");
-        let said = judge(&[(1, status("follower", "n2", 9)), (2, status("follower", "n1", 9))]).unwrap();
+        let said = judge(&[
+            (1, status("follower", "n2", 9)),
+            (2, status("follower", "n1", 9)),
+        ])
+        .unwrap();
         assert!(said.contains("leads"), "{said}");
-        let said = judge(&[(1, status("leader", "n1", 9)), (2, status("follower", "n1", 5))]).unwrap();
+        let said = judge(&[
+            (1, status("leader", "n1", 9)),
+            (2, status("follower", "n1", 5)),
+        ])
+        .unwrap();
         assert!(said.contains("different"), "{said}");
     }
 }

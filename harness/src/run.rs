@@ -14,6 +14,7 @@ use crate::exit::{self, Failure};
 use crate::history::Recorder;
 use crate::interpreter::{Interpreter, Phase, Totals};
 use crate::nemesis::Nemesis;
+use crate::observation::Observation;
 use crate::plan::Plan;
 use crate::progress::{Moment, Progress};
 use crate::site::Site;
@@ -35,10 +36,20 @@ const QUIET: Duration = Duration::from_millis(300);
 pub fn run(plan: &Plan, binary: Option<&Path>, out: &Path, quiet: bool) -> Result<u8, Failure> {
     let progress = Arc::new(Progress::new(quiet));
     let folder = store::create(out, plan, &environment::utc_compact())?;
-    let database = databases::find(&plan.system)
-        .ok_or_else(|| Failure::new(exit::INTERNAL, format!("{} was checked before", plan.system)))?;
+    let database = databases::find(&plan.system).ok_or_else(|| {
+        Failure::new(
+            exit::INTERNAL,
+            format!("{} was checked before", plan.system),
+        )
+    })?;
     let say = |text: &str| progress.say(text);
-    let binaries = binaries::prepare(database.package(), binary, !plan.bugs.is_empty(), &folder, &say)?;
+    let binaries = binaries::prepare(
+        database.package(),
+        binary,
+        !plan.bugs.is_empty(),
+        &folder,
+        &say,
+    )?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -48,7 +59,15 @@ pub fn run(plan: &Plan, binary: Option<&Path>, out: &Path, quiet: bool) -> Resul
         let site = Arc::new(Site::take(plan.nodes, &folder)?);
         let deployment = database.deploy(site.clone(), plan, binaries.system)?;
         let observations = Arc::new(Lines::create(folder.join(store::OBSERVATIONS))?);
-        let cluster = Arc::new(Cluster::new(site, deployment.into(), &binaries.shim, observations.clone()).await?);
+        let cluster = Arc::new(
+            Cluster::new(
+                site,
+                deployment.into(),
+                &binaries.shim,
+                observations.clone(),
+            )
+            .await?,
+        );
         let ending = act(plan, &folder, &cluster, &progress).await;
         cluster.end();
         let (mut ending, failure) = ending?;
@@ -72,21 +91,34 @@ async fn act(
     cluster: &Arc<Cluster>,
     progress: &Arc<Progress>,
 ) -> Result<(Ending, Option<Failure>), Failure> {
-    let workload = workloads::find(&plan.workload)
-        .ok_or_else(|| Failure::new(exit::INTERNAL, format!("{} was checked before", plan.workload)))?;
-    let settings = Settings { nodes: plan.nodes, keys: plan.keys, seed: plan.seed };
+    let workload = workloads::find(&plan.workload).ok_or_else(|| {
+        Failure::new(
+            exit::INTERNAL,
+            format!("{} was checked before", plan.workload),
+        )
+    })?;
+    let settings = Settings {
+        nodes: plan.nodes,
+        keys: plan.keys,
+        seed: plan.seed,
+    };
     let (stop, stopped) = watch::channel(false);
     tokio::spawn(interrupts(stop, progress.clone()));
     let watchers = watch_cluster(cluster);
+    let _stalls = watch_stalls(cluster)?;
     for node in cluster.nodes() {
-        cluster.start(node).map_err(|problem| Failure::new(exit::NODE_FAILED, problem))?;
+        cluster
+            .start(node)
+            .map_err(|problem| Failure::new(exit::NODE_FAILED, problem))?;
     }
     first_leader(cluster, stopped.clone()).await?;
     progress.say(&format!(
         "{} nodes of {} are up, {}; run folder {}",
         plan.nodes,
         plan.system,
-        cluster.leader().map_or("no leader yet".into(), |leader| format!("{leader} leads")),
+        cluster
+            .leader()
+            .map_or("no leader yet".into(), |leader| format!("{leader} leads")),
         folder.display()
     ));
 
@@ -104,13 +136,24 @@ async fn act(
             };
             workers.push((jobs, node));
             let deployment = cluster.deployment().clone();
-            tokio::spawn(worker::run(number, pinning, deployment, CLIENT_TIMEOUT, jobs_in, done.clone()));
+            tokio::spawn(worker::run(
+                number,
+                pinning,
+                deployment,
+                CLIENT_TIMEOUT,
+                jobs_in,
+                done.clone(),
+            ));
         }
         let recorder = Recorder::create(folder)?;
         let interpreter = Interpreter::new(cluster.began(), recorder, workers, totals.clone());
         tokio::spawn(interpreter.run(done_in, notes_in, phases_in))
     };
-    let nemesis = Arc::new(Nemesis::new(cluster.clone(), Lines::create(folder.join(store::INJURIES))?, notes));
+    let nemesis = Arc::new(Nemesis::new(
+        cluster.clone(),
+        Lines::create(folder.join(store::INJURIES))?,
+        notes,
+    ));
 
     let began = Instant::now();
     let until = began + plan.time;
@@ -120,10 +163,22 @@ async fn act(
         stopped: stopped.clone(),
         totals: totals.clone(),
     });
-    let phase = Phase { generator, until: Some(until), rate: plan.rate, is_final: false, finished };
+    let phase = Phase {
+        generator,
+        until: Some(until),
+        rate: plan.rate,
+        is_final: false,
+        finished,
+    };
     // The interpreter lives until `phases` is dropped.
     let _ = phases.send(phase);
-    let shown = tokio::spawn(show(progress.clone(), cluster.clone(), totals.clone(), nemesis.clone(), until));
+    let shown = tokio::spawn(show(
+        progress.clone(),
+        cluster.clone(),
+        totals.clone(),
+        nemesis.clone(),
+        until,
+    ));
     nemesis.clone().run(plan, until, stopped.clone()).await;
     let _ = main_phase.await;
     shown.abort();
@@ -135,23 +190,31 @@ async fn act(
         ..Ending::default()
     };
     if ending.interrupted {
-        progress.line("interrupted: everything is healed, what there is will be judged (again: stop at once)");
+        progress.line(
+            "interrupted: everything is healed, what there is will be judged (again: stop at once)",
+        );
     }
     tokio::time::sleep(QUIET).await;
     progress.say("faults and work are over; waiting for the cluster to recover by itself");
     match recovery::wait(cluster, recovery::BOUND).await {
-        Ok(after) => ending.recovered_after_ns = Some(u64::try_from(after.as_nanos()).unwrap_or(u64::MAX)),
+        Ok(after) => ending.recovered_after_ns = Some(nanos(after)),
         Err(problem) => ending.not_recovered = Some(problem),
     }
     let (finished, final_phase) = oneshot::channel();
     let generator = workload.final_reads(&settings);
-    let _ = phases.send(Phase { generator, until: None, rate: 0.0, is_final: true, finished });
+    let _ = phases.send(Phase {
+        generator,
+        until: None,
+        rate: 0.0,
+        is_final: true,
+        finished,
+    });
     let _ = final_phase.await;
     ending.node_failures = cluster.failures();
     drop(phases);
-    let recorder = recorder
-        .await
-        .map_err(|error| Failure::new(exit::INTERNAL, format!("the interpreter failed: {error}")))?;
+    let recorder = recorder.await.map_err(|error| {
+        Failure::new(exit::INTERNAL, format!("the interpreter failed: {error}"))
+    })?;
     for watcher in watchers {
         watcher.abort();
     }
@@ -166,16 +229,41 @@ fn watch_cluster(cluster: &Arc<Cluster>) -> Vec<tokio::task::JoinHandle<()>> {
         watchers.push(tokio::spawn(observe::ask(cluster.clone(), node)));
         watchers.push(tokio::spawn(observe::read(cluster.clone(), node)));
     }
-    stalls::record(cluster.clone());
     watchers
 }
 
+/// Writes down when the harness itself was not scheduled.
+fn watch_stalls(cluster: &Arc<Cluster>) -> Result<stalls::Watch, Failure> {
+    // The thread must not keep the cluster alive beyond the run.
+    let cluster = Arc::downgrade(cluster);
+    let tell = move |stall: stalls::Stall| {
+        if let Some(cluster) = cluster.upgrade() {
+            cluster.observe(&Observation::Stall {
+                time_ns: nanos(stall.ended.saturating_duration_since(cluster.began())),
+                duration_ns: nanos(stall.duration),
+            });
+        }
+    };
+    stalls::Watch::start(stalls::WORTH_TELLING, tell)
+        .map_err(|error| Failure::new(exit::INTERNAL, format!("cannot start a thread: {error}")))
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
 /// Waits until somebody leads.
-async fn first_leader(cluster: &Cluster, mut stopped: watch::Receiver<bool>) -> Result<(), Failure> {
+async fn first_leader(
+    cluster: &Cluster,
+    mut stopped: watch::Receiver<bool>,
+) -> Result<(), Failure> {
     let began = Instant::now();
     while cluster.leader().is_none() {
         if let Some(failure) = cluster.failures().first() {
-            return Err(Failure::new(exit::NODE_FAILED, format!("the cluster did not start: {failure}")));
+            return Err(Failure::new(
+                exit::NODE_FAILED,
+                format!("the cluster did not start: {failure}"),
+            ));
         }
         if began.elapsed() > FIRST_LEADER {
             return Err(Failure::new(
@@ -200,15 +288,24 @@ async fn first_leader(cluster: &Cluster, mut stopped: watch::Receiver<bool>) -> 
 /// The first SIGINT, SIGTERM or SIGHUP ends the main phase; the second ends the process, and with it all nodes.
 async fn interrupts(stop: watch::Sender<bool>, progress: Arc<Progress>) {
     use tokio::signal::unix::{SignalKind, signal};
-    let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
-    let Ok(mut signals) = kinds.into_iter().map(signal).collect::<Result<Vec<_>, _>>() else { return };
+    let kinds = [
+        SignalKind::interrupt(),
+        SignalKind::terminate(),
+        SignalKind::hangup(),
+    ];
+    let Ok(mut signals) = kinds.into_iter().map(signal).collect::<Result<Vec<_>, _>>() else {
+        return;
+    };
     let mut times = 0;
     loop {
-        let [a, b, c] = signals.as_mut_slice() else { return };
+        let [a, b, c] = signals.as_mut_slice() else {
+            return;
+        };
         tokio::select! { _ = a.recv() => {}, _ = b.recv() => {}, _ = c.recv() => {} }
         times += 1;
         if times > 1 {
-            progress.line("stopped at once; the history so far is kept: judge it with `harness check`");
+            progress
+                .line("stopped at once; the history so far is kept: judge it with `harness check`");
             std::process::exit(i32::from(exit::UNKNOWN));
         }
         let _ = stop.send(true);
@@ -257,10 +354,13 @@ async fn show(
             left: until.saturating_duration_since(Instant::now()),
             counts: [ok, totals.fail.load(Relaxed), totals.info.load(Relaxed)],
             rate,
-            leader: cluster.leader_and_term().map_or("nobody".into(), |(node, term)| format!("{node} term {term}")),
+            leader: cluster
+                .leader_and_term()
+                .map_or("nobody".into(), |(node, term)| {
+                    format!("{node} term {term}")
+                }),
             faults: nemesis.active(),
             injuries: nemesis.counts(),
         });
     }
 }
-

@@ -43,7 +43,12 @@ impl Site {
             let subnet = [64 + rand::random::<u8>() % 64, rand::random::<u8>()];
             let address = SocketAddr::new(address(subnet, MARK), PEER_PORT);
             if let Ok(mark) = TcpListener::bind(address) {
-                return Ok(Site { subnet, nodes, folder: folder.to_path_buf(), _mark: mark });
+                return Ok(Site {
+                    subnet,
+                    nodes,
+                    folder: folder.to_path_buf(),
+                    _mark: mark,
+                });
             }
         }
         Err(Failure::new(
@@ -84,7 +89,10 @@ impl Site {
 
     /// Where the proxy of the directed link listens: `from` dials it to speak to `to`.
     pub fn link(&self, from: NodeId, to: NodeId) -> SocketAddr {
-        SocketAddr::new(address(self.subnet, PROXIES + from.0 as u8), PEER_PORT + to.0)
+        SocketAddr::new(
+            address(self.subnet, PROXIES + from.0 as u8),
+            PEER_PORT + to.0,
+        )
     }
 }
 
@@ -99,11 +107,17 @@ mod tests {
 
     #[test]
     fn two_runs_never_share_an_address() {
-        let (a, b) = (Site::take(9, Path::new("a")).unwrap(), Site::take(9, Path::new("b")).unwrap());
+        let (a, b) = (
+            Site::take(9, Path::new("a")).unwrap(),
+            Site::take(9, Path::new("b")).unwrap(),
+        );
         let all = |site: &Site| -> Vec<SocketAddr> {
             let pairs = site.nodes().flat_map(|i| site.nodes().map(move |j| (i, j)));
             let links = pairs.map(|(i, j)| site.link(i, j));
-            site.nodes().flat_map(|n| [site.client(n), site.peer(n)]).chain(links).collect()
+            site.nodes()
+                .flat_map(|n| [site.client(n), site.peer(n)])
+                .chain(links)
+                .collect()
         };
         let both: Vec<SocketAddr> = all(&a).into_iter().chain(all(&b)).collect();
         let distinct: BTreeSet<&SocketAddr> = both.iter().collect();

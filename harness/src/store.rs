@@ -32,8 +32,15 @@ pub const ENDING: &str = "ending.json";
 /// # Errors
 /// The folder cannot be made or written: code 73.
 pub fn create(out: &Path, plan: &Plan, utc: &str) -> Result<PathBuf, Failure> {
-    let nemesis = if plan.nemesis.is_empty() { "none".into() } else { plan.nemesis.join("+") };
-    let name = format!("{utc}-{}-{}-{nemesis}-{}", plan.system, plan.workload, plan.seed);
+    let nemesis = if plan.nemesis.is_empty() {
+        "none".into()
+    } else {
+        plan.nemesis.join("+")
+    };
+    let name = format!(
+        "{utc}-{}-{}-{nemesis}-{}",
+        plan.system, plan.workload, plan.seed
+    );
     let make = || -> io::Result<PathBuf> {
         fs::create_dir_all(out)?;
         let out = out.canonicalize()?;
@@ -58,7 +65,10 @@ pub fn create(out: &Path, plan: &Plan, utc: &str) -> Result<PathBuf, Failure> {
     make().map_err(|error| {
         Failure::new(
             exit::CANNOT_WRITE,
-            format!("cannot write results to {}: {error}; choose another folder with --out", out.display()),
+            format!(
+                "cannot write results to {}: {error}; choose another folder with --out",
+                out.display()
+            ),
         )
     })
 }
@@ -83,8 +93,12 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// Missing: 66. Not what it should be: 65.
 pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, Failure> {
     let bytes = fs::read(path).map_err(|error| missing(path, &error))?;
-    serde_json::from_slice(&bytes)
-        .map_err(|error| Failure::new(exit::DAMAGED, format!("{} is damaged: {error}", path.display())))
+    serde_json::from_slice(&bytes).map_err(|error| {
+        Failure::new(
+            exit::DAMAGED,
+            format!("{} is damaged: {error}", path.display()),
+        )
+    })
 }
 
 /// Reads a file of JSON lines. A torn last line, as a run that died leaves it, is left out.
@@ -114,7 +128,10 @@ pub fn read_lines<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, Failure> {
 }
 
 fn missing(path: &Path, error: &io::Error) -> Failure {
-    Failure::new(exit::MISSING, format!("cannot read {}: {error}", path.display()))
+    Failure::new(
+        exit::MISSING,
+        format!("cannot read {}: {error}", path.display()),
+    )
 }
 
 /// A file of JSON lines that many may append to; each line is on its way to the file at once.
@@ -135,12 +152,21 @@ impl Lines {
     /// It cannot be made: code 73.
     pub fn create(path: PathBuf) -> Result<Lines, Failure> {
         let file = File::create(&path).map_err(|error| cannot_write(&path, &error))?;
-        Ok(Lines { path, inner: Mutex::new(Inner { file: BufWriter::new(file), failed: None }) })
+        Ok(Lines {
+            path,
+            inner: Mutex::new(Inner {
+                file: BufWriter::new(file),
+                failed: None,
+            }),
+        })
     }
 
     /// Appends a line. The first failure is kept, and later lines are dropped: a file with a hole would lie.
     pub fn append(&self, value: &impl Serialize) {
-        let mut inner = self.inner.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut inner = self
+            .inner
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
         if inner.failed.is_some() {
             return;
         }
@@ -157,7 +183,10 @@ impl Lines {
     /// # Errors
     /// Some line could not be written: code 73.
     pub fn check(&self) -> Result<(), Failure> {
-        let inner = self.inner.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let inner = self
+            .inner
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
         match &inner.failed {
             Some(error) => Err(cannot_write(&self.path, error)),
             None => Ok(()),
@@ -169,7 +198,10 @@ impl Lines {
 pub fn cannot_write(path: &Path, error: &io::Error) -> Failure {
     Failure::new(
         exit::CANNOT_WRITE,
-        format!("cannot write {}: {error}; free space or choose another folder with --out", path.display()),
+        format!(
+            "cannot write {}: {error}; free space or choose another folder with --out",
+            path.display()
+        ),
     )
 }
 
@@ -199,6 +231,9 @@ mod tests {
 
     #[test]
     fn a_missing_file_is_code_66() {
-        assert_eq!(read_lines::<u64>(Path::new("/nowhere/x")).unwrap_err().code, exit::MISSING);
+        assert_eq!(
+            read_lines::<u64>(Path::new("/nowhere/x")).unwrap_err().code,
+            exit::MISSING
+        );
     }
 }

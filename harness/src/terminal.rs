@@ -6,11 +6,19 @@ use std::io::IsTerminal;
 pub fn width() -> Option<usize> {
     use std::os::fd::AsRawFd;
     nix::ioctl_read_bad!(window_size, libc::TIOCGWINSZ, libc::winsize);
-    let mut size = libc::winsize { ws_row: 0, ws_col: 0, ws_xpixel: 0, ws_ypixel: 0 };
+    let mut size = libc::winsize {
+        ws_row: 0,
+        ws_col: 0,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    };
     // SAFETY: the kernel writes one `winsize` through the pointer, which is valid for the call.
     #[allow(unsafe_code)]
     let asked = unsafe { window_size(std::io::stderr().as_raw_fd(), &mut size) };
-    asked.ok().map(|_| usize::from(size.ws_col)).filter(|columns| *columns > 0)
+    asked
+        .ok()
+        .map(|_| usize::from(size.ws_col))
+        .filter(|columns| *columns > 0)
 }
 
 /// Wraps text in a colour where standard output is a terminal that has not asked for plain text.

@@ -42,7 +42,11 @@ pub enum Pinning {
 pub fn pinning(worker: usize, nodes: u16) -> Pinning {
     let pinned_before = worker - worker / 4;
     let node = |number: usize| NodeId((number % usize::from(nodes)) as u16 + 1);
-    if worker % 4 == 3 { Pinning::FollowsLeader(node(worker / 4)) } else { Pinning::Pinned(node(pinned_before)) }
+    if worker % 4 == 3 {
+        Pinning::FollowsLeader(node(worker / 4))
+    } else {
+        Pinning::Pinned(node(pinned_before))
+    }
 }
 
 /// Runs a worker until its jobs end.
@@ -62,7 +66,9 @@ pub async fn run(
     while let Some(job) = jobs.recv().await {
         let client = match job.node {
             None => &mut own,
-            Some(node) => others.entry(node).or_insert_with(|| deployment.client(node, timeout)),
+            Some(node) => others
+                .entry(node)
+                .or_insert_with(|| deployment.client(node, timeout)),
         };
         // The database's own deadline may be longer than ours: what has not answered by now is unknown.
         let result = match tokio::time::timeout(timeout * 2, client.invoke(&job.op)).await {
@@ -70,7 +76,14 @@ pub async fn run(
             Err(_) => Err(crate::databases::Error::Indefinite("timed out".into())),
         };
         let ending = ending(&job.op, result);
-        if done.send(Done { worker, ending, next_node: own.node() }).is_err() {
+        if done
+            .send(Done {
+                worker,
+                ending,
+                next_node: own.node(),
+            })
+            .is_err()
+        {
             return;
         }
     }
@@ -84,9 +97,17 @@ mod tests {
     fn pinned_workers_are_spread_evenly_and_a_quarter_follows_the_leader() {
         let all: Vec<Pinning> = (0..20).map(|worker| pinning(worker, 5)).collect();
         for node in 1..=5 {
-            let pinned = all.iter().filter(|p| **p == Pinning::Pinned(NodeId(node))).count();
+            let pinned = all
+                .iter()
+                .filter(|p| **p == Pinning::Pinned(NodeId(node)))
+                .count();
             assert_eq!(pinned, 3, "n{node}");
         }
-        assert_eq!(all.iter().filter(|p| matches!(p, Pinning::FollowsLeader(_))).count(), 5);
+        assert_eq!(
+            all.iter()
+                .filter(|p| matches!(p, Pinning::FollowsLeader(_)))
+                .count(),
+            5
+        );
     }
 }

@@ -41,5 +41,8 @@ pub const WORKLOADS: &[&dyn Workload] = &[&register::Register];
 
 /// The workload of that name.
 pub fn find(name: &str) -> Option<&'static dyn Workload> {
-    WORKLOADS.iter().copied().find(|workload| workload.name() == name)
+    WORKLOADS
+        .iter()
+        .copied()
+        .find(|workload| workload.name() == name)
 }

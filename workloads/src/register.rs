@@ -41,7 +41,10 @@ impl Workload for Register {
     fn final_reads(&self, settings: &Settings) -> Box<dyn Generator> {
         let reads = (0..settings.keys)
             .flat_map(|number| (1..=settings.nodes).map(move |node| (number, node)))
-            .map(|(number, node)| Request { op: Op::Read { key: key(number) }, node: Some(node) })
+            .map(|(number, node)| Request {
+                op: Op::Read { key: key(number) },
+                node: Some(node),
+            })
             .collect();
         Box::new(Reads { reads })
     }
@@ -78,8 +81,15 @@ impl Generator for Mix {
         let key = key(self.rng.random_range(0..self.keys));
         let op = match self.rng.random_range(0..10) {
             0..5 => Op::Read { key },
-            5..8 => Op::Write { key, value: self.fresh() },
-            _ => Op::Cas { old: self.seen.get(&key).copied(), new: self.fresh(), key },
+            5..8 => Op::Write {
+                key,
+                value: self.fresh(),
+            },
+            _ => Op::Cas {
+                old: self.seen.get(&key).copied(),
+                new: self.fresh(),
+                key,
+            },
         };
         Next::Invoke(Request { op, node: None })
     }
@@ -115,11 +125,18 @@ mod tests {
     use std::collections::BTreeSet;
     use std::time::Duration;
 
-    const SETTINGS: Settings = Settings { nodes: 3, keys: 4, seed: 7 };
+    const SETTINGS: Settings = Settings {
+        nodes: 3,
+        keys: 4,
+        seed: 7,
+    };
 
     fn draw(seed: u64, count: usize) -> Vec<Op> {
         let mut generator = Register.generator(&Settings { seed, ..SETTINGS });
-        let context = Context { time: Duration::ZERO, worker: 0 };
+        let context = Context {
+            time: Duration::ZERO,
+            worker: 0,
+        };
         (0..count)
             .map(|_| match generator.next(&context) {
                 Next::Invoke(request) => request.op,
@@ -151,10 +168,16 @@ mod tests {
     #[test]
     fn final_reads_ask_every_key_of_every_node_once() {
         let mut generator = Register.final_reads(&SETTINGS);
-        let context = Context { time: Duration::ZERO, worker: 0 };
+        let context = Context {
+            time: Duration::ZERO,
+            worker: 0,
+        };
         let mut asked = BTreeSet::new();
         while let Next::Invoke(request) = generator.next(&context) {
-            assert!(asked.insert((request.op.key().clone(), request.node)), "asked twice");
+            assert!(
+                asked.insert((request.op.key().clone(), request.node)),
+                "asked twice"
+            );
         }
         assert_eq!(asked.len() as u64, Register.final_reads_expected(&SETTINGS));
         assert_eq!(generator.next(&context), Next::Done);

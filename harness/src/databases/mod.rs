@@ -37,7 +37,12 @@ pub trait Database: Sync {
     /// The package and features to build it from in this workspace, where it comes from here.
     fn package(&self) -> Option<&'static str>;
     /// A deployment for one run; `binary` is the run's own copy.
-    fn deploy(&self, site: Arc<Site>, plan: &Plan, binary: PathBuf) -> Result<Box<dyn Deployment>, Failure>;
+    fn deploy(
+        &self,
+        site: Arc<Site>,
+        plan: &Plan,
+        binary: PathBuf,
+    ) -> Result<Box<dyn Deployment>, Failure>;
 }
 
 /// One run's cluster, as the database sees it: how to start a node, how to ask it.
@@ -65,5 +70,8 @@ pub const DATABASES: &[&dyn Database] = &[&node::Node];
 
 /// The database of that name.
 pub fn find(name: &str) -> Option<&'static dyn Database> {
-    DATABASES.iter().copied().find(|database| database.name() == name)
+    DATABASES
+        .iter()
+        .copied()
+        .find(|database| database.name() == name)
 }

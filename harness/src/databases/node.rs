@@ -36,11 +36,24 @@ impl Database for Node {
         Some("node")
     }
 
-    fn deploy(&self, site: Arc<Site>, plan: &Plan, binary: PathBuf) -> Result<Box<dyn Deployment>, Failure> {
+    fn deploy(
+        &self,
+        site: Arc<Site>,
+        plan: &Plan,
+        binary: PathBuf,
+    ) -> Result<Box<dyn Deployment>, Failure> {
         let http = http(STATUS_TIMEOUT)?;
-        let lossy = plan.kill_means == "power-loss" && plan.nemesis.iter().any(|name| name == "kill");
+        let lossy =
+            plan.kill_means == "power-loss" && plan.nemesis.iter().any(|name| name == "kill");
         let (bugs, seed) = (plan.bugs.clone(), plan.seed);
-        Ok(Box::new(Cluster { site, binary, lossy, bugs, seed, http }))
+        Ok(Box::new(Cluster {
+            site,
+            binary,
+            lossy,
+            bugs,
+            seed,
+            http,
+        }))
     }
 }
 
@@ -54,7 +67,12 @@ fn http(timeout: Duration) -> Result<reqwest::Client, Failure> {
         .no_proxy()
         .tcp_nodelay(true)
         .build()
-        .map_err(|error| Failure::new(exit::INTERNAL, format!("cannot make an HTTP client: {error}")))
+        .map_err(|error| {
+            Failure::new(
+                exit::INTERNAL,
+                format!("cannot make an HTTP client: {error}"),
+            )
+        })
 }
 
 struct Cluster {
@@ -90,18 +108,38 @@ impl Deployment for Cluster {
 
     fn client(&self, node: NodeId, timeout: Duration) -> Box<dyn Client> {
         let http = http(timeout).expect("the same client was built once before");
-        Box::new(Connection { site: self.site.clone(), http, node, follows_leader: false, hint: None })
+        Box::new(Connection {
+            site: self.site.clone(),
+            http,
+            node,
+            follows_leader: false,
+            hint: None,
+        })
     }
 
     fn leader_client(&self, first: NodeId, timeout: Duration) -> Box<dyn Client> {
         let http = http(timeout).expect("the same client was built once before");
-        Box::new(Connection { site: self.site.clone(), http, node: first, follows_leader: true, hint: None })
+        Box::new(Connection {
+            site: self.site.clone(),
+            http,
+            node: first,
+            follows_leader: true,
+            hint: None,
+        })
     }
 
     fn status(&self, node: NodeId) -> Future_<'_, Option<NodeStatus>> {
         Box::pin(async move {
             let url = format!("http://{}/v1/status", self.site.client(node));
-            let answer = self.http.get(url).send().await.ok()?.json::<StatusBody>().await.ok()?;
+            let answer = self
+                .http
+                .get(url)
+                .send()
+                .await
+                .ok()?
+                .json::<StatusBody>()
+                .await
+                .ok()?;
             Some(answer.into())
         })
     }
@@ -133,7 +171,11 @@ struct FollowerBody {
 
 impl From<StatusBody> for NodeStatus {
     fn from(body: StatusBody) -> NodeStatus {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64() * 1e3;
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default()
+            .as_secs_f64()
+            * 1e3;
         let follower = |f: FollowerBody| FollowerStatus {
             node: f.node,
             sent: f.sent,
@@ -167,7 +209,11 @@ impl Client for Connection {
     fn invoke<'a>(&'a mut self, op: &'a Op) -> Future_<'a, Result<Reply, Error>> {
         Box::pin(async move {
             let (method, path, body) = request(op);
-            let forward = if self.follows_leader { "?forward=false" } else { "" };
+            let forward = if self.follows_leader {
+                "?forward=false"
+            } else {
+                ""
+            };
             let url = format!("http://{}{path}{forward}", self.site.client(self.node));
             let mut request = self.http.request(method, url);
             if let Some(body) = body {
@@ -183,7 +229,10 @@ impl Client for Connection {
             let status = answer.status();
             let body: Value = answer.json().await.map_err(|error| lost(&error))?;
             if let Some(leader) = body.get("leader").and_then(Value::as_str) {
-                self.hint = leader.strip_prefix('n').and_then(|id| id.parse().ok()).map(NodeId);
+                self.hint = leader
+                    .strip_prefix('n')
+                    .and_then(|id| id.parse().ok())
+                    .map(NodeId);
             }
             let result = reply(op, status, &body);
             if result.is_err() {
@@ -206,7 +255,11 @@ impl Connection {
         }
         let count = self.site.nodes().count() as u16;
         let next = NodeId(self.node.0 % count + 1);
-        self.node = self.hint.take().filter(|hint| (1..=count).contains(&hint.0)).unwrap_or(next);
+        self.node = self
+            .hint
+            .take()
+            .filter(|hint| (1..=count).contains(&hint.0))
+            .unwrap_or(next);
     }
 }
 
@@ -233,10 +286,12 @@ fn reply(op: &Op, status: StatusCode, body: &Value) -> Result<Reply, Error> {
     };
     match (op, status) {
         (Op::Read { .. }, StatusCode::OK) => Ok(Reply::Value(number("value")?)),
-        (Op::Write { .. } | Op::Cas { .. }, StatusCode::OK) => {
-            Ok(Reply::Done { entry: body.get("entry").and_then(Value::as_str).map(SmolStr::from) })
-        }
-        (Op::Cas { .. }, StatusCode::CONFLICT) => Ok(Reply::Mismatch { current: Some(number("current")?) }),
+        (Op::Write { .. } | Op::Cas { .. }, StatusCode::OK) => Ok(Reply::Done {
+            entry: body.get("entry").and_then(Value::as_str).map(SmolStr::from),
+        }),
+        (Op::Cas { .. }, StatusCode::CONFLICT) => Ok(Reply::Mismatch {
+            current: Some(number("current")?),
+        }),
         _ => {
             let error = body.get("error");
             let field = |name: &str| error.and_then(|e| e.get(name)).and_then(Value::as_str);
@@ -274,27 +329,52 @@ mod tests {
 
     #[test]
     fn only_a_body_that_says_not_applied_is_a_certain_failure() {
-        let said = |outcome: &str| json!({"error": {"code": "x", "message": "", "outcome": outcome}});
-        let write = Op::Write { key: "k".into(), value: 1 };
+        let said =
+            |outcome: &str| json!({"error": {"code": "x", "message": "", "outcome": outcome}});
+        let write = Op::Write {
+            key: "k".into(),
+            value: 1,
+        };
         let gone = StatusCode::SERVICE_UNAVAILABLE;
-        assert_eq!(reply(&write, gone, &said("not-applied")), Err(Error::Definite("x".into())));
-        assert_eq!(reply(&write, gone, &said("unknown")), Err(Error::Indefinite("x".into())));
-        assert!(matches!(reply(&write, gone, &json!("garbage")), Err(Error::Indefinite(_))));
+        assert_eq!(
+            reply(&write, gone, &said("not-applied")),
+            Err(Error::Definite("x".into()))
+        );
+        assert_eq!(
+            reply(&write, gone, &said("unknown")),
+            Err(Error::Indefinite("x".into()))
+        );
+        assert!(matches!(
+            reply(&write, gone, &json!("garbage")),
+            Err(Error::Indefinite(_))
+        ));
     }
 
     #[test]
     fn an_absent_key_reads_as_no_value_and_nonsense_is_never_a_value() {
-        assert_eq!(reply(&read(), StatusCode::OK, &json!({"value": null})), Ok(Reply::Value(None)));
-        assert_eq!(reply(&read(), StatusCode::OK, &json!({"value": "41"})), Ok(Reply::Value(Some(41))));
+        assert_eq!(
+            reply(&read(), StatusCode::OK, &json!({"value": null})),
+            Ok(Reply::Value(None))
+        );
+        assert_eq!(
+            reply(&read(), StatusCode::OK, &json!({"value": "41"})),
+            Ok(Reply::Value(Some(41)))
+        );
         assert!(reply(&read(), StatusCode::OK, &json!({"value": "forty"})).is_err());
         assert!(reply(&read(), StatusCode::OK, &json!({})).is_err());
     }
 
     #[test]
     fn a_failed_compare_tells_what_it_found() {
-        let cas = Op::Cas { key: "k".into(), old: Some(1), new: 2 };
+        let cas = Op::Cas {
+            key: "k".into(),
+            old: Some(1),
+            new: 2,
+        };
         let body = json!({"swapped": false, "current": "7"});
-        let found = Reply::Mismatch { current: Some(Some(7)) };
+        let found = Reply::Mismatch {
+            current: Some(Some(7)),
+        };
         assert_eq!(reply(&cas, StatusCode::CONFLICT, &body), Ok(found));
     }
 }

@@ -26,7 +26,13 @@ impl Fault for ClockSkew {
     }
 
     fn plan(&self, view: &View, rng: &mut StdRng) -> Draft {
-        let weights = [("leader", 35), ("one", 25), ("minority", 15), ("majority", 15), ("all", 10)];
+        let weights = [
+            ("leader", 35),
+            ("one", 25),
+            ("minority", 15),
+            ("majority", 15),
+            ("all", 10),
+        ];
         let (shape, targets) = victims(view, &weights, rng);
         let mut offsets = serde_json::Map::new();
         for node in &targets {
@@ -34,24 +40,36 @@ impl Fault for ClockSkew {
             let signed = if rng.random_bool(0.5) { jump } else { -jump };
             offsets.insert(node.to_string(), json!((signed * 1e3).round() as i64));
         }
-        let each: Vec<String> =
-            offsets.iter().map(|(node, ms)| format!("{node} by {:+.1} s", ms.as_f64().unwrap_or(0.0) / 1e3)).collect();
+        let each: Vec<String> = offsets
+            .iter()
+            .map(|(node, ms)| format!("{node} by {:+.1} s", ms.as_f64().unwrap_or(0.0) / 1e3))
+            .collect();
         Draft {
             shape: shape.into(),
-            description: format!("wall clock of {} jumps: {}", list(&targets), each.join(", ")),
+            description: format!(
+                "wall clock of {} jumps: {}",
+                list(&targets),
+                each.join(", ")
+            ),
             targets,
             parameters: json!({ "offsets_ms": offsets }),
         }
     }
 
-    fn inject<'a>(&'a self, cluster: &'a Cluster, injury: &'a Injury) -> Future_<'a, Result<Value, String>> {
+    fn inject<'a>(
+        &'a self,
+        cluster: &'a Cluster,
+        injury: &'a Injury,
+    ) -> Future_<'a, Result<Value, String>> {
         Box::pin(async move {
             let mut reads = serde_json::Map::new();
             for node in targets(injury) {
-                let offset = injury.parameters["offsets_ms"][node.to_string()].as_i64().unwrap_or_default();
-                let page = cluster.shim(node);
-                reads.insert(node.to_string(), json!(page.effects().clock_reads));
-                page.set_clock_offset_ns(offset * 1_000_000);
+                let offset = injury.parameters["offsets_ms"][node.to_string()]
+                    .as_i64()
+                    .unwrap_or_default();
+                let shim = cluster.shim(node);
+                reads.insert(node.to_string(), json!(shim.effect().clock_reads_skewed));
+                shim.set_clock_offset(offset * 1_000_000);
             }
             Ok(Value::Object(reads))
         })
@@ -66,10 +84,12 @@ impl Fault for ClockSkew {
         Box::pin(async move {
             let (mut reads, mut nodes) = (0, 0);
             for node in targets(injury) {
-                let page = cluster.shim(node);
-                page.set_clock_offset_ns(0);
-                let Some(earlier) = before[node.to_string()].as_u64() else { continue };
-                let skewed = page.effects().clock_reads.saturating_sub(earlier);
+                let shim = cluster.shim(node);
+                shim.set_clock_offset(0);
+                let Some(earlier) = before[node.to_string()].as_u64() else {
+                    continue;
+                };
+                let skewed = shim.effect().clock_reads_skewed.saturating_sub(earlier);
                 reads += skewed;
                 nodes += u32::from(skewed > 0);
             }

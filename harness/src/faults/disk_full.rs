@@ -7,6 +7,7 @@ use super::{Draft, Fault, View, list, targets, victims};
 use crate::cluster::Cluster;
 use crate::databases::Future_;
 use crate::injury::Injury;
+use crate::shim::Shim;
 
 /// The row in the table of faults.
 pub struct DiskFull;
@@ -21,7 +22,13 @@ impl Fault for DiskFull {
     }
 
     fn plan(&self, view: &View, rng: &mut StdRng) -> Draft {
-        let weights = [("leader", 40), ("one", 20), ("minority", 15), ("majority", 15), ("all", 10)];
+        let weights = [
+            ("leader", 40),
+            ("one", 20),
+            ("minority", 15),
+            ("majority", 15),
+            ("all", 10),
+        ];
         let (shape, targets) = victims(view, &weights, rng);
         Draft {
             shape: shape.into(),
@@ -31,13 +38,17 @@ impl Fault for DiskFull {
         }
     }
 
-    fn inject<'a>(&'a self, cluster: &'a Cluster, injury: &'a Injury) -> Future_<'a, Result<Value, String>> {
+    fn inject<'a>(
+        &'a self,
+        cluster: &'a Cluster,
+        injury: &'a Injury,
+    ) -> Future_<'a, Result<Value, String>> {
         Box::pin(async move {
             let mut refused = serde_json::Map::new();
             for node in targets(injury) {
-                let page = cluster.shim(node);
-                refused.insert(node.to_string(), json!(page.effects().refused()));
-                page.set_disk_full(true);
+                let shim = cluster.shim(node);
+                refused.insert(node.to_string(), json!(refused_calls(&shim)));
+                shim.set_disk_full(true);
             }
             Ok(Value::Object(refused))
         })
@@ -52,14 +63,23 @@ impl Fault for DiskFull {
         Box::pin(async move {
             let (mut refused, mut nodes) = (0, 0);
             for node in targets(injury) {
-                let page = cluster.shim(node);
-                page.set_disk_full(false);
-                let Some(earlier) = before[node.to_string()].as_u64() else { continue };
-                let calls = page.effects().refused().saturating_sub(earlier);
+                let shim = cluster.shim(node);
+                shim.set_disk_full(false);
+                let Some(earlier) = before[node.to_string()].as_u64() else {
+                    continue;
+                };
+                let calls = refused_calls(&shim).saturating_sub(earlier);
                 refused += calls;
                 nodes += u32::from(calls > 0);
             }
-            Ok((refused > 0).then(|| format!("{refused} writes and syncs refused on {nodes} nodes")))
+            Ok((refused > 0)
+                .then(|| format!("{refused} writes and syncs refused on {nodes} nodes")))
         })
     }
+}
+
+/// Calls that ended in ENOSPC so far.
+fn refused_calls(shim: &Shim) -> u64 {
+    let effect = shim.effect();
+    effect.writes_refused + effect.syncs_refused
 }

@@ -21,9 +21,19 @@ impl Fault for Kill {
     }
 
     fn plan(&self, view: &View, rng: &mut StdRng) -> Draft {
-        let weights = [("leader", 35), ("one", 15), ("minority", 15), ("majority", 15), ("all", 20)];
+        let weights = [
+            ("leader", 35),
+            ("one", 15),
+            ("minority", 15),
+            ("majority", 15),
+            ("all", 20),
+        ];
         let (shape, targets) = victims(view, &weights, rng);
-        let means = if view.kill_is_power_loss { "power lost" } else { "process killed" };
+        let means = if view.kill_is_power_loss {
+            "power lost"
+        } else {
+            "process killed"
+        };
         Draft {
             shape: shape.into(),
             description: format!("{}: {means}", list(&targets)),
@@ -32,7 +42,11 @@ impl Fault for Kill {
         }
     }
 
-    fn inject<'a>(&'a self, cluster: &'a Cluster, injury: &'a Injury) -> Future_<'a, Result<Value, String>> {
+    fn inject<'a>(
+        &'a self,
+        cluster: &'a Cluster,
+        injury: &'a Injury,
+    ) -> Future_<'a, Result<Value, String>> {
         Box::pin(async move {
             let mut killed = Vec::new();
             for node in targets(injury) {
@@ -60,10 +74,17 @@ impl Fault for Kill {
             if !problems.is_empty() {
                 return Err(problems.join("; "));
             }
-            let killed = before.get("killed").and_then(Value::as_array).map_or(0, Vec::len);
-            let at = before.get("at_ns").and_then(Value::as_u64).unwrap_or_default();
+            let killed = before
+                .get("killed")
+                .and_then(Value::as_array)
+                .map_or(0, Vec::len);
+            let at = before
+                .get("at_ns")
+                .and_then(Value::as_u64)
+                .unwrap_or_default();
             let down = (cluster.now_ns().saturating_sub(at)) as f64 / 1e9;
-            Ok((killed > 0).then(|| format!("{killed} of {} nodes down for {down:.2} s", cluster.size())))
+            Ok((killed > 0)
+                .then(|| format!("{killed} of {} nodes down for {down:.2} s", cluster.size())))
         })
     }
 }

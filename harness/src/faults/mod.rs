@@ -52,7 +52,11 @@ pub trait Fault: Sync {
     /// Chooses victims and harm.
     fn plan(&self, view: &View, rng: &mut StdRng) -> Draft;
     /// Does it. The answer is what [`Fault::heal`] needs to measure the effect.
-    fn inject<'a>(&'a self, cluster: &'a Cluster, injury: &'a Injury) -> Future_<'a, Result<Value, String>>;
+    fn inject<'a>(
+        &'a self,
+        cluster: &'a Cluster,
+        injury: &'a Injury,
+    ) -> Future_<'a, Result<Value, String>>;
     /// Undoes it, also after half an inject, also twice. Answers what the injury did, measured;
     /// `None`: nothing that could be measured.
     fn heal<'a>(
@@ -78,7 +82,11 @@ pub fn find(name: &str) -> Option<&'static dyn Fault> {
 }
 
 /// Draws victims: `leader` (or some node, while none is known), `one`, `minority`, `majority` or `all`.
-fn victims(view: &View, weights: &[(&'static str, u32)], rng: &mut StdRng) -> (&'static str, Vec<NodeId>) {
+fn victims(
+    view: &View,
+    weights: &[(&'static str, u32)],
+    rng: &mut StdRng,
+) -> (&'static str, Vec<NodeId>) {
     let size = view.nodes.len();
     let possible: Vec<_> = weights
         .iter()
@@ -91,7 +99,9 @@ fn victims(view: &View, weights: &[(&'static str, u32)], rng: &mut StdRng) -> (&
             _ => false,
         })
         .collect();
-    let shape = possible.choose_weighted(rng, |(_, weight)| *weight).map_or("all", |(shape, _)| *shape);
+    let shape = possible
+        .choose_weighted(rng, |(_, weight)| *weight)
+        .map_or("all", |(shape, _)| *shape);
     let mut shuffled = view.nodes.clone();
     shuffled.shuffle(rng);
     let some = |count: usize| shuffled[..count.min(size)].to_vec();
@@ -118,7 +128,11 @@ fn list(nodes: &[NodeId]) -> String {
 
 /// The injury's victims.
 fn targets(injury: &Injury) -> Vec<NodeId> {
-    injury.targets.iter().filter_map(|name| node(name)).collect()
+    injury
+        .targets
+        .iter()
+        .filter_map(|name| node(name))
+        .collect()
 }
 
 /// `n3` as a node.
@@ -132,12 +146,22 @@ mod tests {
     use rand::SeedableRng as _;
 
     fn view(nodes: u16) -> View {
-        View { nodes: (1..=nodes).map(NodeId).collect(), leader: Some(NodeId(1)), kill_is_power_loss: true }
+        View {
+            nodes: (1..=nodes).map(NodeId).collect(),
+            leader: Some(NodeId(1)),
+            kill_is_power_loss: true,
+        }
     }
 
     #[test]
     fn victims_are_as_many_as_their_name_says() {
-        let weights = &[("leader", 1), ("one", 1), ("minority", 1), ("majority", 1), ("all", 1)];
+        let weights = &[
+            ("leader", 1),
+            ("one", 1),
+            ("minority", 1),
+            ("majority", 1),
+            ("all", 1),
+        ];
         let mut rng = StdRng::seed_from_u64(1);
         for nodes in 1..=9_u16 {
             for _ in 0..50 {
@@ -146,7 +170,9 @@ mod tests {
                 match shape {
                     "leader" => assert_eq!(chosen, [NodeId(1)]),
                     "one" => assert_eq!(chosen.len(), 1),
-                    "minority" => assert!(chosen.len() > 1 && chosen.len() * 2 < usize::from(nodes)),
+                    "minority" => {
+                        assert!(chosen.len() > 1 && chosen.len() * 2 < usize::from(nodes))
+                    }
                     "majority" => assert!(chosen.len() == half + 1),
                     _ => assert_eq!(chosen.len(), usize::from(nodes)),
                 }
@@ -167,6 +193,10 @@ mod tests {
 
     #[test]
     fn the_table_is_sorted() {
-        assert!(FAULTS.windows(2).all(|pair| pair[0].name() < pair[1].name()));
+        assert!(
+            FAULTS
+                .windows(2)
+                .all(|pair| pair[0].name() < pair[1].name())
+        );
     }
 }

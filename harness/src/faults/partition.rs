@@ -44,7 +44,9 @@ impl Fault for Partition {
         .filter(|(_, _, least)| size >= *least)
         .map(|(shape, weight, _)| (shape, weight))
         .collect();
-        let shape = shapes.choose_weighted(rng, |(_, weight)| *weight).map_or("isolate-one", |(shape, _)| *shape);
+        let shape = shapes
+            .choose_weighted(rng, |(_, weight)| *weight)
+            .map_or("isolate-one", |(shape, _)| *shape);
         let mut nodes = view.nodes.clone();
         nodes.shuffle(rng);
         let mut draft = match shape {
@@ -59,7 +61,11 @@ impl Fault for Partition {
         draft
     }
 
-    fn inject<'a>(&'a self, cluster: &'a Cluster, injury: &'a Injury) -> Future_<'a, Result<Value, String>> {
+    fn inject<'a>(
+        &'a self,
+        cluster: &'a Cluster,
+        injury: &'a Injury,
+    ) -> Future_<'a, Result<Value, String>> {
         Box::pin(async move {
             let links = links(injury);
             let (frames, bytes) = cluster.dropped(&links);
@@ -81,11 +87,18 @@ impl Fault for Partition {
             for (from, to) in &links {
                 cluster.mend(*from, *to);
             }
-            let Some(earlier) = before["bytes"].as_u64() else { return Ok(None) };
+            let Some(earlier) = before["bytes"].as_u64() else {
+                return Ok(None);
+            };
             let (frames, bytes) = cluster.dropped(&links);
             let frames = frames.saturating_sub(before["frames"].as_u64().unwrap_or_default());
             let bytes = bytes.saturating_sub(earlier);
-            Ok((bytes > 0).then(|| format!("{frames} messages ({bytes} bytes) dropped on {} links", links.len())))
+            Ok((bytes > 0).then(|| {
+                format!(
+                    "{frames} messages ({bytes} bytes) dropped on {} links",
+                    links.len()
+                )
+            }))
         })
     }
 }
@@ -93,17 +106,32 @@ impl Fault for Partition {
 /// The links that the injury cuts.
 fn links(injury: &Injury) -> Vec<Link> {
     let pair = |pair: &Value| Some((node(pair[0].as_str()?)?, node(pair[1].as_str()?)?));
-    injury.parameters["cut"].as_array().into_iter().flatten().filter_map(pair).collect()
+    injury.parameters["cut"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(pair)
+        .collect()
 }
 
 fn draft(shape: &str, targets: Vec<NodeId>, description: String, cut: &[Link]) -> Draft {
-    let cut: Vec<[String; 2]> = cut.iter().map(|(from, to)| [from.to_string(), to.to_string()]).collect();
-    Draft { shape: shape.into(), targets, description, parameters: json!({ "cut": cut }) }
+    let cut: Vec<[String; 2]> = cut
+        .iter()
+        .map(|(from, to)| [from.to_string(), to.to_string()])
+        .collect();
+    Draft {
+        shape: shape.into(),
+        targets,
+        description,
+        parameters: json!({ "cut": cut }),
+    }
 }
 
 /// Both directions between each of `left` and each of `right`.
 fn between(left: &[NodeId], right: &[NodeId]) -> Vec<Link> {
-    left.iter().flat_map(|a| right.iter().flat_map(move |b| [(*a, *b), (*b, *a)])).collect()
+    left.iter()
+        .flat_map(|a| right.iter().flat_map(move |b| [(*a, *b), (*b, *a)]))
+        .collect()
 }
 
 fn sorted(nodes: &[NodeId]) -> Vec<NodeId> {
@@ -113,7 +141,10 @@ fn sorted(nodes: &[NodeId]) -> Vec<NodeId> {
 }
 
 fn others(node: NodeId, nodes: &[NodeId]) -> Vec<NodeId> {
-    sorted(nodes).into_iter().filter(|other| *other != node).collect()
+    sorted(nodes)
+        .into_iter()
+        .filter(|other| *other != node)
+        .collect()
 }
 
 fn isolate(shape: &str, victim: NodeId, nodes: &[NodeId]) -> Draft {
@@ -134,7 +165,11 @@ fn bridge(nodes: &[NodeId]) -> Draft {
     let (bridge, rest) = (nodes[0], &nodes[1..]);
     let (left, right) = rest.split_at(rest.len() / 2);
     let (left, right) = (sorted(left), sorted(right));
-    let description = format!("{} cut off from {}, only {bridge} sees both", list(&left), list(&right));
+    let description = format!(
+        "{} cut off from {}, only {bridge} sees both",
+        list(&left),
+        list(&right)
+    );
     draft("bridge", vec![bridge], description, &between(&left, &right))
 }
 
@@ -153,7 +188,10 @@ fn majorities_ring(nodes: &[NodeId]) -> Draft {
         }
     }
     let ring: Vec<String> = nodes.iter().map(NodeId::to_string).collect();
-    let description = format!("each sees only its neighbours on the ring {}", ring.join(" - "));
+    let description = format!(
+        "each sees only its neighbours on the ring {}",
+        ring.join(" - ")
+    );
     draft("majorities-ring", nodes.to_vec(), description, &cut)
 }
 
@@ -163,10 +201,20 @@ fn one_way(leader: Option<NodeId>, nodes: &[NodeId], rng: &mut StdRng) -> Draft 
     let rest = others(victim, nodes);
     if rng.random_bool(0.5) {
         let cut: Vec<Link> = rest.iter().map(|other| (victim, *other)).collect();
-        draft("one-way", vec![victim], format!("{victim} hears {}, but is not heard", list(&rest)), &cut)
+        draft(
+            "one-way",
+            vec![victim],
+            format!("{victim} hears {}, but is not heard", list(&rest)),
+            &cut,
+        )
     } else {
         let cut: Vec<Link> = rest.iter().map(|other| (*other, victim)).collect();
-        draft("one-way", vec![victim], format!("{victim} is heard by {}, but hears nobody", list(&rest)), &cut)
+        draft(
+            "one-way",
+            vec![victim],
+            format!("{victim} is heard by {}, but hears nobody", list(&rest)),
+            &cut,
+        )
     }
 }
 
@@ -177,7 +225,15 @@ mod tests {
 
     fn cut(draft: &Draft) -> BTreeSet<Link> {
         let pairs = draft.parameters["cut"].as_array().unwrap();
-        pairs.iter().map(|p| (node(p[0].as_str().unwrap()).unwrap(), node(p[1].as_str().unwrap()).unwrap())).collect()
+        pairs
+            .iter()
+            .map(|p| {
+                (
+                    node(p[0].as_str().unwrap()).unwrap(),
+                    node(p[1].as_str().unwrap()).unwrap(),
+                )
+            })
+            .collect()
     }
 
     fn ids(count: u16) -> Vec<NodeId> {
@@ -189,9 +245,12 @@ mod tests {
         for size in 4..=9 {
             let cut = cut(&majorities_ring(&ids(size)));
             for me in ids(size) {
-                let seen = ids(size).into_iter().filter(|other| !cut.contains(&(me, *other))).count();
+                let seen = ids(size)
+                    .into_iter()
+                    .filter(|other| !cut.contains(&(me, *other)))
+                    .count();
                 assert!(seen > usize::from(size) / 2, "{me} of {size} sees {seen}");
-                assert!(seen < usize::from(size) , "{me} of {size} sees all");
+                assert!(seen < usize::from(size), "{me} of {size} sees all");
             }
         }
     }
@@ -199,7 +258,10 @@ mod tests {
     #[test]
     fn a_bridge_sees_all_and_nobody_else_does() {
         let cut = cut(&bridge(&ids(5)));
-        assert!(cut.iter().all(|(from, to)| *from != NodeId(1) && *to != NodeId(1)));
+        assert!(
+            cut.iter()
+                .all(|(from, to)| *from != NodeId(1) && *to != NodeId(1))
+        );
         for me in &ids(5)[1..] {
             assert!(cut.iter().any(|(from, _)| from == me), "{me} sees all");
         }

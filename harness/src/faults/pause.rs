@@ -21,7 +21,13 @@ impl Fault for Pause {
     }
 
     fn plan(&self, view: &View, rng: &mut StdRng) -> Draft {
-        let weights = [("leader", 45), ("one", 20), ("minority", 15), ("majority", 15), ("all", 5)];
+        let weights = [
+            ("leader", 45),
+            ("one", 20),
+            ("minority", 15),
+            ("majority", 15),
+            ("all", 5),
+        ];
         let (shape, targets) = victims(view, &weights, rng);
         Draft {
             shape: shape.into(),
@@ -31,7 +37,11 @@ impl Fault for Pause {
         }
     }
 
-    fn inject<'a>(&'a self, cluster: &'a Cluster, injury: &'a Injury) -> Future_<'a, Result<Value, String>> {
+    fn inject<'a>(
+        &'a self,
+        cluster: &'a Cluster,
+        injury: &'a Injury,
+    ) -> Future_<'a, Result<Value, String>> {
         Box::pin(async move {
             let mut stopped = Vec::new();
             for node in targets(injury) {
@@ -50,7 +60,10 @@ impl Fault for Pause {
         before: &'a Value,
     ) -> Future_<'a, Result<Option<String>, String>> {
         Box::pin(async move {
-            let at = before.get("at_ns").and_then(Value::as_u64).unwrap_or_default();
+            let at = before
+                .get("at_ns")
+                .and_then(Value::as_u64)
+                .unwrap_or_default();
             let mut problems = Vec::new();
             for node in targets(injury) {
                 if let Err(problem) = cluster.resume(node) {
@@ -60,9 +73,17 @@ impl Fault for Pause {
             if !problems.is_empty() {
                 return Err(problems.join("; "));
             }
-            let stopped = before.get("stopped").and_then(Value::as_array).map_or(0, Vec::len);
+            let stopped = before
+                .get("stopped")
+                .and_then(Value::as_array)
+                .map_or(0, Vec::len);
             let seconds = (cluster.now_ns().saturating_sub(at)) as f64 / 1e9;
-            Ok((stopped > 0).then(|| format!("{stopped} of {} nodes stopped for {seconds:.2} s", cluster.size())))
+            Ok((stopped > 0).then(|| {
+                format!(
+                    "{stopped} of {} nodes stopped for {seconds:.2} s",
+                    cluster.size()
+                )
+            }))
         })
     }
 }
