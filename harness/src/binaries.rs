@@ -126,7 +126,6 @@ pub fn prepare(
     let began = Instant::now();
     let system = match (named, package) {
         (Some(named), _) => {
-            check_executable(named)?;
             shop.build(&["shim"], None, &shop.target)?;
             named.to_path_buf()
         }
@@ -188,7 +187,11 @@ fn store_failure(from: &Path, to: &Path, error: &std::io::Error) -> Failure {
     }
 }
 
-fn check_executable(path: &Path) -> Result<(), Failure> {
+/// A named binary must be an executable file.
+///
+/// # Errors
+/// It is not: code 66.
+pub fn check_executable(path: &Path) -> Result<(), Failure> {
     let wrong = |reason: &str| {
         Failure::new(
             exit::MISSING,

@@ -34,6 +34,9 @@ const QUIET: Duration = Duration::from_millis(300);
 /// # Errors
 /// It could not begin, or its results could not be written.
 pub fn run(plan: &Plan, binary: Option<&Path>, out: &Path, quiet: bool) -> Result<u8, Failure> {
+    if let Some(binary) = binary {
+        binaries::check_executable(binary)?;
+    }
     let progress = Arc::new(Progress::new(quiet));
     let folder = store::create(out, plan, &environment::utc_compact())?;
     let database = databases::find(&plan.system).ok_or_else(|| {
