@@ -46,6 +46,18 @@ pub fn duration(ns: u64) -> String {
     }
 }
 
+/// A round duration without the zeros that say nothing: `1 s`, `200 ms`.
+pub fn round(ns: u64) -> String {
+    let words = duration(ns);
+    match words.split_once(' ') {
+        Some((number, unit)) if number.contains('.') => {
+            let number = number.trim_end_matches('0').trim_end_matches('.');
+            format!("{number} {unit}")
+        }
+        _ => words,
+    }
+}
+
 /// A moment of the run, in seconds to the millisecond: `12.204 s`.
 pub fn moment(ns: u64) -> String {
     format!(
@@ -107,6 +119,9 @@ mod tests {
         assert_eq!(duration(1_240_000_000), "1.24 s");
         assert_eq!(duration(125_000_000_000), "2 min 5 s");
         assert_eq!(duration(300_000_000_000), "5 min");
+        assert_eq!(round(1_000_000_000), "1 s");
+        assert_eq!(round(10_000_000), "10 ms");
+        assert_eq!(round(120_000_000_000), "2 min");
         assert_eq!(duration(7_260_000_000_000), "2 h 1 min");
     }
 

@@ -2,7 +2,7 @@
 
 use crate::injury::Injury;
 
-use super::outages::Outages;
+use super::outages::{Outage, Outages};
 use super::samples::{Counts, Samples, latencies, quantile};
 
 /// How far before an injury its "before" reaches, in nanoseconds.
@@ -80,9 +80,11 @@ impl Felt {
             || (stretches.iter()).flat_map(|&(from_ns, to_ns)| samples.invoked_in(from_ns, to_ns));
         let sorted = latencies(inside());
         let began = stretches.iter().flat_map(|&(from_ns, to_ns)| {
+            // The last answer before a fault comes a little before it, and that outage is still the fault's:
+            // it counts where it had gone on for half of what makes it an outage.
+            let told_ns = move |outage: &Outage| outage.from_ns + outages.shortest_ns / 2;
             let overlapping = outages.overlapping(from_ns, to_ns).iter();
-            // The last answer before a fault comes a little before it: that outage is this fault's too.
-            overlapping.filter(move |outage| outage.from_ns + outages.shortest_ns >= from_ns)
+            overlapping.filter(move |outage| (from_ns..to_ns).contains(&told_ns(outage)))
         });
         Felt {
             counts: inside().collect(),

@@ -7,16 +7,16 @@ use super::super::html::Html;
 use super::super::palette::Colour;
 use super::Panel;
 use super::canvas::{LEFT, RIGHT, WIDTH, seconds};
-use super::strip::{Bar, Row, strip};
+use super::strip::{Bar, Row, Words, strip};
 
 /// Drawn once, used by every plot: `#bands` and `#moment`, one unit high.
 pub fn definitions(data: &Data<'_>) -> Html {
     let mut out = String::from(
-        "<svg class=\"definitions\" width=\"0\" height=\"0\" aria-hidden=\"true\"><defs>\n<pattern id=\"hatch\" width=\"9\" height=\"9\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(45)\"><rect width=\"4\" height=\"9\" fill=\"var(--stall)\"/></pattern>\n<g id=\"bands\">",
+        "<svg class=\"definitions\" width=\"0\" height=\"0\" aria-hidden=\"true\"><defs>\n<g id=\"bands\">",
     );
     let width = f64::from(WIDTH - LEFT - RIGHT);
     let x = |ns: u64| f64::from(LEFT) + width * (ns as f64 / data.end_ns.max(1) as f64);
-    let mut band = |out: &mut String, class: &str, colour: Colour, from_ns: u64, to_ns: u64| {
+    let band = |out: &mut String, class: &str, colour: Colour, from_ns: u64, to_ns: u64| {
         let (left, right) = (x(from_ns), x(to_ns.min(data.end_ns)));
         let _ = write!(
             out,
@@ -59,7 +59,7 @@ pub fn rows(data: &Data<'_>) -> Vec<Row> {
                     } else {
                         0.3
                     },
-                    words: None,
+                    words: Words::None,
                 })
                 .collect(),
         })
@@ -70,12 +70,12 @@ pub fn rows(data: &Data<'_>) -> Vec<Row> {
             to: seconds(to_ns),
             colour: Colour::STALL,
             opacity: 0.9,
-            words: None,
+            words: Words::None,
         })
         .collect();
     if !stalls.is_empty() {
         rows.push(Row {
-            label: "harness stall".into(),
+            label: "stalls".into(),
             bars: stalls,
         });
     }
@@ -87,7 +87,7 @@ pub fn faults(data: &Data<'_>) -> Option<Panel> {
     let rows = rows(data);
     (!rows.is_empty()).then(|| Panel {
         title: "Faults".into(),
-        about: "Each bar is one injury, from the beginning of its injection to the end of its heal; pale: no effect was measured. The same stretches are shaded behind every plot. A harness stall is a time in which this machine did not let the harness run: what looks like a fault then may be none.".into(),
+        about: "Each bar is one injury, from the beginning of its injection to the end of its heal; pale: no effect was measured. The same stretches are shaded behind every plot. A stall is a time in which this machine did not let the harness run: what looks like a fault then may be none.".into(),
         legend: Vec::new(),
         svg: strip(data, 30, &rows),
         left_out: None,

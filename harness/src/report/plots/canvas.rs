@@ -12,7 +12,7 @@ use super::super::palette::{Colour, themed};
 /// Drawing units: the page shows them at about half this size, so that marks have half-pixel positions.
 pub const WIDTH: u32 = 1920;
 /// Room for labels at the left, in drawing units.
-pub const LEFT: u32 = 132;
+pub const LEFT: u32 = 150;
 /// Room at the right.
 pub const RIGHT: u32 = 24;
 /// Room above.
@@ -156,21 +156,31 @@ impl Canvas<'_> {
         self.root.draw(&Rectangle::new(corners, style))
     }
 
-    /// Text in the middle of a box, if it fits.
-    pub fn caption(
-        &mut self,
-        (from, to): (f64, f64),
-        value: f64,
-        words: &str,
-        colour: Colour,
-    ) -> Result<(), Failure> {
-        let (left, y) = self.chart.backend_coord(&(from, value));
-        let (right, _) = self.chart.backend_coord(&(to, value));
+    /// Text in the middle of a bar, if it fits.
+    pub fn inside(&mut self, span: (f64, f64), value: f64, words: &str) -> Result<(), Failure> {
+        let (left, right, y) = self.ends(span, value);
         if right - left < 16 + 13 * words.chars().count() as i32 {
             return Ok(());
         }
         let anchor = Pos::new(HPos::Center, VPos::Center);
-        self.label(words, ((left + right) / 2, y), colour, anchor)
+        self.label(words, ((left + right) / 2, y), Colour::INK, anchor)
+    }
+
+    /// Text at the side of a bar where there is more room.
+    pub fn beside(&mut self, span: (f64, f64), value: f64, words: &str) -> Result<(), Failure> {
+        let (left, right, y) = self.ends(span, value);
+        let (x, side) = if left > (WIDTH / 2) as i32 {
+            (left - 14, HPos::Right)
+        } else {
+            (right + 14, HPos::Left)
+        };
+        self.label(words, (x, y), Colour::INK, Pos::new(side, VPos::Center))
+    }
+
+    fn ends(&self, (from, to): (f64, f64), value: f64) -> (i32, i32, i32) {
+        let (left, y) = self.chart.backend_coord(&(from, value));
+        let (right, _) = self.chart.backend_coord(&(to, value));
+        (left, right, y)
     }
 
     fn label(

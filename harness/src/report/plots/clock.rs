@@ -5,7 +5,7 @@ use super::super::palette::Colour;
 use super::Panel;
 use super::bins::Bins;
 use super::canvas::{Axes, seconds};
-use super::strip::{Bar, Row, strip};
+use super::strip::{Bar, Row, Words, strip};
 use crate::observation::{NodeStatus, Observation};
 
 /// The offset of clocks and the times of a full disk, each where such faults were on.
@@ -114,7 +114,7 @@ fn disks(data: &Data<'_>) -> Panel {
                 to: seconds(to_ns.max(from_ns)),
                 colour: Colour::fault("disk-full"),
                 opacity: 0.8,
-                words: None,
+                words: Words::None,
             });
         }
     };

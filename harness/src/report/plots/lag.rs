@@ -66,7 +66,7 @@ pub fn panel(data: &Data<'_>) -> Option<Panel> {
         title: "Replication lag".into(),
         about: format!(
             "Log entries that the leader had and a follower's disk had not, the most in each {}; as the leader of the highest term saw it.",
-            units::duration(bins.width_ns)
+            units::round(bins.width_ns)
         ),
         legend: (data.nodes.iter().enumerate())
             .map(|(at, node)| (Colour::node(at), node.clone()))

@@ -46,7 +46,7 @@ pub fn panel(data: &Data<'_>) -> Option<Panel> {
         title: "Latency quantiles".into(),
         about: format!(
             "Of the operations that were served in each {}; a line stops where none was.",
-            units::duration(bins.width_ns)
+            units::round(bins.width_ns)
         ),
         legend: (QUANTILES.iter().rev())
             .map(|(_, colour, name)| (*colour, name.to_string()))

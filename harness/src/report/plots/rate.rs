@@ -11,22 +11,27 @@ use super::canvas::Axes;
 /// The plot of rates.
 pub fn panel(data: &Data<'_>) -> Option<Panel> {
     let (svg, bins) = draw(data, 210)?;
+    Some(Panel {
+        title: "Rate".into(),
+        about: format!(
+            "Completions a second, counted in stretches of {}.",
+            units::round(bins.width_ns)
+        ),
+        legend: legend(data),
+        svg,
+        left_out: None,
+    })
+}
+
+/// What its colours mean.
+pub fn legend(data: &Data<'_>) -> Vec<(Colour, String)> {
     let mut legend = vec![(Colour::OK, "ok".to_string())];
     if data.counts.unequal > 0 {
         legend.push((Colour::UNEQUAL, "compared unequal".into()));
     }
     legend.push((Colour::FAIL, "fail".into()));
     legend.push((Colour::INFO, "info (unknown)".into()));
-    Some(Panel {
-        title: "Rate".into(),
-        about: format!(
-            "Completions a second, counted in stretches of {}.",
-            units::duration(bins.width_ns)
-        ),
-        legend,
-        svg,
-        left_out: None,
-    })
+    legend
 }
 
 /// The drawing in a height of its own; nothing without operations.

@@ -14,8 +14,18 @@ pub struct Bar {
     pub colour: Colour,
     /// From 0 to 1.
     pub opacity: f64,
-    /// Written in it where it is wide enough, in a colour of its own.
-    pub words: Option<(String, Colour)>,
+    /// What is written at it.
+    pub words: Words,
+}
+
+/// Words at a bar.
+pub enum Words {
+    /// None.
+    None,
+    /// In it, where it is wide enough.
+    Inside(String),
+    /// Beside it, where there is more room.
+    Beside(String),
 }
 
 /// A named row of bars.
@@ -44,8 +54,11 @@ pub fn strip(data: &Data<'_>, row_height: u32, rows: &[Row]) -> Result<String, S
             let (low, high) = (middle(at) - 0.38, middle(at) + 0.38);
             for bar in &row.bars {
                 canvas.bar((bar.from, bar.to), (low, high), bar.colour, bar.opacity)?;
-                if let Some((words, colour)) = &bar.words {
-                    canvas.caption((bar.from, bar.to), middle(at), words, *colour)?;
+                let span = (bar.from, bar.to);
+                match &bar.words {
+                    Words::None => {}
+                    Words::Inside(words) => canvas.inside(span, middle(at), words)?,
+                    Words::Beside(words) => canvas.beside(span, middle(at), words)?,
                 }
             }
         }

@@ -25,7 +25,7 @@ pub fn faults(data: &Data<'_>, left_out: &mut Vec<String>) -> Option<Html> {
 
 /// One row for quiet time, one for each kind of fault.
 fn by_kind(data: &Data<'_>) -> String {
-    let shortest = units::duration(data.outages.shortest_ns);
+    let shortest = units::round(data.outages.shortest_ns);
     let unequal = match data.counts.unequal {
         0 => String::new(),
         unequal => format!(

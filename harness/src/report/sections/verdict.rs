@@ -169,10 +169,11 @@ fn under(data: &Data<'_>, moment_ns: u64) -> String {
     let active: Vec<String> = (data.active(moment_ns, moment_ns))
         .map(|window| {
             format!(
-                "{}: {} (since {})",
+                "{}: {} since {} (measured: {})",
                 window.injury.fault,
                 during(window),
-                units::moment(window.from_ns)
+                units::moment(window.from_ns),
+                window.injury.effect.as_deref().unwrap_or("no effect")
             )
         })
         .collect();
@@ -198,7 +199,7 @@ fn without_service(data: &Data<'_>) -> String {
     if data.samples.served_ns.is_empty() {
         return "all the time: no operation was served".into();
     }
-    let shortest = units::duration(data.outages.shortest_ns);
+    let shortest = units::round(data.outages.shortest_ns);
     match data.outages.longest() {
         None => format!("never for {shortest} or more"),
         Some(longest) => format!(
@@ -253,7 +254,7 @@ fn tiles(data: &Data<'_>) -> String {
         (
             "Longest outage",
             longest.map_or_else(
-                || format!("< {}", units::duration(data.outages.shortest_ns)),
+                || format!("< {}", units::round(data.outages.shortest_ns)),
                 |outage| units::duration(outage.length_ns()),
             ),
             longest.map_or("nobody waited longer".into(), |outage| {
