@@ -31,10 +31,10 @@ pub fn duration(ns: u64) -> String {
     };
     match ns {
         0 => "0 s".into(),
-        ..1_000 => format!("{ns} ns"),
-        ..1_000_000 => three(ns as f64 / 1e3, "µs"),
-        ..1_000_000_000 => three(ns as f64 / 1e6, "ms"),
-        ..120_000_000_000 => three(ns as f64 / 1e9, "s"),
+        1..1_000 => format!("{ns} ns"),
+        1_000..1_000_000 => three(ns as f64 / 1e3, "µs"),
+        1_000_000..1_000_000_000 => three(ns as f64 / 1e6, "ms"),
+        1_000_000_000..120_000_000_000 => three(ns as f64 / 1e9, "s"),
         _ => {
             let seconds = (ns as f64 / 1e9).round() as u64;
             match (seconds / 3600, seconds / 60 % 60, seconds % 60) {

@@ -56,7 +56,7 @@ pub struct Felt {
     pub longest_outage_ns: u64,
     /// How much of the stretch was an outage.
     pub outage_ns: u64,
-    /// From the heal to the first served operation; `None` where none followed or nothing was healed.
+    /// From the heal to the first served operation that was invoked after it; `None` where none followed or nothing was healed.
     pub recovery_ns: Option<u64>,
 }
 
@@ -68,10 +68,12 @@ impl Felt {
         felt
     }
 
-    /// Measures the second before a window.
-    pub fn before(window: &Window<'_>, samples: &Samples, outages: &Outages) -> Felt {
+    /// Median and 99th percentile of what was invoked in the second before a window and served before it.
+    pub fn before(window: &Window<'_>, samples: &Samples) -> (Option<u64>, Option<u64>) {
         let from_ns = window.from_ns.saturating_sub(BEFORE_NS);
-        Felt::over(&[(from_ns, window.from_ns)], samples, outages)
+        let invoked = samples.invoked_in(from_ns, window.from_ns).iter();
+        let sorted = latencies(invoked.filter(|sample| sample.end_ns <= window.from_ns));
+        (quantile(&sorted, 0.5), quantile(&sorted, 0.99))
     }
 
     /// Measures several stretches, which must not overlap, as one.
@@ -99,7 +101,7 @@ impl Felt {
     }
 }
 
-/// From the end of a window's heal to the next served operation.
+/// From the end of a window's heal to the first answer to an operation that was invoked after it.
 fn recovery_ns(window: &Window<'_>, samples: &Samples) -> Option<u64> {
     window.injury.healed_ns?;
     Some(samples.served_after(window.to_ns)? - window.to_ns)

@@ -4,6 +4,7 @@ use checker::{Involved, Valid, Violation};
 
 use super::super::data::Data;
 use super::super::html::{Html, text};
+use super::super::outages::Outage;
 use super::super::samples::quantile;
 use super::super::windows::Window;
 use super::super::{plots, units};
@@ -68,7 +69,8 @@ fn sentence(data: &Data<'_>) -> String {
                     .trim_start_matches([':', ' '])
                     .to_string()
             });
-        return rest.filter(|rest| !rest.is_empty()).unwrap_or(summary);
+        let rest = rest.filter(|rest| !rest.is_empty()).unwrap_or(summary);
+        return rest.trim_end_matches('.').to_string();
     };
     let subject = match &violation.key {
         Some(key) => format!("key {key}"),
@@ -203,12 +205,22 @@ fn without_service(data: &Data<'_>) -> String {
     match data.outages.longest() {
         None => format!("never for {shortest} or more"),
         Some(longest) => format!(
-            "{} at most (from {}); {} in all, in {} of at least {shortest}",
+            "{} at most (from {}, {}); {} in all, in {} of at least {shortest}",
             units::duration(longest.length_ns()),
             units::moment(longest.from_ns),
+            blamed(data, longest),
             units::duration(data.outages.inside_ns(0, data.end_ns)),
             units::counted(data.outages.all.len() as u64, "outage"),
         ),
+    }
+}
+
+/// Under which fault an outage began.
+fn blamed(data: &Data<'_>, outage: Outage) -> String {
+    let told_ns = outage.from_ns + data.outages.shortest_ns / 2;
+    match data.active(told_ns, told_ns).next() {
+        Some(window) => format!("as {}", during(window)),
+        None => "with no fault acting".into(),
     }
 }
 
