@@ -54,7 +54,7 @@ pub struct Felt {
     pub p99_ns: Option<u64>,
     /// The longest outage that began inside, in its whole length.
     pub longest_outage_ns: u64,
-    /// How much of the stretch was an outage.
+    /// The sum of all outages that began inside.
     pub outage_ns: u64,
     /// From the heal to the first served operation that was invoked after it; `None` where none followed or nothing was healed.
     pub recovery_ns: Option<u64>,
@@ -88,14 +88,13 @@ impl Felt {
             let overlapping = outages.overlapping(from_ns, to_ns).iter();
             overlapping.filter(move |outage| (from_ns..to_ns).contains(&told_ns(outage)))
         });
+        let lengths: Vec<u64> = began.map(|outage| outage.length_ns()).collect();
         Felt {
             counts: inside().collect(),
             p50_ns: quantile(&sorted, 0.5),
             p99_ns: quantile(&sorted, 0.99),
-            longest_outage_ns: began.map(|outage| outage.length_ns()).max().unwrap_or(0),
-            outage_ns: (stretches.iter())
-                .map(|&(from_ns, to_ns)| outages.inside_ns(from_ns, to_ns))
-                .sum(),
+            longest_outage_ns: lengths.iter().copied().max().unwrap_or(0),
+            outage_ns: lengths.iter().sum(),
             recovery_ns: None,
         }
     }

@@ -6,7 +6,7 @@ use super::super::samples::Counts;
 use super::super::units;
 use super::Panel;
 use super::bins::Bins;
-use super::canvas::seconds;
+use super::canvas::{Screen, seconds};
 use super::strip::{Bar, Row, Words, strip};
 
 /// A row for every node, coloured where it did not serve all.
@@ -38,7 +38,7 @@ pub fn panel(data: &Data<'_>) -> Option<Panel> {
             (Colour::HEAT[2], "less than all".into()),
             (Colour::OK, "all served".into()),
         ],
-        svg: strip(data, 32, &rows),
+        svg: strip(data, Screen::Wide, 32, &rows),
         left_out: None,
     })
 }

@@ -4,7 +4,7 @@ use super::super::data::Data;
 use super::super::palette::Colour;
 use super::Panel;
 use super::bins::Bins;
-use super::canvas::{Axes, seconds};
+use super::canvas::{Axes, Screen, seconds};
 use super::strip::{Bar, Row, Words, strip};
 use crate::observation::{NodeStatus, Observation};
 
@@ -63,6 +63,7 @@ fn offsets(data: &Data<'_>) -> Option<Panel> {
     let high = scale(7_200_000.0);
     let axes = Axes {
         data,
+        screen: Screen::Wide,
         height: 210,
         range: (-high, high),
         ticks: ticks
@@ -135,7 +136,7 @@ fn disks(data: &Data<'_>) -> Panel {
         title: "Disk full".into(),
         about: "While a node reported that its disk takes no more writes.".into(),
         legend: Vec::new(),
-        svg: strip(data, 30, &rows),
+        svg: strip(data, Screen::Wide, 30, &rows),
         left_out: None,
     }
 }

@@ -5,7 +5,7 @@ use super::super::palette::Colour;
 use super::super::samples::{Answer, Sample};
 use super::super::units;
 use super::Panel;
-use super::canvas::{Axes, seconds};
+use super::canvas::{Axes, Screen, seconds};
 
 /// Most marks in a plot: a third each for the served, the failed and the unknown at least.
 const MARKS: usize = 2_400;
@@ -49,6 +49,7 @@ fn panel(data: &Data<'_>, verb: &str, all: &[&Sample], range: (f64, f64)) -> Pan
     let mut drawn = 0;
     let axes = Axes {
         data,
+        screen: Screen::Wide,
         height: 210,
         range,
         ticks: decades(range),

@@ -1,15 +1,27 @@
 //! The first drawing of the page: what was broken, what clients felt and when it went wrong, on one axis.
 
 use super::super::data::Data;
+use super::super::html::Html;
 use super::super::palette::Colour;
 use super::super::units;
 use super::Panel;
-use super::canvas::seconds;
+use super::canvas::{Screen, seconds};
 use super::strip::{Bar, Row, Words, strip};
 use super::{bands, rate};
 
-/// The strip of faults, outages and the anomaly, and the rate beneath it.
-pub fn overview(data: &Data<'_>) -> Vec<Panel> {
+/// The strip of faults, outages and the anomaly, and the rate beneath it; once for a wide screen and once for
+/// a narrow one, of which the style sheet shows the one that fits.
+pub fn overview(data: &Data<'_>) -> Html {
+    let stacks = [("wide", Screen::Wide), ("narrow", Screen::Narrow)].map(|(class, screen)| {
+        let panels: String = (panels(data, screen).iter())
+            .map(Panel::to_string)
+            .collect();
+        format!("<div class=\"{class}\">\n{panels}</div>\n")
+    });
+    Html::raw(stacks.concat())
+}
+
+fn panels(data: &Data<'_>, screen: Screen) -> Vec<Panel> {
     let mut panels = Vec::new();
     let mut rows = bands::rows(data);
     rows.extend(outages(data));
@@ -19,11 +31,11 @@ pub fn overview(data: &Data<'_>) -> Vec<Panel> {
             title: "What was broken, and when".into(),
             about: "Each bar is one fault that acted on the cluster, or a stretch in which nobody was served.".into(),
             legend: Vec::new(),
-            svg: strip(data, 34, &rows),
+            svg: strip(data, screen, 34, &rows),
             left_out: None,
         });
     }
-    if let Some((svg, _)) = rate::draw(data, 150) {
+    if let Some((svg, _)) = rate::draw(data, screen, 150) {
         panels.push(Panel {
             title: "What clients got".into(),
             about: "Operations completed a second.".into(),

@@ -6,11 +6,11 @@ use super::super::samples::{Answer, Counts};
 use super::super::units;
 use super::Panel;
 use super::bins::Bins;
-use super::canvas::Axes;
+use super::canvas::{Axes, Screen};
 
 /// The plot of rates.
 pub fn panel(data: &Data<'_>) -> Option<Panel> {
-    let (svg, bins) = draw(data, 210)?;
+    let (svg, bins) = draw(data, Screen::Wide, 210)?;
     Some(Panel {
         title: "Rate".into(),
         about: format!(
@@ -34,8 +34,12 @@ pub fn legend(data: &Data<'_>) -> Vec<(Colour, String)> {
     legend
 }
 
-/// The drawing in a height of its own; nothing without operations.
-pub fn draw(data: &Data<'_>, height: u32) -> Option<(Result<String, String>, Bins)> {
+/// The drawing for a screen, in a height of its own; nothing without operations.
+pub fn draw(
+    data: &Data<'_>,
+    screen: Screen,
+    height: u32,
+) -> Option<(Result<String, String>, Bins)> {
     if data.samples.all.is_empty() {
         return None;
     }
@@ -72,6 +76,7 @@ pub fn draw(data: &Data<'_>, height: u32) -> Option<(Result<String, String>, Bin
     let step = round_step(high / 3.0);
     let axes = Axes {
         data,
+        screen,
         height,
         range: (0.0, high * 1.05),
         ticks: (0..=4)

@@ -4,7 +4,7 @@ use super::super::data::Data;
 use super::super::leaders::Role;
 use super::super::palette::Colour;
 use super::Panel;
-use super::canvas::seconds;
+use super::canvas::{Screen, seconds};
 use super::strip::{Bar, Row, Words, strip};
 
 /// A row for every node: bars while it led (with the term), asked for votes, or was down.
@@ -42,7 +42,7 @@ pub fn panel(data: &Data<'_>) -> Option<Panel> {
         title: "Leader and term".into(),
         about: "Solid while a node led, with its term; pale while it asked for votes; grey while its process did not run. Two solid bars at one time are a leader that did not know yet that it was deposed.".into(),
         legend: Vec::new(),
-        svg: strip(data, 36, &rows),
+        svg: strip(data, Screen::Wide, 36, &rows),
         left_out: None,
     })
 }

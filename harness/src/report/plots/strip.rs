@@ -2,7 +2,7 @@
 
 use super::super::data::Data;
 use super::super::palette::Colour;
-use super::canvas::Axes;
+use super::canvas::{Axes, Screen};
 
 /// One bar, in seconds.
 pub struct Bar {
@@ -37,11 +37,17 @@ pub struct Row {
 }
 
 /// Draws rows of a height (in drawing units) from top to bottom.
-pub fn strip(data: &Data<'_>, row_height: u32, rows: &[Row]) -> Result<String, String> {
+pub fn strip(
+    data: &Data<'_>,
+    screen: Screen,
+    row_height: u32,
+    rows: &[Row],
+) -> Result<String, String> {
     let high = rows.len() as f64;
     let middle = |at: usize| high - at as f64 - 0.5;
     let axes = Axes {
         data,
+        screen,
         height: row_height * rows.len() as u32,
         range: (0.0, high),
         ticks: (rows.iter().enumerate())

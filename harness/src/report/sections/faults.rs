@@ -35,7 +35,7 @@ fn by_kind(data: &Data<'_>) -> String {
     };
     let mut table = Table::new(
         format!(
-            "What clients felt, by kind of fault. Operations are counted where they were invoked; an outage is a stretch of at least {shortest} in which clients waited and nobody in the whole cluster was served.{unequal}"
+            "What clients felt, by kind of fault. Operations are counted where they were invoked; an outage is a stretch of at least {shortest} in which clients waited and nobody in the whole cluster was served, and belongs to the faults during which it began.{unequal}"
         ),
         &[
             "While",
@@ -168,13 +168,12 @@ fn injury_cells(data: &Data<'_>, injury: &Injury, window: Option<&Window<'_>>) -
     let (p50_ns, p99_ns) = Felt::before(window, &data.samples);
     let both = |before, during| Html::raw(format!("{}, {}", duration(before), duration(during)));
     let lasted = units::duration(window.to_ns - window.from_ns);
-    let outage_ns = felt.longest_outage_ns.max(felt.outage_ns);
     vec![
         name,
         effect(injury),
         units::moment(window.from_ns).into(),
         format!("{lasted} ({asked})").into(),
-        duration(Some(outage_ns).filter(|ns| *ns > 0)),
+        duration(Some(felt.longest_outage_ns).filter(|ns| *ns > 0)),
         count(felt.counts.served()),
         count(felt.counts.fail),
         count(felt.counts.info),

@@ -45,7 +45,7 @@ pub fn verdict(data: &Data<'_>) -> Html {
     out.push_str("</div>\n");
     out.push_str(&answers(data));
     out.push_str(&tiles(data));
-    out.push_str(&plots::stack(&plots::overview(data)).to_string());
+    out.push_str(&plots::overview(data).to_string());
     out.push_str(&format!(
         "<div class=\"repeat\"><p>Repeat this plan:</p><pre tabindex=\"0\"><code>{}</code></pre><button class=\"copy\" type=\"button\" hidden>Copy</button>\n<p class=\"note\">The same seed draws the same operations and faults, but real processes, disks and networks are not deterministic: the same plan can end otherwise.</p></div>\n",
         text(&plan.command)
