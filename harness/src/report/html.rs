@@ -112,7 +112,7 @@ impl Display for Table {
         // Wide tables scroll by themselves, by keyboard too, so that the page never does.
         write!(
             f,
-            "<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"table\"><table>\n<caption>{}</caption>\n<thead><tr>",
+            "<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"table\"><table>\n<caption><span>{}</span></caption>\n<thead><tr>",
             self.caption
         )?;
         for (heading, number) in &self.columns {
@@ -159,7 +159,7 @@ mod tests {
         let mut table = Table::new("a < b", &["<c>", "#n"]);
         table.row(vec!["<d>".into(), "1".into()]);
         let html = table.to_string();
-        assert!(html.contains("<caption>a &lt; b</caption>"));
+        assert!(html.contains("<caption><span>a &lt; b</span></caption>"));
         assert!(html.contains("&lt;c&gt;") && html.contains("&lt;d&gt;"));
         assert!(html.contains("<td class=\"num\">1</td>"));
     }

@@ -21,13 +21,13 @@ pub fn page(data: &Data<'_>) -> String {
         Valid::Unknown => "unknown",
         Valid::No => "invalid",
     };
+    let wrong = match data.violation() {
+        Some(_) => "What is wrong",
+        None => "What was judged",
+    };
     let verdict = sections::verdict(data);
     let named: Vec<(&str, &str, Html)> = [
-        (
-            "anomaly",
-            "What is wrong",
-            sections::anomaly(data, &mut left_out),
-        ),
+        ("anomaly", wrong, sections::anomaly(data, &mut left_out)),
         ("faults", "Faults", sections::faults(data, &mut left_out)),
         ("time", "Over time", sections::timeline(data, &mut left_out)),
         (

@@ -26,7 +26,7 @@ const COLOURS: [(&str, &str, &str); 30] = [
     ("p99", "#c2255c", "#ff7aa8"),
     // Faults.
     ("partition", "#7048c6", "#a78bfa"),
-    ("kill", "#d6336c", "#f783ac"),
+    ("kill", "#9c4a1f", "#e08e5e"),
     ("pause", "#0c8599", "#3bc9db"),
     ("clock", "#b08300", "#fcc419"),
     ("disk", "#2b8a3e", "#69db7c"),
@@ -56,6 +56,8 @@ impl Colour {
     pub const GRID: Colour = Colour(2);
     /// The harness itself stood still.
     pub const STALL: Colour = Colour(3);
+    /// When the anomaly was complete.
+    pub const MOMENT: Colour = Colour(4);
     /// Ok.
     pub const OK: Colour = Colour(5);
     /// Compared unequal.

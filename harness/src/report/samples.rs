@@ -57,6 +57,9 @@ pub struct Samples {
     pub nodes: Vec<String>,
     /// When each served operation completed, in order.
     pub served_ns: Vec<u64>,
+    /// For each operation the earliest served completion among it and those invoked after it; the greatest
+    /// number where there is none.
+    pub soonest_ns: Vec<u64>,
     /// The last event's time.
     pub end_ns: u64,
 }
@@ -105,11 +108,20 @@ impl Samples {
             .map(|sample| sample.end_ns)
             .collect();
         served_ns.sort_unstable();
+        let mut soonest_ns = vec![u64::MAX; all.len()];
+        let mut soonest = u64::MAX;
+        for (sample, slot) in all.iter().zip(&mut soonest_ns).rev() {
+            if sample.answer.served() {
+                soonest = soonest.min(sample.end_ns);
+            }
+            *slot = soonest;
+        }
         Samples {
             all,
             verbs: verbs.keys().map(|verb| verb.to_string()).collect(),
             nodes: nodes.keys().map(|(_, node)| node.to_string()).collect(),
             served_ns,
+            soonest_ns,
             end_ns,
         }
     }
@@ -121,10 +133,10 @@ impl Samples {
         &self.all[from..to.max(from)]
     }
 
-    /// The first served completion at or after a moment. O(log operations).
+    /// The first served completion of an operation invoked at or after a moment. O(log operations).
     pub fn served_after(&self, ns: u64) -> Option<u64> {
-        let at = self.served_ns.partition_point(|served| *served < ns);
-        self.served_ns.get(at).copied()
+        let at = self.all.partition_point(|sample| sample.start_ns < ns);
+        (self.soonest_ns.get(at).copied()).filter(|soonest_ns| *soonest_ns < u64::MAX)
     }
 }
 

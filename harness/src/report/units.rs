@@ -31,10 +31,10 @@ pub fn duration(ns: u64) -> String {
     };
     match ns {
         0 => "0 s".into(),
-        ..1_000 => format!("{ns} ns"),
-        ..1_000_000 => three(ns as f64 / 1e3, "µs"),
-        ..1_000_000_000 => three(ns as f64 / 1e6, "ms"),
-        ..120_000_000_000 => three(ns as f64 / 1e9, "s"),
+        1..1_000 => format!("{ns} ns"),
+        1_000..1_000_000 => three(ns as f64 / 1e3, "µs"),
+        1_000_000..1_000_000_000 => three(ns as f64 / 1e6, "ms"),
+        1_000_000_000..120_000_000_000 => three(ns as f64 / 1e9, "s"),
         _ => {
             let seconds = (ns as f64 / 1e9).round() as u64;
             match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
@@ -43,6 +43,18 @@ pub fn duration(ns: u64) -> String {
                 (hours, minutes, _) => format!("{hours} h {minutes} min"),
             }
         }
+    }
+}
+
+/// A round duration without the zeros that say nothing: `1 s`, `200 ms`.
+pub fn round(ns: u64) -> String {
+    let words = duration(ns);
+    match words.split_once(' ') {
+        Some((number, unit)) if number.contains('.') => {
+            let number = number.trim_end_matches('0').trim_end_matches('.');
+            format!("{number} {unit}")
+        }
+        _ => words,
     }
 }
 
@@ -107,6 +119,9 @@ mod tests {
         assert_eq!(duration(1_240_000_000), "1.24 s");
         assert_eq!(duration(125_000_000_000), "2 min 5 s");
         assert_eq!(duration(300_000_000_000), "5 min");
+        assert_eq!(round(1_000_000_000), "1 s");
+        assert_eq!(round(10_000_000), "10 ms");
+        assert_eq!(round(120_000_000_000), "2 min");
         assert_eq!(duration(7_260_000_000_000), "2 h 1 min");
     }
 

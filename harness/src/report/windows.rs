@@ -2,7 +2,7 @@
 
 use crate::injury::Injury;
 
-use super::outages::Outages;
+use super::outages::{Outage, Outages};
 use super::samples::{Counts, Samples, latencies, quantile};
 
 /// How far before an injury its "before" reaches, in nanoseconds.
@@ -54,9 +54,9 @@ pub struct Felt {
     pub p99_ns: Option<u64>,
     /// The longest outage that began inside, in its whole length.
     pub longest_outage_ns: u64,
-    /// How much of the stretch was an outage.
+    /// The sum of all outages that began inside.
     pub outage_ns: u64,
-    /// From the heal to the first served operation; `None` where none followed or nothing was healed.
+    /// From the heal to the first served operation that was invoked after it; `None` where none followed or nothing was healed.
     pub recovery_ns: Option<u64>,
 }
 
@@ -68,10 +68,12 @@ impl Felt {
         felt
     }
 
-    /// Measures the second before a window.
-    pub fn before(window: &Window<'_>, samples: &Samples, outages: &Outages) -> Felt {
+    /// Median and 99th percentile of what was invoked in the second before a window and served before it.
+    pub fn before(window: &Window<'_>, samples: &Samples) -> (Option<u64>, Option<u64>) {
         let from_ns = window.from_ns.saturating_sub(BEFORE_NS);
-        Felt::over(&[(from_ns, window.from_ns)], samples, outages)
+        let invoked = samples.invoked_in(from_ns, window.from_ns).iter();
+        let sorted = latencies(invoked.filter(|sample| sample.end_ns <= window.from_ns));
+        (quantile(&sorted, 0.5), quantile(&sorted, 0.99))
     }
 
     /// Measures several stretches, which must not overlap, as one.
@@ -80,24 +82,25 @@ impl Felt {
             || (stretches.iter()).flat_map(|&(from_ns, to_ns)| samples.invoked_in(from_ns, to_ns));
         let sorted = latencies(inside());
         let began = stretches.iter().flat_map(|&(from_ns, to_ns)| {
+            // The last answer before a fault comes a little before it, and that outage is still the fault's:
+            // it counts where it had gone on for half of what makes it an outage.
+            let told_ns = move |outage: &Outage| outage.from_ns + outages.shortest_ns / 2;
             let overlapping = outages.overlapping(from_ns, to_ns).iter();
-            // The last answer before a fault comes a little before it: that outage is this fault's too.
-            overlapping.filter(move |outage| outage.from_ns + outages.shortest_ns >= from_ns)
+            overlapping.filter(move |outage| (from_ns..to_ns).contains(&told_ns(outage)))
         });
+        let lengths: Vec<u64> = began.map(|outage| outage.length_ns()).collect();
         Felt {
             counts: inside().collect(),
             p50_ns: quantile(&sorted, 0.5),
             p99_ns: quantile(&sorted, 0.99),
-            longest_outage_ns: began.map(|outage| outage.length_ns()).max().unwrap_or(0),
-            outage_ns: (stretches.iter())
-                .map(|&(from_ns, to_ns)| outages.inside_ns(from_ns, to_ns))
-                .sum(),
+            longest_outage_ns: lengths.iter().copied().max().unwrap_or(0),
+            outage_ns: lengths.iter().sum(),
             recovery_ns: None,
         }
     }
 }
 
-/// From the end of a window's heal to the next served operation.
+/// From the end of a window's heal to the first answer to an operation that was invoked after it.
 fn recovery_ns(window: &Window<'_>, samples: &Samples) -> Option<u64> {
     window.injury.healed_ns?;
     Some(samples.served_after(window.to_ns)? - window.to_ns)

@@ -6,8 +6,8 @@ use super::super::samples::Counts;
 use super::super::units;
 use super::Panel;
 use super::bins::Bins;
-use super::canvas::seconds;
-use super::strip::{Bar, Row, strip};
+use super::canvas::{Screen, seconds};
+use super::strip::{Bar, Row, Words, strip};
 
 /// A row for every node, coloured where it did not serve all.
 pub fn panel(data: &Data<'_>) -> Option<Panel> {
@@ -30,7 +30,7 @@ pub fn panel(data: &Data<'_>) -> Option<Panel> {
         title: "Availability by node".into(),
         about: format!(
             "Of the operations sent to a node in each {}, how many were served.",
-            units::duration(bins.width_ns)
+            units::round(bins.width_ns)
         ),
         legend: vec![
             (Colour::HEAT[0], "none served".into()),
@@ -38,7 +38,7 @@ pub fn panel(data: &Data<'_>) -> Option<Panel> {
             (Colour::HEAT[2], "less than all".into()),
             (Colour::OK, "all served".into()),
         ],
-        svg: strip(data, 32, &rows),
+        svg: strip(data, Screen::Wide, 32, &rows),
         left_out: None,
     })
 }
@@ -63,7 +63,7 @@ fn bars(counts: &[Counts], bins: &Bins, end_ns: u64) -> Vec<Bar> {
                 to: bins.from(at + run.len()).min(seconds(end_ns)),
                 colour,
                 opacity,
-                words: None,
+                words: Words::None,
             });
         }
         at += run.len();

@@ -6,22 +6,21 @@ use super::super::data::Data;
 use super::super::html::Html;
 use super::super::palette::Colour;
 use super::Panel;
-use super::canvas::{LEFT, RIGHT, WIDTH, seconds};
-use super::strip::{Bar, Row, strip};
+use super::canvas::{Screen, seconds};
+use super::strip::{Bar, Row, Words, strip};
 
-/// Drawn once, used by every plot: `#bands` and `#moment`, one unit high.
+/// Drawn once, used by every plot: `#bands` and `#moment`, one unit wide and high.
 pub fn definitions(data: &Data<'_>) -> Html {
     let mut out = String::from(
-        "<svg class=\"definitions\" width=\"0\" height=\"0\" aria-hidden=\"true\"><defs>\n<pattern id=\"hatch\" width=\"9\" height=\"9\" patternUnits=\"userSpaceOnUse\" patternTransform=\"rotate(45)\"><rect width=\"4\" height=\"9\" fill=\"var(--stall)\"/></pattern>\n<g id=\"bands\">",
+        "<svg class=\"definitions\" width=\"0\" height=\"0\" aria-hidden=\"true\"><defs>\n<g id=\"bands\">",
     );
-    let width = f64::from(WIDTH - LEFT - RIGHT);
-    let x = |ns: u64| f64::from(LEFT) + width * (ns as f64 / data.end_ns.max(1) as f64);
-    let mut band = |out: &mut String, class: &str, colour: Colour, from_ns: u64, to_ns: u64| {
+    let x = |ns: u64| ns as f64 / data.end_ns.max(1) as f64;
+    let band = |out: &mut String, class: &str, colour: Colour, from_ns: u64, to_ns: u64| {
         let (left, right) = (x(from_ns), x(to_ns.min(data.end_ns)));
         let _ = write!(
             out,
-            "<rect class=\"{class}\" x=\"{left:.1}\" width=\"{:.1}\" height=\"1\" fill=\"{}\"/>",
-            (right - left).max(1.5),
+            "<rect class=\"{class}\" x=\"{left:.5}\" width=\"{:.5}\" height=\"1\" fill=\"{}\"/>",
+            (right - left).max(0.0008),
             colour.css()
         );
     };
@@ -36,8 +35,8 @@ pub fn definitions(data: &Data<'_>) -> Html {
     if let Some(moment_ns) = data.violation().and_then(|(_, v)| data.moment_ns(v)) {
         let _ = write!(
             out,
-            "<rect class=\"moment\" x=\"{:.1}\" y=\"0\" width=\"4\" height=\"1\"/>",
-            x(moment_ns) - 2.0
+            "<line class=\"moment\" x1=\"{at:.5}\" x2=\"{at:.5}\" y1=\"0\" y2=\"1\"/>",
+            at = x(moment_ns)
         );
     }
     out.push_str("</g></defs></svg>\n");
@@ -59,7 +58,7 @@ pub fn rows(data: &Data<'_>) -> Vec<Row> {
                     } else {
                         0.3
                     },
-                    words: None,
+                    words: Words::None,
                 })
                 .collect(),
         })
@@ -70,12 +69,12 @@ pub fn rows(data: &Data<'_>) -> Vec<Row> {
             to: seconds(to_ns),
             colour: Colour::STALL,
             opacity: 0.9,
-            words: None,
+            words: Words::None,
         })
         .collect();
     if !stalls.is_empty() {
         rows.push(Row {
-            label: "harness stall".into(),
+            label: "stalls".into(),
             bars: stalls,
         });
     }
@@ -87,9 +86,9 @@ pub fn faults(data: &Data<'_>) -> Option<Panel> {
     let rows = rows(data);
     (!rows.is_empty()).then(|| Panel {
         title: "Faults".into(),
-        about: "Each bar is one injury, from the beginning of its injection to the end of its heal; pale: no effect was measured. The same stretches are shaded behind every plot. A harness stall is a time in which this machine did not let the harness run: what looks like a fault then may be none.".into(),
+        about: "Each bar is one injury, from the beginning of its injection to the end of its heal; pale: no effect was measured. The same stretches are shaded behind every plot. A stall is a time in which this machine did not let the harness run: what looks like a fault then may be none.".into(),
         legend: Vec::new(),
-        svg: strip(data, 30, &rows),
+        svg: strip(data, Screen::Wide, 30, &rows),
         left_out: None,
     })
 }

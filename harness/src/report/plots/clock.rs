@@ -4,8 +4,8 @@ use super::super::data::Data;
 use super::super::palette::Colour;
 use super::Panel;
 use super::bins::Bins;
-use super::canvas::{Axes, seconds};
-use super::strip::{Bar, Row, strip};
+use super::canvas::{Axes, Screen, seconds};
+use super::strip::{Bar, Row, Words, strip};
 use crate::observation::{NodeStatus, Observation};
 
 /// The offset of clocks and the times of a full disk, each where such faults were on.
@@ -63,6 +63,7 @@ fn offsets(data: &Data<'_>) -> Option<Panel> {
     let high = scale(7_200_000.0);
     let axes = Axes {
         data,
+        screen: Screen::Wide,
         height: 210,
         range: (-high, high),
         ticks: ticks
@@ -114,7 +115,7 @@ fn disks(data: &Data<'_>) -> Panel {
                 to: seconds(to_ns.max(from_ns)),
                 colour: Colour::fault("disk-full"),
                 opacity: 0.8,
-                words: None,
+                words: Words::None,
             });
         }
     };
@@ -135,7 +136,7 @@ fn disks(data: &Data<'_>) -> Panel {
         title: "Disk full".into(),
         about: "While a node reported that its disk takes no more writes.".into(),
         legend: Vec::new(),
-        svg: strip(data, 30, &rows),
+        svg: strip(data, Screen::Wide, 30, &rows),
         left_out: None,
     }
 }

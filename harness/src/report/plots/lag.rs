@@ -5,7 +5,7 @@ use super::super::palette::Colour;
 use super::super::units;
 use super::Panel;
 use super::bins::Bins;
-use super::canvas::Axes;
+use super::canvas::{Axes, Screen};
 use crate::observation::Observation;
 
 /// Entries that the leader had and a follower's disk had not, the most in each stretch of time.
@@ -44,6 +44,7 @@ pub fn panel(data: &Data<'_>) -> Option<Panel> {
     let high = scale(*highest).ceil().max(2.0);
     let axes = Axes {
         data,
+        screen: Screen::Wide,
         height: 190,
         range: (0.0, high + 0.1),
         ticks: (0..=high as u32)
@@ -66,7 +67,7 @@ pub fn panel(data: &Data<'_>) -> Option<Panel> {
         title: "Replication lag".into(),
         about: format!(
             "Log entries that the leader had and a follower's disk had not, the most in each {}; as the leader of the highest term saw it.",
-            units::duration(bins.width_ns)
+            units::round(bins.width_ns)
         ),
         legend: (data.nodes.iter().enumerate())
             .map(|(at, node)| (Colour::node(at), node.clone()))

@@ -5,7 +5,7 @@ use super::super::palette::Colour;
 use super::super::samples::{Answer, Sample};
 use super::super::units;
 use super::Panel;
-use super::canvas::{Axes, seconds};
+use super::canvas::{Axes, Screen, seconds};
 
 /// Most marks in a plot: a third each for the served, the failed and the unknown at least.
 const MARKS: usize = 2_400;
@@ -49,6 +49,7 @@ fn panel(data: &Data<'_>, verb: &str, all: &[&Sample], range: (f64, f64)) -> Pan
     let mut drawn = 0;
     let axes = Axes {
         data,
+        screen: Screen::Wide,
         height: 210,
         range,
         ticks: decades(range),
@@ -56,7 +57,11 @@ fn panel(data: &Data<'_>, verb: &str, all: &[&Sample], range: (f64, f64)) -> Pan
     };
     let svg = axes.draw(|canvas| {
         for (of, colour, _) in &groups {
-            let size = if *colour == Colour::OK { 2 } else { 4 };
+            let size = if matches!(*colour, Colour::FAIL | Colour::INFO) {
+                4
+            } else {
+                2
+            };
             for sample in select(of, data.end_ns, MARKS / present) {
                 drawn += 1;
                 let y = decade(sample.latency_ns().max(1)).clamp(range.0, range.1);
@@ -93,11 +98,7 @@ fn decade(ns: u64) -> f64 {
 /// Ticks at whole powers of ten of nanoseconds.
 pub fn decades((low, high): (f64, f64)) -> Vec<(f64, String)> {
     let powers = (low.max(0.0) as u32)..=(high.max(0.0) as u32).min(18);
-    let ticks = powers.map(|power| {
-        let label = units::duration(10u64.pow(power));
-        // `1.00 ms` is `1 ms` on an axis.
-        (f64::from(power), label.replace(".00", "").replace(".0", ""))
-    });
+    let ticks = powers.map(|power| (f64::from(power), units::round(10u64.pow(power))));
     ticks.collect()
 }
 

@@ -55,7 +55,7 @@ impl Display for Panel {
             }
             f.write_str("</ul>")?;
         }
-        write!(f, "<p>{}</p></figcaption>\n", text(&self.about))?;
+        writeln!(f, "<p>{}</p></figcaption>", text(&self.about))?;
         match &self.svg {
             Ok(svg) => {
                 let label = text(format!("{}: {}", self.title, self.about));

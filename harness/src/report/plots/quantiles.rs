@@ -6,7 +6,7 @@ use super::super::samples::quantile;
 use super::super::units;
 use super::Panel;
 use super::bins::Bins;
-use super::canvas::Axes;
+use super::canvas::{Axes, Screen};
 
 /// Median, 95th and 99th percentile of served operations.
 pub fn panel(data: &Data<'_>) -> Option<Panel> {
@@ -28,6 +28,7 @@ pub fn panel(data: &Data<'_>) -> Option<Panel> {
     let range = (decade(low).floor(), (decade(high) + 0.001).ceil());
     let axes = Axes {
         data,
+        screen: Screen::Wide,
         height: 210,
         range,
         ticks: super::latency::decades(range),
@@ -46,7 +47,7 @@ pub fn panel(data: &Data<'_>) -> Option<Panel> {
         title: "Latency quantiles".into(),
         about: format!(
             "Of the operations that were served in each {}; a line stops where none was.",
-            units::duration(bins.width_ns)
+            units::round(bins.width_ns)
         ),
         legend: (QUANTILES.iter().rev())
             .map(|(_, colour, name)| (*colour, name.to_string()))

@@ -6,31 +6,40 @@ use super::super::samples::{Answer, Counts};
 use super::super::units;
 use super::Panel;
 use super::bins::Bins;
-use super::canvas::Axes;
+use super::canvas::{Axes, Screen};
 
 /// The plot of rates.
 pub fn panel(data: &Data<'_>) -> Option<Panel> {
-    let (svg, bins) = draw(data, 210)?;
+    let (svg, bins) = draw(data, Screen::Wide, 210)?;
+    Some(Panel {
+        title: "Rate".into(),
+        about: format!(
+            "Completions a second, counted in stretches of {}.",
+            units::round(bins.width_ns)
+        ),
+        legend: legend(data),
+        svg,
+        left_out: None,
+    })
+}
+
+/// What its colours mean.
+pub fn legend(data: &Data<'_>) -> Vec<(Colour, String)> {
     let mut legend = vec![(Colour::OK, "ok".to_string())];
     if data.counts.unequal > 0 {
         legend.push((Colour::UNEQUAL, "compared unequal".into()));
     }
     legend.push((Colour::FAIL, "fail".into()));
     legend.push((Colour::INFO, "info (unknown)".into()));
-    Some(Panel {
-        title: "Rate".into(),
-        about: format!(
-            "Completions a second, counted in stretches of {}.",
-            units::duration(bins.width_ns)
-        ),
-        legend,
-        svg,
-        left_out: None,
-    })
+    legend
 }
 
-/// The drawing in a height of its own; nothing without operations.
-pub fn draw(data: &Data<'_>, height: u32) -> Option<(Result<String, String>, Bins)> {
+/// The drawing for a screen, in a height of its own; nothing without operations.
+pub fn draw(
+    data: &Data<'_>,
+    screen: Screen,
+    height: u32,
+) -> Option<(Result<String, String>, Bins)> {
     if data.samples.all.is_empty() {
         return None;
     }
@@ -67,6 +76,7 @@ pub fn draw(data: &Data<'_>, height: u32) -> Option<(Result<String, String>, Bin
     let step = round_step(high / 3.0);
     let axes = Axes {
         data,
+        screen,
         height,
         range: (0.0, high * 1.05),
         ticks: (0..=4)

@@ -4,8 +4,8 @@ use super::super::data::Data;
 use super::super::leaders::Role;
 use super::super::palette::Colour;
 use super::Panel;
-use super::canvas::seconds;
-use super::strip::{Bar, Row, strip};
+use super::canvas::{Screen, seconds};
+use super::strip::{Bar, Row, Words, strip};
 
 /// A row for every node: bars while it led (with the term), asked for votes, or was down.
 pub fn panel(data: &Data<'_>) -> Option<Panel> {
@@ -24,11 +24,11 @@ pub fn panel(data: &Data<'_>) -> Option<Panel> {
         };
         let (colour, opacity, words) = match reign.role {
             Role::Leader => {
-                let words = (format!("{}", reign.term), Colour::INK);
-                (Colour::node(at), 0.75, Some(words))
+                let words = Words::Inside(reign.term.to_string());
+                (Colour::node(at), 0.75, words)
             }
-            Role::Candidate => (Colour::node(at), 0.25, None),
-            Role::Down => (Colour::STALL, 0.55, None),
+            Role::Candidate => (Colour::node(at), 0.25, Words::None),
+            Role::Down => (Colour::STALL, 0.55, Words::None),
         };
         rows[at].bars.push(Bar {
             from: seconds(reign.from_ns),
@@ -42,7 +42,7 @@ pub fn panel(data: &Data<'_>) -> Option<Panel> {
         title: "Leader and term".into(),
         about: "Solid while a node led, with its term; pale while it asked for votes; grey while its process did not run. Two solid bars at one time are a leader that did not know yet that it was deposed.".into(),
         legend: Vec::new(),
-        svg: strip(data, 36, &rows),
+        svg: strip(data, Screen::Wide, 36, &rows),
         left_out: None,
     })
 }

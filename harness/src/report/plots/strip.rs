@@ -2,7 +2,7 @@
 
 use super::super::data::Data;
 use super::super::palette::Colour;
-use super::canvas::Axes;
+use super::canvas::{Axes, Screen};
 
 /// One bar, in seconds.
 pub struct Bar {
@@ -14,8 +14,18 @@ pub struct Bar {
     pub colour: Colour,
     /// From 0 to 1.
     pub opacity: f64,
-    /// Written in it where it is wide enough, in a colour of its own.
-    pub words: Option<(String, Colour)>,
+    /// What is written at it.
+    pub words: Words,
+}
+
+/// Words at a bar.
+pub enum Words {
+    /// None.
+    None,
+    /// In it, where it is wide enough.
+    Inside(String),
+    /// Beside it, where there is more room.
+    Beside(String),
 }
 
 /// A named row of bars.
@@ -27,11 +37,17 @@ pub struct Row {
 }
 
 /// Draws rows of a height (in drawing units) from top to bottom.
-pub fn strip(data: &Data<'_>, row_height: u32, rows: &[Row]) -> Result<String, String> {
+pub fn strip(
+    data: &Data<'_>,
+    screen: Screen,
+    row_height: u32,
+    rows: &[Row],
+) -> Result<String, String> {
     let high = rows.len() as f64;
     let middle = |at: usize| high - at as f64 - 0.5;
     let axes = Axes {
         data,
+        screen,
         height: row_height * rows.len() as u32,
         range: (0.0, high),
         ticks: (rows.iter().enumerate())
@@ -44,8 +60,11 @@ pub fn strip(data: &Data<'_>, row_height: u32, rows: &[Row]) -> Result<String, S
             let (low, high) = (middle(at) - 0.38, middle(at) + 0.38);
             for bar in &row.bars {
                 canvas.bar((bar.from, bar.to), (low, high), bar.colour, bar.opacity)?;
-                if let Some((words, colour)) = &bar.words {
-                    canvas.caption((bar.from, bar.to), middle(at), words, *colour)?;
+                let span = (bar.from, bar.to);
+                match &bar.words {
+                    Words::None => {}
+                    Words::Inside(words) => canvas.inside(span, middle(at), words)?,
+                    Words::Beside(words) => canvas.beside(span, middle(at), words)?,
                 }
             }
         }

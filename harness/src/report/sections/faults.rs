@@ -25,7 +25,7 @@ pub fn faults(data: &Data<'_>, left_out: &mut Vec<String>) -> Option<Html> {
 
 /// One row for quiet time, one for each kind of fault.
 fn by_kind(data: &Data<'_>) -> String {
-    let shortest = units::duration(data.outages.shortest_ns);
+    let shortest = units::round(data.outages.shortest_ns);
     let unequal = match data.counts.unequal {
         0 => String::new(),
         unequal => format!(
@@ -35,7 +35,7 @@ fn by_kind(data: &Data<'_>) -> String {
     };
     let mut table = Table::new(
         format!(
-            "What clients felt, by kind of fault. Operations are counted where they were invoked; an outage is a stretch of at least {shortest} in which clients waited and nobody in the whole cluster was served.{unequal}"
+            "What clients felt, by kind of fault. Operations are counted where they were invoked; an outage is a stretch of at least {shortest} in which clients waited and nobody in the whole cluster was served, and belongs to the faults during which it began.{unequal}"
         ),
         &[
             "While",
@@ -109,58 +109,25 @@ fn each(data: &Data<'_>, left_out: &mut Vec<String>) -> String {
         return "<p>None was inflicted.</p>\n".into();
     }
     let mut table = Table::new(
-        "Each injury: what was asked for, what was measured, what clients felt (before: in the second before it)",
+        "Each injury: what was asked for, what was measured, what clients felt. Latencies are those of the second before it, then those while it acted.",
         &[
             "Injury",
-            "#From",
-            "#Asked for",
-            "#Lasted",
-            "In words",
             "Measured effect",
+            "#From",
+            "#Lasted (asked for)",
             "#Outage",
             "#ok",
             "#fail",
             "#info",
-            "#p50 before",
-            "#p50",
-            "#p99 before",
-            "#p99",
+            "#p50 before, during",
+            "#p99 before, during",
             "#Heal to first ok",
         ],
     );
     for injury in injuries.iter().take(ROWS) {
-        let name = format!("{} {} {}", injury.id, injury.fault, injury.shape);
-        let class = if injury.effect.is_some() { "" } else { "idle" };
         let window = data.windows.iter().find(|w| w.injury.id == injury.id);
-        let asked = injury.planned_ns[1].saturating_sub(injury.planned_ns[0]);
-        let mut cells = vec![
-            name.into(),
-            units::moment(window.map_or(injury.planned_ns[0], |w| w.from_ns)).into(),
-            units::duration(asked).into(),
-            duration(window.map(|w| w.to_ns - w.from_ns)),
-            injury.description.as_str().into(),
-            effect(injury),
-        ];
-        let (felt, before) = window.map_or_else(Default::default, |window| {
-            let (samples, outages) = (&data.samples, &data.outages);
-            (
-                Felt::during(window, samples, outages),
-                Felt::before(window, samples, outages),
-            )
-        });
-        let outage = felt.longest_outage_ns.max(felt.outage_ns);
-        cells.extend([
-            duration(Some(outage).filter(|ns| *ns > 0)),
-            count(felt.counts.served()),
-            count(felt.counts.fail),
-            count(felt.counts.info),
-            duration(before.p50_ns),
-            duration(felt.p50_ns),
-            duration(before.p99_ns),
-            duration(felt.p99_ns),
-            duration(felt.recovery_ns),
-        ]);
-        table.classed(class, cells);
+        let class = if injury.effect.is_some() { "" } else { "idle" };
+        table.classed(class, injury_cells(data, injury, window));
     }
     if injuries.len() > ROWS {
         left_out.push(format!(
@@ -175,6 +142,45 @@ fn each(data: &Data<'_>, left_out: &mut Vec<String>) -> String {
             many => format!("{} injuries", units::count(many as u64)),
         })
     )
+}
+
+fn injury_cells(data: &Data<'_>, injury: &Injury, window: Option<&Window<'_>>) -> Vec<Html> {
+    let name = Html::raw(format!(
+        "{} {} {}<br><small>{}</small>",
+        injury.id,
+        text(&injury.fault),
+        text(&injury.shape),
+        text(&injury.description)
+    ));
+    let asked = injury.planned_ns[1].saturating_sub(injury.planned_ns[0]);
+    let asked = units::duration(asked);
+    let Some(window) = window else {
+        let mut cells = vec![
+            name,
+            effect(injury),
+            units::moment(injury.planned_ns[0]).into(),
+        ];
+        cells.push(format!("– ({asked})").into());
+        cells.resize(11, "–".into());
+        return cells;
+    };
+    let felt = Felt::during(window, &data.samples, &data.outages);
+    let (p50_ns, p99_ns) = Felt::before(window, &data.samples);
+    let both = |before, during| Html::raw(format!("{}, {}", duration(before), duration(during)));
+    let lasted = units::duration(window.to_ns - window.from_ns);
+    vec![
+        name,
+        effect(injury),
+        units::moment(window.from_ns).into(),
+        format!("{lasted} ({asked})").into(),
+        duration(Some(felt.longest_outage_ns).filter(|ns| *ns > 0)),
+        count(felt.counts.served()),
+        count(felt.counts.fail),
+        count(felt.counts.info),
+        both(p50_ns, felt.p50_ns),
+        both(p99_ns, felt.p99_ns),
+        duration(felt.recovery_ns),
+    ]
 }
 
 fn effect(injury: &Injury) -> Html {

@@ -15,8 +15,8 @@ pub fn log(data: &Data<'_>, left_out: &mut Vec<String>) -> Option<Html> {
     }
     let leaders = &data.leaders;
     let mut out = format!(
-        "<p>{} in {}, {} of them to another node; the highest term was {}.</p>\n",
-        units::counted(leaders.elections(), "election won").replace("wons", "won"),
+        "<p>Elections won: {} in {}, {} of them by another node than the one before; the highest term was {}.</p>\n",
+        units::count(leaders.elections()),
         units::duration(data.end_ns),
         units::count(leaders.changes()),
         units::count(leaders.highest_term)

@@ -16,7 +16,7 @@ pub fn timeline(data: &Data<'_>, left_out: &mut Vec<String>) -> Option<Html> {
         intro.push_str("; stretches in which faults acted are shaded");
     }
     if data.stalls().next().is_some() {
-        intro.push_str("; stretches in which the harness itself was not scheduled are hatched");
+        intro.push_str("; stretches in which the harness itself was not scheduled are grey");
     }
     if data.violation().is_some() {
         intro.push_str("; the red line is the moment at which the anomaly was complete");

@@ -4,6 +4,7 @@ use checker::{Involved, Valid, Violation};
 
 use super::super::data::Data;
 use super::super::html::{Html, text};
+use super::super::outages::Outage;
 use super::super::samples::quantile;
 use super::super::windows::Window;
 use super::super::{plots, units};
@@ -44,7 +45,7 @@ pub fn verdict(data: &Data<'_>) -> Html {
     out.push_str("</div>\n");
     out.push_str(&answers(data));
     out.push_str(&tiles(data));
-    out.push_str(&plots::stack(&plots::overview(data)).to_string());
+    out.push_str(&plots::overview(data).to_string());
     out.push_str(&format!(
         "<div class=\"repeat\"><p>Repeat this plan:</p><pre tabindex=\"0\"><code>{}</code></pre><button class=\"copy\" type=\"button\" hidden>Copy</button>\n<p class=\"note\">The same seed draws the same operations and faults, but real processes, disks and networks are not deterministic: the same plan can end otherwise.</p></div>\n",
         text(&plan.command)
@@ -68,7 +69,8 @@ fn sentence(data: &Data<'_>) -> String {
                     .trim_start_matches([':', ' '])
                     .to_string()
             });
-        return rest.filter(|rest| !rest.is_empty()).unwrap_or(summary);
+        let rest = rest.filter(|rest| !rest.is_empty()).unwrap_or(summary);
+        return rest.trim_end_matches('.').to_string();
     };
     let subject = match &violation.key {
         Some(key) => format!("key {key}"),
@@ -169,10 +171,11 @@ fn under(data: &Data<'_>, moment_ns: u64) -> String {
     let active: Vec<String> = (data.active(moment_ns, moment_ns))
         .map(|window| {
             format!(
-                "{}: {} (since {})",
+                "{}: {} since {} (measured: {})",
                 window.injury.fault,
                 during(window),
-                units::moment(window.from_ns)
+                units::moment(window.from_ns),
+                window.injury.effect.as_deref().unwrap_or("no effect")
             )
         })
         .collect();
@@ -198,16 +201,26 @@ fn without_service(data: &Data<'_>) -> String {
     if data.samples.served_ns.is_empty() {
         return "all the time: no operation was served".into();
     }
-    let shortest = units::duration(data.outages.shortest_ns);
+    let shortest = units::round(data.outages.shortest_ns);
     match data.outages.longest() {
         None => format!("never for {shortest} or more"),
         Some(longest) => format!(
-            "{} at most (from {}); {} in all, in {} of at least {shortest}",
+            "{} at most (from {}, {}); {} in all, in {} of at least {shortest}",
             units::duration(longest.length_ns()),
             units::moment(longest.from_ns),
+            blamed(data, longest),
             units::duration(data.outages.inside_ns(0, data.end_ns)),
             units::counted(data.outages.all.len() as u64, "outage"),
         ),
+    }
+}
+
+/// Under which fault an outage began.
+fn blamed(data: &Data<'_>, outage: Outage) -> String {
+    let told_ns = outage.from_ns + data.outages.shortest_ns / 2;
+    match data.active(told_ns, told_ns).next() {
+        Some(window) => format!("as {}", during(window)),
+        None => "with no fault acting".into(),
     }
 }
 
@@ -253,7 +266,7 @@ fn tiles(data: &Data<'_>) -> String {
         (
             "Longest outage",
             longest.map_or_else(
-                || format!("< {}", units::duration(data.outages.shortest_ns)),
+                || format!("< {}", units::round(data.outages.shortest_ns)),
                 |outage| units::duration(outage.length_ns()),
             ),
             longest.map_or("nobody waited longer".into(), |outage| {
