@@ -7,5 +7,6 @@ mod plan;
 mod process;
 mod report;
 mod shim;
+mod stalls;
 
 fn main() {}
