@@ -91,7 +91,9 @@ impl Service {
 pub fn is_served(history: &History, operation: &Operation) -> bool {
     let refused_by_value = || {
         let completion = history.completion(operation);
-        completion.is_some_and(|event| event.f == "cas" && (event.current.is_some() || event.error.is_none()))
+        completion.is_some_and(|event| {
+            event.f == "cas" && (event.current.is_some() || event.error.is_none())
+        })
     };
     match operation.outcome {
         Outcome::Ok => true,
@@ -110,7 +112,10 @@ pub fn measure(history: &History, heals: &[Duration]) -> Service {
         let invocation = history.invocation(operation);
         let start = ns(invocation.time);
         let served = is_served(history, operation);
-        let done = history.completion(operation).filter(|_| served).map(|event| ns(event.time));
+        let done = history
+            .completion(operation)
+            .filter(|_| served)
+            .map(|event| ns(event.time));
         all.add(start, done);
         if let Some(node) = &invocation.node {
             nodes.entry(node.clone()).or_default().add(start, done);
@@ -148,7 +153,10 @@ fn recoveries(mut answers: Vec<(u64, u64)>, heals: &[Duration]) -> Vec<Recovery>
     let recovery = |heal: &Duration| {
         let heal_ns = ns(*heal);
         let after = answers.partition_point(|(start, _)| *start < heal_ns);
-        Recovery { heal_ns, first_served_after_ns: answers.get(after).map(|(_, done)| done - heal_ns) }
+        Recovery {
+            heal_ns,
+            first_served_after_ns: answers.get(after).map(|(_, done)| done - heal_ns),
+        }
     };
     heals.iter().map(recovery).collect()
 }
@@ -174,11 +182,17 @@ impl Tally {
     fn longest_gap(&mut self, end: u64) -> Option<Gap> {
         self.served.sort_unstable();
         let mut since = self.first?;
-        let mut longest = Gap { start_ns: since, length_ns: 0 };
+        let mut longest = Gap {
+            start_ns: since,
+            length_ns: 0,
+        };
         for &done in self.served.iter().chain([&end]) {
             let length_ns = done.saturating_sub(since);
             if length_ns > longest.length_ns {
-                longest = Gap { start_ns: since, length_ns };
+                longest = Gap {
+                    start_ns: since,
+                    length_ns,
+                };
             }
             since = done;
         }
@@ -215,12 +229,19 @@ impl Checker for Availability {
                 seconds(gap.length_ns),
                 seconds(gap.start_ns)
             ),
-            (Some(_), _) => format!("Unknown: none of {} operations was served.", service.invoked),
+            (Some(_), _) => format!(
+                "Unknown: none of {} operations was served.",
+                service.invoked
+            ),
             _ => "Unknown: no operation was invoked.".into(),
         };
         Verdict {
             checker: self.name().into(),
-            valid: if service.served > 0 { Valid::Yes } else { Valid::Unknown },
+            valid: if service.served > 0 {
+                Valid::Yes
+            } else {
+                Valid::Unknown
+            },
             summary,
             violations: Vec::new(),
             details: serde_json::to_value(&service).unwrap_or_default(),
@@ -237,7 +258,11 @@ mod tests {
     fn check(lines: &[(u64, &str, u64, &str, &str)], heals: &[u64]) -> Service {
         let mut text = String::new();
         for (process, kind, ms, node, error) in lines {
-            let error = if error.is_empty() { String::new() } else { format!(",\"error\":\"{error}\"") };
+            let error = if error.is_empty() {
+                String::new()
+            } else {
+                format!(",\"error\":\"{error}\"")
+            };
             text += &format!(
                 "{{\"process\":{process},\"type\":\"{kind}\",\"f\":\"cas\",\"value\":[1,2],\"time\":{},\"node\":\"{node}\"{error}}}\n",
                 ms * 1_000_000
@@ -261,9 +286,29 @@ mod tests {
             &[],
         );
         assert_eq!((service.invoked, service.served), (3, 1));
-        assert_eq!(service.nodes.iter().map(|node| node.served).collect::<Vec<_>>(), [1, 0]);
-        assert_eq!(service.seconds, [Second { second: 0, invoked: 3, served: 1 }]);
-        assert_eq!(service.longest_gap, Some(Gap { start_ns: 1_000_000, length_ns: 1_499_000_000 }));
+        assert_eq!(
+            service
+                .nodes
+                .iter()
+                .map(|node| node.served)
+                .collect::<Vec<_>>(),
+            [1, 0]
+        );
+        assert_eq!(
+            service.seconds,
+            [Second {
+                second: 0,
+                invoked: 3,
+                served: 1
+            }]
+        );
+        assert_eq!(
+            service.longest_gap,
+            Some(Gap {
+                start_ns: 1_000_000,
+                length_ns: 1_499_000_000
+            })
+        );
     }
 
     #[test]
@@ -279,7 +324,11 @@ mod tests {
             ],
             &[10, 25, 60],
         );
-        let after: Vec<_> = service.heals.iter().map(|heal| heal.first_served_after_ns).collect();
+        let after: Vec<_> = service
+            .heals
+            .iter()
+            .map(|heal| heal.first_served_after_ns)
+            .collect();
         assert_eq!(after, [Some(40_000_000), Some(25_000_000), None]);
     }
 

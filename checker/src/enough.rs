@@ -34,7 +34,11 @@ pub struct Minimum {
 impl Default for Minimum {
     /// One acknowledged operation: the least about which anything can be said.
     fn default() -> Self {
-        Minimum { ok_operations: 1, faults_that_acted: 0, final_reads: 0.0 }
+        Minimum {
+            ok_operations: 1,
+            faults_that_acted: 0,
+            final_reads: 0.0,
+        }
     }
 }
 
@@ -100,22 +104,46 @@ mod tests {
     };
 
     fn lacks(ok_operations: u64, faults_that_acted: u64, final_reads: f64) -> String {
-        DONE.lacks(&Minimum { ok_operations, faults_that_acted, final_reads }).unwrap_or_default()
+        DONE.lacks(&Minimum {
+            ok_operations,
+            faults_that_acted,
+            final_reads,
+        })
+        .unwrap_or_default()
     }
 
     #[test]
     fn each_threshold_that_is_not_met_is_named_with_its_number() {
         assert_eq!(lacks(90, 2, 0.9), "");
-        assert_eq!(lacks(91, 2, 0.9), "only 90 operations succeeded, at least 91 are needed");
-        assert_eq!(lacks(90, 3, 0.9), "only 2 of 5 faults had a measured effect, at least 3 are needed");
-        assert_eq!(lacks(90, 2, 1.0), "only 9 of 10 final reads were answered, at least 10 are needed");
+        assert_eq!(
+            lacks(91, 2, 0.9),
+            "only 90 operations succeeded, at least 91 are needed"
+        );
+        assert_eq!(
+            lacks(90, 3, 0.9),
+            "only 2 of 5 faults had a measured effect, at least 3 are needed"
+        );
+        assert_eq!(
+            lacks(90, 2, 1.0),
+            "only 9 of 10 final reads were answered, at least 10 are needed"
+        );
     }
 
     #[test]
     fn too_little_work_is_unknown_and_enough_says_nothing() {
-        let minimum = Minimum { ok_operations: 91, ..Minimum::default() };
-        assert_eq!(DONE.verdict(&minimum).map(|verdict| verdict.valid), Some(Valid::Unknown));
+        let minimum = Minimum {
+            ok_operations: 91,
+            ..Minimum::default()
+        };
+        assert_eq!(
+            DONE.verdict(&minimum).map(|verdict| verdict.valid),
+            Some(Valid::Unknown)
+        );
         assert_eq!(DONE.verdict(&Minimum::default()), None);
-        assert!(WorkDone::of(&History::default()).verdict(&Minimum::default()).is_some());
+        assert!(
+            WorkDone::of(&History::default())
+                .verdict(&Minimum::default())
+                .is_some()
+        );
     }
 }

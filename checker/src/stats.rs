@@ -77,7 +77,10 @@ impl Stats {
             };
             group.1.push(ns(completion.time - invocation.time));
             let second = completion.time.as_secs();
-            let rate = rates.entry(second).or_insert(Rate { second, ..Rate::default() });
+            let rate = rates.entry(second).or_insert(Rate {
+                second,
+                ..Rate::default()
+            });
             match operation.outcome {
                 Outcome::Ok => rate.ok += 1,
                 Outcome::Fail => rate.fail += 1,
@@ -100,7 +103,11 @@ impl Stats {
 
     /// Operations that ended so, of all verbs: `ok`, `fail` or `info`.
     pub fn count(&self, outcome: &str) -> u64 {
-        self.groups.iter().filter(|group| group.outcome == outcome).map(|group| group.count).sum()
+        self.groups
+            .iter()
+            .filter(|group| group.outcome == outcome)
+            .map(|group| group.count)
+            .sum()
     }
 }
 
@@ -113,7 +120,13 @@ impl Quantiles {
             let rank = (measured.len() * per_mille).div_ceil(1000).max(1);
             measured[rank - 1]
         };
-        Some(Quantiles { p50_ns: at(500), p95_ns: at(950), p99_ns: at(990), p999_ns: at(999), max_ns })
+        Some(Quantiles {
+            p50_ns: at(500),
+            p95_ns: at(950),
+            p99_ns: at(990),
+            p999_ns: at(999),
+            max_ns,
+        })
     }
 }
 
@@ -129,7 +142,13 @@ mod tests {
     #[test]
     fn a_quantile_is_the_smallest_value_that_the_share_does_not_exceed() {
         let thousand = Quantiles::of((1..=1000).rev().collect()).unwrap();
-        let of_thousand = [thousand.p50_ns, thousand.p95_ns, thousand.p99_ns, thousand.p999_ns, thousand.max_ns];
+        let of_thousand = [
+            thousand.p50_ns,
+            thousand.p95_ns,
+            thousand.p99_ns,
+            thousand.p999_ns,
+            thousand.max_ns,
+        ];
         assert_eq!(of_thousand, [500, 950, 990, 999, 1000]);
         let one = Quantiles::of(vec![7]).unwrap();
         assert_eq!((one.p50_ns, one.p999_ns, one.max_ns), (7, 7, 7));
@@ -144,9 +163,23 @@ mod tests {
             "{\"process\":0,\"type\":\"invoke\",\"f\":\"write\",\"value\":1,\"time\":1000000006}\n",
         );
         let stats = Stats::of(&read("test", lines.as_bytes()).unwrap().history);
-        assert_eq!(stats.rates, [Rate { second: 1, ok: 1, fail: 0, info: 0 }]);
-        assert_eq!((stats.count("ok"), stats.count("info"), stats.count("fail")), (1, 1, 0));
-        assert_eq!(stats.groups[0].latency.map(|latency| latency.max_ns), Some(1_000_000_005));
+        assert_eq!(
+            stats.rates,
+            [Rate {
+                second: 1,
+                ok: 1,
+                fail: 0,
+                info: 0
+            }]
+        );
+        assert_eq!(
+            (stats.count("ok"), stats.count("info"), stats.count("fail")),
+            (1, 1, 0)
+        );
+        assert_eq!(
+            stats.groups[0].latency.map(|latency| latency.max_ns),
+            Some(1_000_000_005)
+        );
         assert_eq!(stats.groups[1].latency, None);
     }
 }
