@@ -1,2 +1,138 @@
-//! stub
-fn main() {}
+//! `checker FILE…`: judges histories from anywhere and says what is wrong.
+
+use std::io::{BufReader, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+use checker::history::jsonl::{self, ReadError, Recorded};
+use checker::linearizable::{Limits, Linearizable};
+use checker::{Checker, Valid, Verdict};
+use clap::Parser;
+use clap::error::ErrorKind;
+
+/// Judges whether histories of registers (read, write, cas; one JSON event a line) are linearizable.
+///
+/// Exit code: 0 valid, 1 invalid, 2 unknown, 64 usage, 65 damaged input, 66 missing file.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    /// Histories as JSON lines; - reads standard input.
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<String>,
+    /// Print one JSON object a history instead of words.
+    #[arg(long)]
+    json: bool,
+    /// Configurations that the search keeps at once, for each key.
+    #[arg(long, value_name = "N", default_value_t = Linearizable::default().limits.configurations)]
+    configurations: usize,
+    /// Configurations that the search makes in all, for each key.
+    #[arg(long, value_name = "N", default_value_t = Linearizable::default().limits.steps)]
+    steps: u64,
+}
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help goes to standard output, complaints to standard error; a closed pipe is no reason to fail.
+            let _ = error.print();
+            return match error.kind() {
+                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => ExitCode::SUCCESS,
+                _ => ExitCode::from(64),
+            };
+        }
+    };
+    let limits = Limits {
+        configurations: arguments.configurations,
+        steps: arguments.steps,
+    };
+    let checker = Linearizable {
+        limits,
+        ..Linearizable::default()
+    };
+    let codes = arguments.files.iter().map(|file| match read(file) {
+        Ok(recorded) => {
+            let verdict = checker.check(&recorded.history);
+            let text = match arguments.json {
+                true => in_json(file, recorded.truncated, &verdict),
+                false => in_words(file, recorded.truncated, &verdict),
+            };
+            let _ = std::io::stdout().write_all(text.as_bytes());
+            match verdict.valid {
+                Valid::Yes => 0,
+                Valid::No => 1,
+                Valid::Unknown => 2,
+            }
+        }
+        Err(error) => {
+            eprintln!("checker: {error}");
+            if matches!(error, ReadError::Damaged { .. }) {
+                65
+            } else {
+                66
+            }
+        }
+    });
+    ExitCode::from(codes.max_by_key(|code| worse(*code)).unwrap_or(64))
+}
+
+/// Input that could not be judged must not hide behind a verdict about other input, but for "invalid".
+fn worse(code: u8) -> u8 {
+    match code {
+        1 => u8::MAX,
+        other => other,
+    }
+}
+
+fn read(file: &str) -> Result<Recorded, ReadError> {
+    match file {
+        "-" => jsonl::read("standard input", BufReader::new(std::io::stdin())),
+        file => jsonl::open(Path::new(file)),
+    }
+}
+
+fn in_json(file: &str, truncated: bool, verdict: &Verdict) -> String {
+    format!(
+        "{}\n",
+        serde_json::json!({ "file": file, "truncated": truncated, "verdict": verdict })
+    )
+}
+
+fn in_words(file: &str, truncated: bool, verdict: &Verdict) -> String {
+    let mut text = format!("{file}: {}\n", verdict.summary);
+    if truncated {
+        text += "  The last line is torn, as if the recorder had died; what stands before it was judged.\n";
+    }
+    for violation in &verdict.violations {
+        let key = violation
+            .key
+            .as_ref()
+            .map(|key| format!("key {key}, "))
+            .unwrap_or_default();
+        text += &format!(
+            "\n  {key}{}: {}\n  The shortest wrong prefix ends with event {}.\n",
+            violation.anomaly, violation.explanation, violation.prefix_end
+        );
+        for operation in &violation.operations {
+            let mark = if operation.essential { '*' } else { ' ' };
+            let end = operation
+                .complete
+                .map_or("…".into(), |event| event.to_string());
+            let found = operation
+                .current
+                .as_ref()
+                .map(|found| format!(" found {found}"))
+                .unwrap_or_default();
+            text += &format!(
+                "    {mark} events {:>6} to {end:>6}  process {:<4} {:<6} {} {}{found} {}\n",
+                operation.invoke,
+                operation.process,
+                operation.f,
+                operation.value,
+                operation.outcome,
+                operation.node.as_deref().unwrap_or_default()
+            );
+        }
+    }
+    text
+}

@@ -78,7 +78,7 @@ pub struct Event {
 }
 
 /// Keeps `"current": null` apart from no `current` at all.
-fn present<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Value>, D::Error> {
+pub(super) fn present<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Value>, D::Error> {
     Value::deserialize(d).map(Some)
 }
 

@@ -1,0 +1,297 @@
+//! Draws a violation: one lane a process, time from left to right.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use crate::verdict::{Involved, Violation};
+use crate::words::show;
+
+const WIDTH: f64 = 960.0;
+const LEFT: f64 = 104.0;
+const RIGHT: f64 = 24.0;
+const ROW: f64 = 50.0;
+const BAR: f64 = 16.0;
+const TOP: f64 = 12.0;
+/// Width of a character of a label, on the safe side.
+const LETTER: f64 = 7.2;
+
+/// An SVG (no script, no external resource) of the operations in linear time. Where little happens for long
+/// the axis is cut, and marked. Essential operations are filled, those around them are outlines, unknown
+/// outcomes fade out towards the right. Colours: `--essential`, `--around` and the current text colour.
+pub fn lanes_svg(violation: &Violation) -> String {
+    let axis = Axis::of(&violation.operations);
+    let rows = rows(&violation.operations, &axis);
+    let lanes = rows
+        .values()
+        .flatten()
+        .map(|(row, _)| row + 1)
+        .max()
+        .unwrap_or(0);
+    let height = TOP + lanes as f64 * ROW + 40.0;
+    let id = format!(
+        "fade-{}-{}",
+        violation.prefix_end,
+        violation.operations.first().map_or(0, |op| op.invoke)
+    );
+    let title = format!("{}: {}", violation.anomaly, violation.explanation);
+    let mut svg = String::new();
+    // Writing to a String cannot fail.
+    let _ = write!(
+        svg,
+        r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img"
+aria-label="{title}" font-family="system-ui, sans-serif" font-size="13">
+<defs><linearGradient id="{id}"><stop offset="0" stop-color="white"/>
+<stop offset="1" stop-color="white" stop-opacity="0"/></linearGradient>
+<mask id="{id}-mask" maskContentUnits="objectBoundingBox"><rect width="1" height="1" fill="url(#{id})"/></mask></defs>"##,
+        width = WIDTH,
+        height = height,
+        title = escape(&title),
+        id = id
+    );
+    for (process, placed) in &rows {
+        let first = placed.iter().map(|(row, _)| *row).min().unwrap_or(0);
+        let last = placed.iter().map(|(row, _)| *row).max().unwrap_or(0);
+        for row in first..=last {
+            let y = middle(row);
+            let _ = write!(
+                svg,
+                r#"<line x1="{LEFT}" x2="{}" y1="{y}" y2="{y}" stroke="currentColor" stroke-opacity=".15"/>"#,
+                WIDTH - RIGHT
+            );
+        }
+        let y = middle(first) + 4.5;
+        let _ = write!(
+            svg,
+            r#"<text x="4" y="{y}" fill="currentColor" fill-opacity=".75">process {process}</text>"#
+        );
+        for (row, operation) in placed {
+            bar(&mut svg, operation, &axis, *row, &id);
+        }
+    }
+    axis.draw(&mut svg, TOP + lanes as f64 * ROW);
+    svg.push_str("</svg>");
+    svg
+}
+
+fn middle(row: usize) -> f64 {
+    TOP + row as f64 * ROW + ROW - BAR
+}
+
+fn bar(svg: &mut String, operation: &Involved, axis: &Axis, row: usize, id: &str) {
+    let from = axis.x(operation.invoke);
+    let open = operation.complete.is_none();
+    let to = operation
+        .complete
+        .map_or(WIDTH - RIGHT, |event| axis.x(event));
+    let y = middle(row) - BAR / 2.0;
+    let colour = match operation.essential {
+        true => r#"fill="var(--essential, #c62828)" stroke="var(--essential, #c62828)""#,
+        false => r#"fill="none" stroke="var(--around, #78909c)""#,
+    };
+    let mask = if open {
+        format!(r#" mask="url(#{id}-mask)""#)
+    } else {
+        String::new()
+    };
+    let (label, (x, _)) = (label(operation), label_span(operation, axis));
+    let weight = if operation.essential {
+        r#" font-weight="600""#
+    } else {
+        ""
+    };
+    let _ = write!(
+        svg,
+        r##"<g><title>{tip}</title><rect x="{from:.1}" y="{y}" width="{width:.1}" height="{height}" rx="3"
+fill-opacity=".85" {colour}{mask}/>
+<text x="{x:.1}" y="{text}" fill="currentColor"{weight}>{label}</text></g>"##,
+        tip = escape(&tip(operation)),
+        width = (to - from).max(4.0),
+        height = BAR,
+        text = y - 5.0,
+        label = escape(&label),
+    );
+}
+
+/// `write 43`, `read → 41`, `cas 41 → 44`, `cas 5 → 6 failed: 41`.
+fn label(operation: &Involved) -> String {
+    let value = &operation.value;
+    let text = match (operation.f.as_str(), value.as_array().map(Vec::as_slice)) {
+        ("read", _) => format!("read → {}", show(value)),
+        ("cas", Some([old, new])) => format!("cas {} → {}", show(old), show(new)),
+        (f, _) => format!("{f} {}", show(value)),
+    };
+    let ending = match (operation.outcome.as_str(), &operation.current) {
+        ("info", _) => " ?".to_string(),
+        ("fail", Some(found)) => format!(" failed: {}", show(found)),
+        ("fail", None) => " failed".to_string(),
+        _ => String::new(),
+    };
+    let node = operation
+        .node
+        .as_ref()
+        .map(|node| format!(" · {node}"))
+        .unwrap_or_default();
+    format!("{text}{ending}{node}")
+}
+
+fn tip(operation: &Involved) -> String {
+    let seconds = |ns: u64| ns as f64 / 1e9;
+    let end = operation
+        .end_ns
+        .map_or("open".into(), |end| format!("{:.6} s", seconds(end)));
+    format!(
+        "process {}: {} ({:.6} s to {end})",
+        operation.process,
+        label(operation),
+        seconds(operation.start_ns)
+    )
+}
+
+/// Where the label goes: from the bar's start, but not beyond the right edge.
+fn label_span(operation: &Involved, axis: &Axis) -> (f64, f64) {
+    let width = label(operation).chars().count() as f64 * LETTER;
+    let x = axis
+        .x(operation.invoke)
+        .min(WIDTH - RIGHT - width)
+        .max(LEFT);
+    (x, x + width)
+}
+
+/// Rows by process; a process whose labels would overlap gets several.
+fn rows<'a>(operations: &'a [Involved], axis: &Axis) -> BTreeMap<u64, Vec<(usize, &'a Involved)>> {
+    let mut by_process: BTreeMap<u64, Vec<&Involved>> = BTreeMap::new();
+    for operation in operations {
+        by_process
+            .entry(operation.process)
+            .or_default()
+            .push(operation);
+    }
+    let mut next = 0;
+    let place = |(process, operations): (u64, Vec<&'a Involved>)| {
+        let mut ends: Vec<f64> = Vec::new();
+        let mut placed = Vec::new();
+        for operation in operations {
+            let (from, to) = label_span(operation, axis);
+            let row = ends
+                .iter()
+                .position(|end| *end + LETTER < from)
+                .unwrap_or(ends.len());
+            let to = to.max(operation.complete.map_or(WIDTH, |event| axis.x(event)));
+            match ends.get_mut(row) {
+                Some(end) => *end = to,
+                None => ends.push(to),
+            }
+            placed.push((next + row, operation));
+        }
+        next += ends.len();
+        (process, placed)
+    };
+    by_process.into_iter().map(place).collect()
+}
+
+/// Events on a line: distances are times, within bounds that keep everything legible.
+struct Axis {
+    /// (event, time in ns, x)
+    ticks: Vec<(u64, u64, f64)>,
+    /// Where time was left out: x.
+    cuts: Vec<f64>,
+}
+
+impl Axis {
+    fn of(operations: &[Involved]) -> Axis {
+        let mut events: BTreeMap<u64, u64> = BTreeMap::new();
+        for operation in operations {
+            events.insert(operation.invoke, operation.start_ns);
+            if let (Some(event), Some(time)) = (operation.complete, operation.end_ns) {
+                events.insert(event, time);
+            }
+        }
+        let events: Vec<(u64, u64)> = events.into_iter().collect();
+        let mut gaps: Vec<u64> = events
+            .windows(2)
+            .map(|pair| pair[1].1.saturating_sub(pair[0].1))
+            .collect();
+        let mut sorted: Vec<u64> = gaps.iter().copied().filter(|gap| *gap > 0).collect();
+        sorted.sort_unstable();
+        let unit = sorted.get(sorted.len() / 2).copied().unwrap_or(1) as f64;
+        let weight = |gap: &mut u64| (*gap as f64 / unit).clamp(0.4, 3.0);
+        let cut: Vec<bool> = gaps.iter().map(|gap| *gap as f64 / unit > 3.0).collect();
+        let weights: Vec<f64> = gaps.iter_mut().map(weight).collect();
+        // Room at the end for operations that never completed.
+        let total: f64 = weights.iter().sum::<f64>() + 0.6;
+        let scale = (WIDTH - LEFT - RIGHT) / total;
+        let (mut ticks, mut cuts, mut x) = (Vec::new(), Vec::new(), LEFT);
+        for (at, (event, time)) in events.iter().enumerate() {
+            if let Some(before) = at.checked_sub(1) {
+                if cut[before] {
+                    cuts.push(x + weights[before] * scale / 2.0);
+                }
+                x += weights[before] * scale;
+            }
+            ticks.push((*event, *time, x));
+        }
+        Axis { ticks, cuts }
+    }
+
+    fn x(&self, event: u64) -> f64 {
+        let at = self.ticks.partition_point(|(other, ..)| *other < event);
+        self.ticks.get(at).map_or(WIDTH - RIGHT, |(.., x)| *x)
+    }
+
+    fn draw(&self, svg: &mut String, y: f64) {
+        let _ = write!(
+            svg,
+            r#"<line x1="{LEFT}" x2="{}" y1="{y}" y2="{y}" stroke="currentColor" stroke-opacity=".5"/>"#,
+            WIDTH - RIGHT
+        );
+        let has_clock = self
+            .ticks
+            .last()
+            .is_some_and(|(_, time, _)| *time >= 1_000_000);
+        let mut free = 0.0;
+        for (event, time, x) in &self.ticks {
+            let _ = write!(
+                svg,
+                r#"<line x1="{x:.1}" x2="{x:.1}" y1="{y}" y2="{}" stroke="currentColor"/>"#,
+                y + 4.0
+            );
+            let label = match has_clock {
+                true => format!("{:.3} s", *time as f64 / 1e9),
+                false => format!("event {event}"),
+            };
+            let half = label.chars().count() as f64 * 3.4;
+            let centre = x.min(WIDTH - half);
+            if centre - half > free {
+                free = centre + half + 4.0;
+                let _ = write!(
+                    svg,
+                    r#"<text x="{centre:.1}" y="{}" text-anchor="middle" font-size="11" fill="currentColor" fill-opacity=".75">{label}</text>"#,
+                    y + 18.0
+                );
+            }
+        }
+        for x in &self.cuts {
+            let _ = write!(
+                svg,
+                r#"<text x="{x:.1}" y="{}" text-anchor="middle" fill="currentColor"><title>time left out</title>//</text>"#,
+                y + 4.5
+            );
+        }
+    }
+}
+
+fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match letter {
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '&' => escaped.push_str("&amp;"),
+            '"' => escaped.push_str("&quot;"),
+            // Not allowed in XML at all.
+            '\0'..='\x08' | '\x0b' | '\x0c' | '\x0e'..='\x1f' => escaped.push('\u{fffd}'),
+            other => escaped.push(other),
+        }
+    }
+    escaped
+}

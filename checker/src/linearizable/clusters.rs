@@ -1,0 +1,219 @@
+//! Registers whose values are written once: who wrote, read and replaced each value, and what took effect.
+
+use crate::models::register::{Action, INITIAL, Interned, NEVER, Step};
+
+/// No step: the value was there from the start, or was never replaced.
+pub const NOBODY: u32 = u32::MAX;
+
+/// The operations around one value. Positions in the list of steps.
+#[derive(Clone, Debug)]
+pub struct Cluster {
+    /// The write or compare-and-set that installed the value; [`NOBODY`] for the initial one.
+    pub installer: u32,
+    /// Those that found the value, in the order of their invocations.
+    pub reads: Vec<u32>,
+    /// The compare-and-set that replaced exactly this value.
+    pub successor: u32,
+}
+
+/// Why no register could have given these answers, whatever the order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Contradiction {
+    /// `by` found a value that nobody wrote.
+    Unwritten {
+        /// Who found it.
+        by: u32,
+    },
+    /// Both replaced the same value, which was there only once.
+    Replaced {
+        /// One compare-and-set.
+        first: u32,
+        /// The other.
+        second: u32,
+    },
+    /// Each of these installed what the next one found, around a circle: none can have been first.
+    Circle {
+        /// The compare-and-sets.
+        steps: Vec<u32>,
+    },
+    /// `first` must take effect before `then`, by what they say of one value and those that replaced it;
+    /// but `then` had ended before `first` began.
+    Reversed {
+        /// Must be first.
+        first: u32,
+        /// Must come later.
+        then: u32,
+    },
+    /// Two values were each there both before and after the other, but each was written only once.
+    Crossed {
+        /// The first to end of those that prove the one value.
+        a_ends: u32,
+        /// The last to start of those that prove the one value.
+        a_starts: u32,
+        /// The first to end of those that prove the other.
+        b_ends: u32,
+        /// The last to start of those that prove the other.
+        b_starts: u32,
+    },
+    /// `by` says that the value was not there, but it was, all the time from `before` to `after`.
+    Throughout {
+        /// Who says so.
+        by: u32,
+        /// Proves the value and ended before `by` began; [`NOBODY`]: it was there from the start.
+        before: u32,
+        /// Proves the value and began after `by` ended.
+        after: u32,
+    },
+    /// A compare-and-set failed although it found what it asked for.
+    Impossible {
+        /// The compare-and-set.
+        by: u32,
+    },
+}
+
+/// What the values alone tell, before any time is looked at.
+#[derive(Clone, Debug, Default)]
+pub struct Clusters {
+    /// By value.
+    pub of: Vec<Cluster>,
+    /// By step: it certainly took effect, because it was acknowledged or because its value was seen.
+    pub taken: Vec<bool>,
+    /// Steps of unknown outcome that installed a value nobody saw.
+    pub unseen: Vec<u32>,
+    /// The steps that only say that a value was not there.
+    pub differs: Vec<u32>,
+}
+
+/// Sorts steps by value; `None` where some value is installed twice, so that a read does not tell its write.
+/// O(steps).
+///
+/// An operation of unknown outcome took effect if somebody who certainly took effect found its value: no
+/// other operation could have put it there. If nobody found it, leaving it out of a linearization disturbs
+/// only the steps in `differs`: up to the next write the register then holds an older value instead of one
+/// that no read, and no compare-and-set that took effect, asks for.
+pub fn clusters(steps: &[Step], values: usize) -> Option<Result<Clusters, Contradiction>> {
+    let nobody = Cluster {
+        installer: NOBODY,
+        reads: Vec::new(),
+        successor: NOBODY,
+    };
+    let mut all = Clusters {
+        of: vec![nobody; values],
+        taken: vec![false; steps.len()],
+        ..Clusters::default()
+    };
+    let mut twice: Option<()> = None;
+    for (at, step) in steps.iter().enumerate() {
+        if let Some(value) = step.action.installs() {
+            let installer = &mut all.of[value as usize].installer;
+            if value == INITIAL || std::mem::replace(installer, at as u32) != NOBODY {
+                twice = Some(());
+            }
+        }
+    }
+    if twice.is_some() {
+        return None;
+    }
+    Some(all.take(steps).map(|()| all))
+}
+
+impl Clusters {
+    fn take(&mut self, steps: &[Step]) -> Result<(), Contradiction> {
+        // Whoever took effect proves that the installer of what it found took effect, and so on back.
+        for (at, step) in steps.iter().enumerate().filter(|(_, step)| step.must) {
+            match step.action {
+                Action::Impossible => return Err(Contradiction::Impossible { by: at as u32 }),
+                Action::Differs(_) => self.differs.push(at as u32),
+                _ => {}
+            }
+            let mut at = at as u32;
+            while !std::mem::replace(&mut self.taken[at as usize], true) {
+                let Some(value) = steps[at as usize]
+                    .action
+                    .needs()
+                    .filter(|value| *value != INITIAL)
+                else {
+                    break;
+                };
+                match self.of[value as usize].installer {
+                    NOBODY => return Err(Contradiction::Unwritten { by: at }),
+                    installer => at = installer,
+                }
+            }
+        }
+        for (at, step) in steps.iter().enumerate() {
+            if !self.taken[at] {
+                if step.action.installs().is_some() {
+                    self.unseen.push(at as u32);
+                }
+                continue;
+            }
+            match step.action {
+                Action::Read(value) => self.of[value as usize].reads.push(at as u32),
+                Action::Cas(old, _) => {
+                    let first = std::mem::replace(&mut self.of[old as usize].successor, at as u32);
+                    if first != NOBODY {
+                        return Err(Contradiction::Replaced {
+                            first,
+                            second: at as u32,
+                        });
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// The values of the block that begins with `root`: each is replaced by the next in one step.
+    pub fn chain<'a>(
+        &'a self,
+        steps: &'a [Step],
+        root: Interned,
+    ) -> impl Iterator<Item = Interned> + 'a {
+        std::iter::successors(Some(root), |value| {
+            match self.of[*value as usize].successor {
+                NOBODY => None,
+                successor => steps[successor as usize].action.installs(),
+            }
+        })
+    }
+
+    /// True if the value was certainly there at some time.
+    pub fn held(&self, value: Interned) -> bool {
+        let installer = self.of[value as usize].installer;
+        value == INITIAL || (installer != NOBODY && self.taken[installer as usize])
+    }
+
+    /// All steps that prove that the value was there, with the one that replaced it last.
+    pub fn proofs(&self, value: Interned) -> impl Iterator<Item = u32> + '_ {
+        let cluster = &self.of[value as usize];
+        let ends = [cluster.installer, cluster.successor];
+        ends.into_iter()
+            .filter(|at| *at != NOBODY)
+            .chain(cluster.reads.iter().copied())
+    }
+}
+
+/// Time when a step ended; the initial value's imagined write ended before everything.
+pub fn end_of(steps: &[Step], at: u32) -> u32 {
+    if at == NOBODY {
+        0
+    } else {
+        steps[at as usize].end
+    }
+}
+
+/// Time when a step began; likewise.
+pub fn start_of(steps: &[Step], at: u32) -> u32 {
+    if at == NOBODY {
+        0
+    } else {
+        steps[at as usize].start
+    }
+}
+
+const _: () = assert!(
+    NEVER == u32::MAX,
+    "an operation without an end ends after all others"
+);

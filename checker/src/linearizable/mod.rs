@@ -1,0 +1,260 @@
+//! Linearizability of registers, key by key: yes, no with the reason, or not decided within the limits.
+
+mod anomaly;
+pub mod clusters;
+pub mod configuration;
+pub mod order;
+pub mod portfolio;
+pub mod reduce;
+mod refusals;
+pub mod search;
+pub mod zones;
+
+use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
+
+pub use search::Limits;
+
+use crate::enough::{Minimum, WorkDone};
+use crate::history::History;
+use crate::models::register::{NEVER, Part, parts, prefix};
+use crate::verdict::{Checker, Involved, Valid, Verdict, Violation};
+use crate::words::name_key;
+use portfolio::{Judged, judge};
+use reduce::Reduced;
+
+/// How many violations are explained; the others are only counted.
+const EXPLAINED: usize = 10;
+
+/// How many operations are shown around the essential ones.
+const NEIGHBOURS: usize = 4;
+
+/// Judges whether a history of registers is linearizable (Herlihy and Wing, TOPLAS 1990), key by key: an
+/// object made of parts is linearizable iff each part is.
+///
+/// Verbs: `read`, `write`, `cas`. Near-linear where no value is written twice; otherwise a search within
+/// [`Limits`] a key, above which the verdict is unknown.
+#[derive(Clone, Copy, Debug)]
+pub struct Linearizable {
+    /// What may be tried for each key whose values repeat.
+    pub limits: Limits,
+    /// Below it nothing is called valid.
+    pub minimum: Minimum,
+}
+
+impl Default for Linearizable {
+    /// About ten seconds a key at worst, on a machine of 2026.
+    fn default() -> Self {
+        Linearizable {
+            limits: Limits {
+                configurations: 4096,
+                steps: 20_000_000,
+            },
+            minimum: Minimum::default(),
+        }
+    }
+}
+
+/// [`Verdict::details`] of [`Linearizable`], as JSON.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Details {
+    /// Operations judged, those that say nothing included.
+    pub operations: u64,
+    /// Of these, with an unknown outcome.
+    pub unknown_outcomes: u64,
+    /// By key, in the order of first use.
+    pub keys: Vec<KeyDetails>,
+}
+
+/// One key in [`Details`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct KeyDetails {
+    /// The key.
+    pub key: Option<SmolStr>,
+    /// The answer about it.
+    pub valid: Valid,
+    /// Operations judged.
+    pub operations: u64,
+    /// Of these, with an unknown outcome.
+    pub unknown_outcomes: u64,
+    /// `zones`, `search` or `refuter`: see [`Judged::engine`].
+    pub engine: String,
+    /// The prefix up to this event, itself included, is proved linearizable; `None`: all is, or nothing.
+    pub proved_to_event: Option<u64>,
+    /// Configurations that the search made.
+    pub search_steps: u64,
+}
+
+impl Checker for Linearizable {
+    fn name(&self) -> &'static str {
+        "linearizable"
+    }
+
+    fn check(&self, history: &History) -> Verdict {
+        let unknown = |reason: String| Verdict {
+            checker: "linearizable".into(),
+            valid: Valid::Unknown,
+            summary: format!("Unknown: {reason}."),
+            violations: Vec::new(),
+            details: serde_json::to_value(Details::default()).unwrap_or_default(),
+        };
+        let parts = match parts(history) {
+            Ok(parts) => parts,
+            Err(reason) => return unknown(reason),
+        };
+        let judged: Vec<Judged> = parts.iter().map(|part| judge(part, self.limits)).collect();
+        let details = details(&parts, &judged);
+        let mut wrong: Vec<(u32, &Part, &Judged)> = (parts.iter().zip(&judged))
+            .filter_map(|(part, judged)| Some((judged.wrong_at?, part, judged)))
+            .collect();
+        wrong.sort_by_key(|(time, ..)| *time);
+        let violations: Vec<Violation> = (wrong.iter().take(EXPLAINED))
+            .map(|(time, part, judged)| violation(history, part, judged, *time, self.limits))
+            .collect();
+        let valid = judged
+            .iter()
+            .map(|judged| judged.valid)
+            .max()
+            .unwrap_or(Valid::Unknown);
+        let lacks = WorkDone::of(history).lacks(&Minimum {
+            faults_that_acted: 0,
+            ..self.minimum
+        });
+        let (valid, summary) = match (valid, violations.first(), lacks) {
+            (Valid::No, Some(first), _) => (valid, {
+                let name = name_key(first.key.as_deref());
+                format!(
+                    "Invalid: {} of {} keys not linearizable; first {name}: {}.",
+                    wrong.len(),
+                    parts.len(),
+                    first.anomaly
+                )
+            }),
+            (_, _, Some(reason)) => (Valid::Unknown, format!("Unknown: {reason}.")),
+            (Valid::Yes, ..) => (
+                valid,
+                format!(
+                    "Valid: all {} operations on {} keys are linearizable ({} with an unknown outcome).",
+                    details.operations,
+                    parts.len(),
+                    details.unknown_outcomes
+                ),
+            ),
+            _ => (Valid::Unknown, undecided(&details, self.limits)),
+        };
+        let details = serde_json::to_value(&details).unwrap_or_default();
+        Verdict {
+            checker: self.name().into(),
+            valid,
+            summary,
+            violations,
+            details,
+        }
+    }
+}
+
+fn details(parts: &[Part], judged: &[Judged]) -> Details {
+    let key = |(part, judged): (&Part, &Judged)| KeyDetails {
+        key: part.key.clone(),
+        valid: judged.valid,
+        operations: part.operations,
+        unknown_outcomes: part.unknown,
+        engine: judged.engine.into(),
+        proved_to_event: (1..NEVER)
+            .contains(&judged.proved)
+            .then(|| u64::from(judged.proved) - 1),
+        search_steps: judged.steps,
+    };
+    Details {
+        operations: parts.iter().map(|part| part.operations).sum(),
+        unknown_outcomes: parts.iter().map(|part| part.unknown).sum(),
+        keys: parts.iter().zip(judged).map(key).collect(),
+    }
+}
+
+fn undecided(details: &Details, limits: Limits) -> String {
+    let open: Vec<&KeyDetails> = details
+        .keys
+        .iter()
+        .filter(|key| key.valid == Valid::Unknown)
+        .collect();
+    let proved = open.iter().filter_map(|key| key.proved_to_event).min();
+    format!(
+        "Unknown: {} of {} keys could not be decided within {} configurations and {} steps each; {}.",
+        open.len(),
+        details.keys.len(),
+        limits.configurations,
+        limits.steps,
+        match proved {
+            Some(event) => format!("all up to event {event} is linearizable"),
+            None => "nothing is proved of them".into(),
+        }
+    )
+}
+
+fn violation(
+    history: &History,
+    part: &Part,
+    judged: &Judged,
+    time: u32,
+    limits: Limits,
+) -> Violation {
+    let steps = prefix(&part.steps, time);
+    let reduced = match &judged.contradiction {
+        Some(contradiction) => reduce::from_zones(&steps, part.values, contradiction),
+        None => {
+            let limits = Limits {
+                configurations: limits.configurations,
+                steps: limits.steps / 100,
+            };
+            reduce::from_search(&steps, limits)
+        }
+    };
+    let explained = anomaly::explain(history, &part.steps, &steps, &reduced);
+    let mut shown: Vec<(usize, bool)> = reduced
+        .essential
+        .iter()
+        .map(|at| (steps[*at as usize].operation as usize, true))
+        .collect();
+    shown.extend(
+        neighbours(&steps, &reduced)
+            .into_iter()
+            .map(|operation| (operation, false)),
+    );
+    shown.sort_unstable();
+    Violation {
+        key: part.key.clone(),
+        anomaly: explained.name.into(),
+        explanation: explained.text,
+        prefix_end: u64::from(time) - 1,
+        operations: shown
+            .into_iter()
+            .map(|(number, essential)| Involved::new(history, number, essential))
+            .collect(),
+    }
+}
+
+/// The operations of the key that were under way, or ended last, when the contradiction became certain.
+fn neighbours(steps: &[Step], reduced: &Reduced) -> Vec<usize> {
+    let last = reduced
+        .essential
+        .iter()
+        .max_by_key(|at| steps[**at as usize].end);
+    let Some(&last) = last else { return Vec::new() };
+    let step = &steps[last as usize];
+    // How far an operation is from overlapping the last one; then the later the better.
+    let distance = |other: &Step| (step.start.saturating_sub(other.end), u32::MAX - other.start);
+    let mut others: Vec<&Step> = (0..steps.len())
+        .filter(|at| !reduced.essential.contains(&(*at as u32)))
+        .map(|at| &steps[at])
+        .filter(|other| other.must)
+        .collect();
+    others.sort_by_key(|other| distance(other));
+    others.truncate(NEIGHBOURS);
+    others
+        .into_iter()
+        .map(|other| other.operation as usize)
+        .collect()
+}
+
+use crate::models::register::Step;

@@ -1,0 +1,158 @@
+//! Operations in words, for readers who know nothing of the run.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::history::{Event, History, Outcome, Process};
+
+/// Speaks about one history.
+pub struct Words<'a> {
+    history: &'a History,
+    /// False where the history carries no real times: then events are named instead.
+    has_clock: bool,
+}
+
+impl<'a> Words<'a> {
+    /// Words about `history`.
+    pub fn new(history: &'a History) -> Self {
+        let span = history
+            .events()
+            .last()
+            .map_or(Duration::ZERO, |event| event.time);
+        Words {
+            history,
+            has_clock: span >= Duration::from_millis(1),
+        }
+    }
+
+    /// A moment: `12.204 s`, or `event 17`.
+    pub fn moment(&self, event: &Event) -> String {
+        match self.has_clock {
+            true => format!("{:.3} s", event.time.as_secs_f64()),
+            false => format!("event {}", event.index),
+        }
+    }
+
+    /// A clause: `process 7 read 41 from n3 between 12.204 s and 12.206 s`.
+    pub fn clause(&self, number: usize) -> String {
+        let operation = &self.history.operations()[number];
+        let invocation = self.history.invocation(operation);
+        let completion = self.history.completion(operation);
+        let process = process(invocation);
+        let (from, through) = match &invocation.node {
+            Some(node) => (format!(" from {node}"), format!(" through {node}")),
+            None => (String::new(), String::new()),
+        };
+        let begun = self.moment(invocation);
+        let (Some(completion), true) = (completion, operation.outcome != Outcome::Info) else {
+            let noun = self.deed(number);
+            return format!(
+                "{process} began {noun}{through} at {begun} and never learned the outcome"
+            );
+        };
+        let ended = self.moment(completion);
+        let when = match begun == ended {
+            true => format!("at {begun}"),
+            false => format!("between {begun} and {ended}"),
+        };
+        let (old, new) = pair(&invocation.value);
+        match (
+            invocation.f.as_str(),
+            operation.outcome,
+            &completion.current,
+        ) {
+            ("read", ..) => format!("{process} read {}{from} {when}", show(&completion.value)),
+            ("write", ..) => format!(
+                "{process} wrote {}{through} {when}",
+                show(&invocation.value)
+            ),
+            (_, Outcome::Ok, _) => {
+                format!("{process} replaced {old} by {new}{through} (a compare-and-set) {when}")
+            }
+            (_, _, Some(found)) => format!(
+                "{process}'s compare-and-set from {old} to {new}{through} {when} failed and said that it found {}",
+                show(found)
+            ),
+            _ => format!(
+                "{process}'s compare-and-set from {old} to {new}{through} {when} failed, as if the value were another one"
+            ),
+        }
+    }
+
+    /// The same as a sentence of its own.
+    pub fn sentence(&self, number: usize) -> String {
+        let clause = self.clause(number);
+        let mut letters = clause.chars();
+        let first = letters.next().into_iter().flat_map(char::to_uppercase);
+        first.chain(letters).chain(['.']).collect()
+    }
+
+    /// Process and deed: `process 2's write of 43`.
+    pub fn noun(&self, number: usize) -> String {
+        let invocation = self.history.invocation(&self.history.operations()[number]);
+        let deed = self.deed(number);
+        let deed = deed.strip_prefix("a ").unwrap_or(&deed);
+        format!("{}'s {deed}", process(invocation))
+    }
+
+    /// When it was invoked.
+    pub fn begun(&self, number: usize) -> String {
+        self.moment(self.history.invocation(&self.history.operations()[number]))
+    }
+
+    /// When it ended; empty where it did not.
+    pub fn ended(&self, number: usize) -> String {
+        let completion = self.history.completion(&self.history.operations()[number]);
+        completion
+            .map(|event| self.moment(event))
+            .unwrap_or_default()
+    }
+
+    /// `acknowledged`, or `answered` for what only asks.
+    pub fn participle(&self, number: usize) -> &'static str {
+        let operation = &self.history.operations()[number];
+        match self.history.invocation(operation).f == "read" || operation.outcome != Outcome::Ok {
+            true => "answered",
+            false => "acknowledged",
+        }
+    }
+
+    fn deed(&self, number: usize) -> String {
+        let operation = &self.history.operations()[number];
+        let invocation = self.history.invocation(operation);
+        let (old, new) = pair(&invocation.value);
+        match invocation.f.as_str() {
+            "read" => format!("a read of {}", show(self.history.value(operation))),
+            "write" => format!("a write of {}", show(&invocation.value)),
+            _ => format!("a compare-and-set from {old} to {new}"),
+        }
+    }
+}
+
+/// A value as people read it.
+pub fn show(value: &Value) -> String {
+    match value {
+        Value::Null => "no value".into(),
+        other => other.to_string(),
+    }
+}
+
+/// The key in a sentence: `key "x"`, or `the register` where a history has but one.
+pub fn name_key(key: Option<&str>) -> String {
+    key.map_or_else(|| "the register".into(), |key| format!("key {key}"))
+}
+
+fn pair(value: &Value) -> (String, String) {
+    match value.as_array().map(Vec::as_slice) {
+        Some([old, new]) => (show(old), show(new)),
+        _ => (show(value), "?".into()),
+    }
+}
+
+fn process(event: &Event) -> String {
+    match event.process {
+        Process::Client(id) => format!("process {id}"),
+        Process::Nemesis => "the nemesis".into(),
+    }
+}
