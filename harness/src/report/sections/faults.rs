@@ -73,7 +73,7 @@ fn by_kind(data: &Data<'_>) -> String {
             (all + 1, effective + u64::from(injury.effect.is_some()))
         });
         let name = Html::raw(format!(
-            "<i class=\"swatch\" style=\"background:{}\"></i>{}",
+            "<span class=\"kind\"><i class=\"swatch\" style=\"background:{}\"></i>{}</span>",
             super::super::palette::Colour::fault(kind).css(),
             text(kind)
         ));

@@ -1,11 +1,13 @@
 //! The page's sections, in their order. Each is markup without its heading, or nothing.
 
 mod anomaly;
+mod answers;
 mod clients;
 mod faults;
 mod log;
 mod operation;
 mod setup;
+mod tiles;
 mod timeline;
 mod verdict;
 

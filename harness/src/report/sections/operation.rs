@@ -25,11 +25,11 @@ pub fn words(operation: &Involved) -> String {
     }
 }
 
-/// A value as people write it: text without quotes, `nothing` for none.
+/// A value as people write it: text without quotes.
 fn value(value: &Value) -> String {
     const LONGEST: usize = 80;
     let words = match value {
-        Value::Null => "nothing".to_string(),
+        Value::Null => "no value".to_string(),
         Value::String(text) => text.clone(),
         other => other.to_string(),
     };
