@@ -19,7 +19,6 @@ use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use nix::sys::mman::{MapFlags, ProtFlags, mmap};
 
@@ -209,12 +208,6 @@ impl fmt::Display for Effect {
             false => f.write_str(&parts.join(", ")),
         }
     }
-}
-
-/// A clock fault's offset as people read it: `+3600 s`, `-2.5 s`.
-pub fn offset_in_words(nanos: i64) -> String {
-    let seconds = Duration::from_nanos(nanos.unsigned_abs()).as_secs_f64();
-    format!("{}{seconds} s", if nanos < 0 { '-' } else { '+' })
 }
 
 /// Maps the page, for ever: it is one page of memory a node.

@@ -119,3 +119,19 @@ pub unsafe extern "C" fn time(to: *mut time_t) -> time_t {
         now
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_move_carries_over_seconds_both_ways_and_stops_at_1970() {
+        assert_eq!(moved(10, 900_000_000, 200_000_000), (11, 100_000_000));
+        assert_eq!(moved(10, 100_000_000, -200_000_000), (9, 900_000_000));
+        assert_eq!(moved(10, 0, -11 * SECOND), (0, 0));
+        assert_eq!(
+            moved(i64::MAX, 0, i64::MAX),
+            (i64::MAX / SECOND, i64::MAX % SECOND)
+        );
+    }
+}

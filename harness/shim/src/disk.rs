@@ -187,3 +187,18 @@ pub unsafe extern "C" fn posix_fallocate64(fd: c_int, at: off_t, len: off_t) -> 
     // SAFETY: the caller's own arguments.
     unsafe { posix_fallocate(fd, at, len) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn descriptors_are_named_as_in_proc() {
+        for (fd, name) in [(0, "0"), (7, "7"), (10, "10"), (i32::MAX, "2147483647")] {
+            let mut link = [0; 32];
+            own_descriptor(fd, &mut link);
+            let end = link.iter().position(|byte| *byte == 0).unwrap();
+            assert_eq!(link[..end], *format!("/proc/self/fd/{name}").as_bytes());
+        }
+    }
+}

@@ -23,10 +23,14 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
+#[allow(unused_imports, reason = "the types of what this room answers")]
 pub use counters::{Counters, Snapshot, Traffic};
+#[allow(unused_imports, reason = "as above")]
 pub use frame::Frame;
+#[allow(unused_imports, reason = "as above")]
 pub use ledger::Seen;
 use line::Line;
+#[allow(unused_imports, reason = "as above")]
 pub use rule::{KINDS, Kinds, Rule, kind_name};
 
 /// A pair of nodes and a direction; displayed `n1->n2`.

@@ -192,16 +192,13 @@ impl<'a> Pump<'a> {
             }
             return Ok(());
         }
-        match self.fill_unless_changed().await {
-            Some(Ok(0) | Err(_)) => {
-                if !self.known {
-                    return Err(Broken);
-                }
-                // The other side must not learn of the end before the heal.
-                self.ended = true;
-                self.lost = true;
+        if let Some(Ok(0) | Err(_)) = self.fill_unless_changed().await {
+            if !self.known {
+                return Err(Broken);
             }
-            Some(Ok(_)) | None => {}
+            // The other side must not learn of the end before the heal.
+            self.ended = true;
+            self.lost = true;
         }
         Ok(())
     }

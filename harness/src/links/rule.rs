@@ -43,13 +43,6 @@ pub enum Rule {
     DropKinds(Kinds),
 }
 
-impl Rule {
-    /// True when no byte may pass.
-    pub fn cuts(self) -> bool {
-        matches!(self, Rule::Drop | Rule::Reset)
-    }
-}
-
 /// The name of a kind of frame: `append`; `kind-23` for one that has none yet.
 pub fn kind_name(kind: u8) -> String {
     match NAMES.get(usize::from(kind)) {
