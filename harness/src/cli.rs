@@ -127,10 +127,19 @@ pub fn read(arguments: impl Iterator<Item = OsString>) -> Result<Wish, Failure> 
         Err(error) if error.use_stderr() => {
             // The first line says what is wrong; a tip, where there is one, what was probably meant.
             let text = error.render().to_string();
-            let tip = text.lines().map(str::trim).find(|line| line.starts_with("tip:"));
-            let first = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+            let tip = text
+                .lines()
+                .map(str::trim)
+                .find(|line| line.starts_with("tip:"));
+            let first = text
+                .lines()
+                .next()
+                .unwrap_or_default()
+                .trim_start_matches("error: ");
             let tip = tip.map(|tip| format!(" ({tip})")).unwrap_or_default();
-            return Err(usage(format!("{first}{tip}; `harness --help` lists all flags")));
+            return Err(usage(format!(
+                "{first}{tip}; `harness --help` lists all flags"
+            )));
         }
         Err(help) => help.exit(),
     };

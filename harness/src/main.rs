@@ -1,41 +1,9 @@
-//! The `harness` command: spawns a cluster, breaks it while clients work, records, judges and reports.
-
-mod binaries;
-mod bugs;
-mod check;
-mod cli;
-mod cluster;
-mod databases;
-mod ending;
-mod environment;
-mod exit;
-mod faults;
-mod history;
-mod injury;
-mod interpreter;
-mod judge;
-mod links;
-mod lists;
-mod nemesis;
-mod observation;
-mod observe;
-mod outcome;
-mod plan;
-mod process;
-mod progress;
-mod recovery;
-mod report;
-mod run;
-mod shim;
-mod site;
-mod stalls;
-mod store;
-mod terminal;
-mod worker;
+//! The `harness` command.
 
 use std::process::ExitCode;
 
-use cli::Wish;
+use harness::cli::{self, Wish};
+use harness::{check, lists, run};
 
 fn main() -> ExitCode {
     let done = cli::read(std::env::args_os()).and_then(|wish| match wish {

@@ -1,0 +1,36 @@
+//! Spawns a cluster, breaks it while clients work, records, judges and reports.
+//!
+//! A library only so that its rooms can be tested and documented one by one; the product is the command.
+
+pub mod binaries;
+pub mod bugs;
+pub mod check;
+pub mod cli;
+pub mod cluster;
+pub mod databases;
+pub mod ending;
+pub mod environment;
+pub mod exit;
+pub mod faults;
+pub mod history;
+pub mod injury;
+pub mod interpreter;
+pub mod judge;
+pub mod links;
+pub mod lists;
+pub mod nemesis;
+pub mod observation;
+pub mod observe;
+pub mod outcome;
+pub mod plan;
+pub mod process;
+pub mod progress;
+pub mod recovery;
+pub mod report;
+pub mod run;
+pub mod shim;
+pub mod site;
+pub mod stalls;
+pub mod store;
+pub mod terminal;
+pub mod worker;
