@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use checker::availability::is_served;
 use checker::{History, Outcome};
 
 /// How an operation ended, as a client feels it.
@@ -93,9 +94,7 @@ impl Samples {
                 end_ns: completion.map_or(end_ns, |event| ns(event.time)),
                 answer: match operation.outcome {
                     Outcome::Ok => Answer::Ok,
-                    Outcome::Fail if completion.is_some_and(|event| event.current.is_some()) => {
-                        Answer::Unequal
-                    }
+                    Outcome::Fail if is_served(history, operation) => Answer::Unequal,
                     Outcome::Fail => Answer::Fail,
                     Outcome::Info => Answer::Info,
                 },

@@ -60,11 +60,9 @@ pub fn round(ns: u64) -> String {
 
 /// A moment of the run, in seconds to the millisecond: `12.204 s`.
 pub fn moment(ns: u64) -> String {
-    format!(
-        "{}.{:03} s",
-        count(ns / 1_000_000_000),
-        ns / 1_000_000 % 1_000
-    )
+    // Rounded as the checker's words are.
+    let ms = ns.saturating_add(500_000) / 1_000_000;
+    format!("{}.{:03} s", count(ms / 1_000), ms % 1_000)
 }
 
 /// A share in percent; never rounded up to 100 or down to 0.
@@ -105,7 +103,8 @@ mod tests {
         assert_eq!(count(1_000), "1,000");
         assert_eq!(count(1_234_567), "1,234,567");
         assert_eq!(counted(1, "fault"), "1 fault");
-        assert_eq!(moment(12_204_900_000), "12.204 s");
+        assert_eq!(moment(12_204_400_000), "12.204 s");
+        assert_eq!(moment(12_999_500_000), "13.000 s");
         assert_eq!(rate(1_000, 2_000_000_000), "500/s");
         assert_eq!(rate(1_000, 0), "–");
     }

@@ -7,8 +7,10 @@ use super::super::units;
 use super::Panel;
 use super::canvas::{Axes, Screen, seconds};
 
-/// Most marks in a plot: a third each for the served, the failed and the unknown at least.
-const MARKS: usize = 2_400;
+/// Most marks in a plot.
+const MARKS: usize = 3_000;
+/// Most marks of failed and most of unknown operations among them: nearly always that is all there are.
+const UNSERVED: usize = 900;
 /// Columns among which marks are shared out.
 const COLUMNS: usize = 240;
 /// Verbs with a plot of their own.
@@ -41,11 +43,13 @@ fn panel(data: &Data<'_>, verb: &str, all: &[&Sample], range: (f64, f64)) -> Pan
             .collect();
         (of, colour, name)
     });
-    let present = groups
+    let served = |colour: Colour| !matches!(colour, Colour::FAIL | Colour::INFO);
+    let unserved = groups.iter().filter(|(_, colour, _)| !served(*colour));
+    let unserved: usize = unserved.map(|(of, ..)| of.len().min(UNSERVED)).sum();
+    let sharing = groups
         .iter()
-        .filter(|(of, ..)| !of.is_empty())
-        .count()
-        .max(1);
+        .filter(|(of, colour, _)| served(*colour) && !of.is_empty());
+    let share = (MARKS - unserved) / sharing.count().max(1);
     let mut drawn = 0;
     let axes = Axes {
         data,
@@ -57,12 +61,12 @@ fn panel(data: &Data<'_>, verb: &str, all: &[&Sample], range: (f64, f64)) -> Pan
     };
     let svg = axes.draw(|canvas| {
         for (of, colour, _) in &groups {
-            let size = if matches!(*colour, Colour::FAIL | Colour::INFO) {
-                4
+            let (size, most) = if served(*colour) {
+                (2, share)
             } else {
-                2
+                (4, UNSERVED)
             };
-            for sample in select(of, data.end_ns, MARKS / present) {
+            for sample in select(of, data.end_ns, most) {
                 drawn += 1;
                 let y = decade(sample.latency_ns().max(1)).clamp(range.0, range.1);
                 canvas.dot((seconds(sample.start_ns), y), size, *colour)?;

@@ -1,5 +1,6 @@
 //! What is wrong, in words, in a drawing and in the few operations that show it.
 
+use checker::explain::lanes_svg;
 use checker::{Valid, Verdict, Violation};
 
 use super::super::data::Data;
@@ -70,10 +71,23 @@ fn one(
         text(&violation.explanation),
         text(&verdict.checker),
     );
+    out.push_str(&lanes(violation));
     out.push_str(&operations(violation, left_out));
     out.push_str(&faults(data, violation));
     out.push_str("</article>\n");
     out
+}
+
+/// The operations in lanes of processes, as the checker draws them.
+fn lanes(violation: &Violation) -> String {
+    if violation.operations.is_empty() {
+        return String::new();
+    }
+    // Inside a page the name space is known; it would only look like an address.
+    let svg = lanes_svg(violation).replacen(" xmlns=\"http://www.w3.org/2000/svg\"", "", 1);
+    format!(
+        "<figure class=\"lanes\"><div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"drawing\">{svg}</div><figcaption>A lane a process, time from left to right. Filled: the contradiction needs it. Outlined: what happened around it.</figcaption></figure>\n"
+    )
 }
 
 fn operations(violation: &Violation, left_out: &mut Vec<String>) -> String {
