@@ -215,6 +215,39 @@ fn foreign_and_reused_segments_are_refused() {
     ));
 }
 
+#[test]
+fn a_record_of_another_life_of_the_segment_is_refused() {
+    let (disk, wal) = written(&[&[entry(1, 1, 30)], &[entry(2, 1, 30)]]);
+    let (other, _) = written(&[&[entry(1, 1, 31)], &[entry(2, 1, 31)]]);
+    let end = wal.end.offset as usize;
+    let last = end - record::size(&entry(2, 1, 30))..end;
+    // Its own checksum holds, and index and term would fit.
+    let stale = other.edit(&segment::name(1), |bytes| bytes[last.clone()].to_vec());
+    disk.edit(&segment::name(1), |bytes| {
+        bytes[last].copy_from_slice(&stale)
+    });
+    assert!(damage(&disk).what.contains("not chained"));
+}
+
+#[test]
+fn nothing_of_a_refused_batch_stands_behind_a_later_record() {
+    let (disk, mut wal) = written(&[&[entry(1, 1, 30)]]);
+    disk.fail(Some(Fault {
+        from: disk.operations() + 2,
+        count: 1,
+        errno: libc::ENOSPC,
+    }));
+    wal.append(&disk, &[entry(2, 1, 30), entry(3, 1, 30)])
+        .unwrap();
+    assert!(matches!(wal.sync(), Err(StorageError::Full)));
+    wal.append(&disk, &[entry(2, 1, 30)]).unwrap();
+    wal.sync().unwrap();
+    let end = wal.end.offset as usize;
+    disk.edit(&segment::name(1), |bytes| {
+        assert!(bytes[end..].iter().all(|&b| b == 0));
+    });
+}
+
 /// What a test does to a log.
 #[derive(Clone, Debug)]
 enum Step {
