@@ -1,6 +1,7 @@
 //! What is on disk: the log, term and vote. The only room that can attest that something is.
 
 pub mod durable;
+pub mod memory;
 
 pub use durable::Durable;
 
