@@ -157,7 +157,8 @@ impl Driver {
             ReplyTo::Peer { node, id } => {
                 let term = self.core.status().term;
                 let reply = ForwardReply { id, result };
-                self.peers.send(node, Outgoing::ForwardReply { term, reply });
+                self.peers
+                    .send(node, Outgoing::ForwardReply { term, reply });
             }
         }
     }

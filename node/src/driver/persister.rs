@@ -84,7 +84,10 @@ impl Persister {
     fn collect(&mut self) -> bool {
         if self.batch.is_empty() {
             let first = match self.idle_until {
-                None => self.writes.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                None => self
+                    .writes
+                    .recv()
+                    .map_err(|_| RecvTimeoutError::Disconnected),
                 Some(until) => self
                     .writes
                     .recv_timeout(until.saturating_duration_since(Instant::now())),

@@ -135,7 +135,10 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Failure::NotLeader { leader: Some(node) } => {
-                write!(f, "this node does not lead; {node} does, as far as it knows")
+                write!(
+                    f,
+                    "this node does not lead; {node} does, as far as it knows"
+                )
             }
             Failure::NotLeader { leader: None } => {
                 f.write_str("this node does not lead and knows of no leader")
@@ -146,7 +149,10 @@ impl fmt::Display for Failure {
             }
             Failure::Overloaded => f.write_str("too many requests wait already: try again later"),
             Failure::Superseded { entry } => {
-                write!(f, "entry {entry} was replaced by another leader's and will never be applied")
+                write!(
+                    f,
+                    "entry {entry} was replaced by another leader's and will never be applied"
+                )
             }
             Failure::Unconfirmed => f.write_str("the read could not be confirmed in time"),
             Failure::TimedOut => f.write_str("no answer in time: it may be applied, now or later"),

@@ -245,7 +245,11 @@ mod tests {
         }
         let other = write(&mut waiters, 0);
         waiters.accept(other, LogId::new(6, 4));
-        let at: Vec<LogId> = waiters.at(Index(5)).iter().map(|(entry, _)| *entry).collect();
+        let at: Vec<LogId> = waiters
+            .at(Index(5))
+            .iter()
+            .map(|(entry, _)| *entry)
+            .collect();
         assert_eq!(at, [LogId::new(5, 2), LogId::new(5, 4)]);
         assert_eq!(waiters.len(), 1);
     }

@@ -201,8 +201,8 @@ fn json<T: DeserializeOwned>(headers: &HeaderMap, body: Body) -> Result<T, BadRe
             return Err(BadRequest::ContentType(found.into_owned()));
         }
     }
-    let body = body
-        .map_err(|rejection| BadRequest::Body(rejection.status(), rejection.body_text()))?;
+    let body =
+        body.map_err(|rejection| BadRequest::Body(rejection.status(), rejection.body_text()))?;
     serde_json::from_slice(&body)
         .map_err(|error| BadRequest::Json(format!("the body is not what is expected: {error}")))
 }

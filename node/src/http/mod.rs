@@ -68,10 +68,7 @@ pub async fn serve(listener: TcpListener, api: Api) -> io::Result<()> {
 
 fn router(api: Api) -> Router {
     Router::new()
-        .route(
-            "/v1/kv/{key}",
-            get(kv::get).put(kv::put).delete(kv::delete),
-        )
+        .route("/v1/kv/{key}", get(kv::get).put(kv::put).delete(kv::delete))
         .route("/v1/kv/{key}/cas", axum::routing::post(kv::cas))
         .route("/v1/status", get(status::status))
         .route("/v1/health", get(status::health))

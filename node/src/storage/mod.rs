@@ -7,6 +7,7 @@ pub mod durable;
 pub mod eager;
 pub mod files;
 pub mod hard_state;
+pub mod memory;
 #[cfg(test)]
 mod tests;
 pub mod verify;

@@ -41,7 +41,10 @@ pub(super) async fn run(site: Arc<Site>, listener: TcpListener, events: mpsc::Se
                 tokio::spawn(async move {
                     let closed = listen(&site, stream, &events).await;
                     if !matches!(closed, Closed::Ended | Closed::Stopping) {
-                        say!("{} closed a peer connection from {address}: it {closed}", site.id);
+                        say!(
+                            "{} closed a peer connection from {address}: it {closed}",
+                            site.id
+                        );
                     }
                 });
             }
@@ -150,7 +153,9 @@ impl fmt::Display for Closed {
             ),
             Closed::Stranger(node) => write!(f, "is {node}, which no --peer names"),
             Closed::Misdirected(node) => write!(f, "wants {node}: check the --peer addresses"),
-            Closed::Impostor(node) => write!(f, "speaks as {node}, but introduced itself otherwise"),
+            Closed::Impostor(node) => {
+                write!(f, "speaks as {node}, but introduced itself otherwise")
+            }
         }
     }
 }

@@ -19,12 +19,7 @@ const LAST_BACKOFF: Duration = Duration::from_millis(200);
 /// Frames are gathered up to about this many bytes for one write.
 const GATHER: usize = 256 << 10;
 
-pub(super) async fn run(
-    site: Arc<Site>,
-    peer: NodeId,
-    address: SocketAddr,
-    outbox: Arc<Outbox>,
-) {
+pub(super) async fn run(site: Arc<Site>, peer: NodeId, address: SocketAddr, outbox: Arc<Outbox>) {
     let mut backoff = FIRST_BACKOFF;
     loop {
         if let Ok(Ok(stream)) = timeout(CONNECT_TIMEOUT, TcpStream::connect(address)).await {

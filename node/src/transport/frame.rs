@@ -128,7 +128,10 @@ impl fmt::Display for BadFrame {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             BadFrame::Version(version) => {
-                write!(f, "speaks version {version} of the peer protocol, not {VERSION}")
+                write!(
+                    f,
+                    "speaks version {version} of the peer protocol, not {VERSION}"
+                )
             }
             BadFrame::Length(length) => write!(
                 f,

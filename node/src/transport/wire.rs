@@ -98,9 +98,7 @@ pub fn encode(bytes: Vec<u8>, from: NodeId, to: NodeId, outgoing: &Outgoing) -> 
             &message.body,
         ),
         Outgoing::Forward { term, forward } => put(bytes, FORWARD, from, to, *term, forward),
-        Outgoing::ForwardReply { term, reply } => {
-            put(bytes, FORWARD_REPLY, from, to, *term, reply)
-        }
+        Outgoing::ForwardReply { term, reply } => put(bytes, FORWARD_REPLY, from, to, *term, reply),
     }
 }
 
