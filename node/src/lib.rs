@@ -1,4 +1,13 @@
 //! A replicated key-value server: Raft over a write-ahead log, behind a small HTTP API.
 
+pub mod bugs;
+pub mod cli;
+pub mod driver;
+pub mod exit;
+pub mod http;
+pub mod kv;
+pub mod log;
 pub mod raft;
+pub mod run;
 pub mod storage;
+pub mod transport;

@@ -11,7 +11,7 @@ pub struct Message {
     pub from: NodeId,
     /// To whom.
     pub to: NodeId,
-    /// The speaker's term; in a pre-vote and its reply, the term that is asked about.
+    /// The speaker's term; in a pre-vote and its grant, the term that is asked about.
     pub term: Term,
     /// What is said.
     pub body: Body,
@@ -33,7 +33,7 @@ pub enum Body {
         /// The asker's last entry.
         last: LogId,
     },
-    /// Answers [`Body::PreVote`]. A refusal carries the refuser's own term where that is higher.
+    /// Answers [`Body::PreVote`]. A refusal carries the refuser's own term, which an asker that lags adopts.
     PreVoteReply {
         /// Would vote.
         granted: bool,

@@ -1,9 +1,28 @@
 //! Raft without I/O: inputs in, a [`Ready`] out. No clock, file, socket or thread.
 
+mod config;
+mod core;
+mod display;
+mod durability;
+mod election;
+mod follower;
+mod leader;
+mod log;
 pub mod message;
+mod progress;
+mod quorum;
+mod reads;
 pub mod ready;
+mod receive;
+mod rng;
+mod status;
+mod transfer;
 pub mod types;
 
+pub use config::Config;
+pub use core::{Core, Input};
 pub use message::{Appended, Body, Message, Round};
+pub use quorum::Configuration;
 pub use ready::{Promise, Ready, Refusal, Ticket, Transition, Write};
+pub use status::{FollowerStatus, Status};
 pub use types::*;

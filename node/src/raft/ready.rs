@@ -65,6 +65,8 @@ pub enum Refusal {
     },
     /// The disk is full: reads only.
     DiskFull,
+    /// Too many bytes of commands wait for their commit.
+    Overloaded,
     /// The read could not be confirmed: leadership was lost or changed on the way.
     ReadAbandoned,
 }

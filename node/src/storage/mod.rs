@@ -1,12 +1,26 @@
 //! What is on disk: the log, term and vote. The only room that can attest that something is.
 
+pub mod damage;
+pub mod disk;
 pub mod durable;
+#[cfg(feature = "planted-bugs")]
+pub mod eager;
+pub mod files;
+pub mod hard_state;
+pub mod memory;
+#[cfg(test)]
+mod tests;
+pub mod verify;
+pub mod wal;
 
+pub use damage::{Damage, OpenError};
+pub use disk::{Boot, Disk, Mode, Options};
 pub use durable::Durable;
 
 use std::fmt;
+use std::time::Duration;
 
-use crate::raft::{Entry, HardState, Write};
+use crate::raft::{Entry, HardState, NodeId, Write};
 
 /// A log on disk.
 pub trait Storage: Send {
@@ -17,6 +31,32 @@ pub trait Storage: Send {
     /// same writes may be tried again later. [`StorageError::Broken`]: the process must stop; what is on
     /// disk is known only after a restart.
     fn persist(&mut self, writes: &[Write]) -> Result<Durable, StorageError>;
+
+    /// Does work that waited, when no writes do; returns after how long it wants to be asked again.
+    ///
+    /// # Errors
+    /// As [`Storage::persist`].
+    fn idle(&mut self) -> Result<Option<Duration>, StorageError> {
+        Ok(None)
+    }
+}
+
+/// Whose data it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The cluster, by [`cluster_id`].
+    pub cluster: u64,
+    /// The node.
+    pub node: NodeId,
+    /// The data directory: drawn at random when it was made.
+    pub log: u64,
+}
+
+/// A cluster's name as a number, in files and handshakes (FNV-1a, 64 bits).
+pub fn cluster_id(name: &str) -> u64 {
+    name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
 }
 
 /// What a node finds on disk when it starts.

@@ -1,0 +1,216 @@
+//! Carries out a [`Ready`]: disk, network, state machine, answers, log.
+
+use std::sync::Arc;
+
+use super::waiters::{ReplyTo, Waiter};
+use super::{Driver, Effect, Failure, Written};
+use crate::bugs::{self, Bug};
+use crate::kv::{Command, Machine};
+use crate::log::say;
+use crate::raft::{Entry, Index, LogId, Message, NodeId, Ready, Refusal, RequestId, Role};
+use crate::transport::Outgoing;
+use crate::transport::wire::{Forward, ForwardReply};
+
+impl Driver {
+    /// True if there is another leader than before.
+    pub(super) fn perform(&mut self, ready: Ready) -> bool {
+        if let Some(write) = ready.write {
+            // Fails only while the process ends.
+            let _ = self.writes.send(write);
+        }
+        for message in ready.messages {
+            self.say(message);
+        }
+        self.promises.extend(ready.promises);
+        let mut leader_changed = false;
+        for transition in ready.transitions {
+            let leader = transition
+                .leader
+                .map_or("none".to_owned(), |n| n.to_string());
+            say!(
+                "{} {} -> {} term={} leader={leader}",
+                self.id,
+                transition.from,
+                transition.to,
+                transition.term
+            );
+            self.role = transition.to;
+            leader_changed |= transition.leader.is_some() && transition.leader != self.leader;
+            self.leader = transition.leader;
+        }
+        if !ready.rolled_back.is_empty() {
+            let entries: Vec<String> = ready.rolled_back.iter().map(LogId::to_string).collect();
+            say!("{} rolled back {}", self.id, entries.join(" "));
+        }
+        for (id, entry) in ready.accepted {
+            self.waiters.accept(id, entry);
+            if bugs::on(Bug::AckBeforeCommit) {
+                self.answer_early(id, entry);
+            }
+        }
+        for (id, refusal) in ready.refused {
+            self.on_refused(id, refusal);
+        }
+        for entry in &ready.committed {
+            self.apply(entry);
+        }
+        for (id, result) in ready.reads {
+            self.on_read(id, result);
+        }
+        leader_changed
+    }
+
+    fn apply(&mut self, entry: &Entry) {
+        let effect = Effect::from(self.machine.apply(entry));
+        for (accepted, waiter) in self.waiters.at(entry.id.index) {
+            if accepted == entry.id {
+                let written = Written {
+                    entry: accepted,
+                    effect: effect.clone(),
+                };
+                self.finish(waiter, Ok(written));
+            } else {
+                // This index is decided, and not for that entry.
+                self.fail(waiter, Failure::Superseded { entry: accepted });
+            }
+        }
+    }
+
+    fn on_refused(&mut self, id: RequestId, refusal: Refusal) {
+        let Some(Waiter::Write { forward, reply, .. }) = self.waiters.get(id) else {
+            return;
+        };
+        // What a peer forwarded is never forwarded again: it would go in circles.
+        let may_forward = *forward && matches!(reply, ReplyTo::Client(_));
+        let failure = match refusal {
+            Refusal::NotLeader { leader } if may_forward => {
+                match leader.filter(|&node| node != self.id) {
+                    Some(leader) => self.forward(id, leader),
+                    None => self.park(id),
+                }
+                return;
+            }
+            Refusal::NotLeader { leader } => Failure::NotLeader { leader },
+            Refusal::DiskFull => Failure::DiskFull,
+            Refusal::Overloaded => Failure::Overloaded,
+            Refusal::ReadAbandoned => Failure::Unconfirmed,
+        };
+        if let Some(waiter) = self.waiters.remove(id) {
+            self.fail(waiter, failure);
+        }
+    }
+
+    fn forward(&mut self, id: RequestId, leader: NodeId) {
+        let Some((name, command)) = self.waiters.forward(id) else {
+            return;
+        };
+        let forward = Forward { id: name, command };
+        let term = self.core.status().term;
+        self.peers.send(leader, Outgoing::Forward { term, forward });
+    }
+
+    fn on_read(&mut self, id: RequestId, result: Result<Index, Refusal>) {
+        let Some(Waiter::Read { forward, .. }) = self.waiters.get(id) else {
+            return;
+        };
+        match result {
+            Ok(_) => {
+                // The core offers a read only with, or after, the entries that it needs.
+                if let Some(Waiter::Read { key, reply, .. }) = self.waiters.remove(id) {
+                    let _ = reply.send(Ok(self.machine.get(&key).cloned()));
+                }
+            }
+            // Nothing has happened; there is time left until its deadline.
+            Err(_) if *forward => self.park(id),
+            Err(_) => {
+                let leader = self.leader.filter(|_| self.role != Role::Leader);
+                if let Some(waiter) = self.waiters.remove(id) {
+                    self.fail(waiter, Failure::NotLeader { leader });
+                }
+            }
+        }
+    }
+
+    pub(super) fn say(&mut self, message: Message) {
+        self.peers.send(message.to, Outgoing::Raft(message));
+    }
+
+    pub(super) fn fail(&mut self, waiter: Waiter, failure: Failure) {
+        match waiter {
+            Waiter::Write { reply, .. } => self.answer(reply, Err(failure)),
+            Waiter::Read { reply, .. } => {
+                let _ = reply.send(Err(failure));
+            }
+        }
+    }
+
+    fn finish(&mut self, waiter: Waiter, result: Result<Written, Failure>) {
+        if let Waiter::Write { reply, .. } = waiter {
+            self.answer(reply, result);
+        }
+    }
+
+    pub(super) fn answer(&mut self, reply: ReplyTo, result: Result<Written, Failure>) {
+        match reply {
+            // A client that has gone away needs no answer.
+            ReplyTo::Client(sender) => drop(sender.send(result)),
+            ReplyTo::Peer { node, id } => {
+                let term = self.core.status().term;
+                let reply = ForwardReply { id, result };
+                self.peers
+                    .send(node, Outgoing::ForwardReply { term, reply });
+            }
+        }
+    }
+
+    /// `cas-evaluated-at-propose`: a compare-and-set becomes a blind write, or is answered at once. Otherwise,
+    /// the command as it is.
+    pub(super) fn decide(&mut self, id: RequestId, command: Arc<[u8]>) -> Option<Arc<[u8]>> {
+        if !bugs::on(Bug::CasEvaluatedAtPropose) || self.role != Role::Leader {
+            return Some(command);
+        }
+        let Ok(Command::Cas { key, expected, new }) = Command::decode(&command) else {
+            return Some(command);
+        };
+        let current = self.machine.get(&key).cloned();
+        if current.as_ref().map(|c| &c.value) == expected.as_ref() {
+            let blind = match new {
+                Some(value) => Command::Put { key, value },
+                None => Command::Delete { key },
+            };
+            return Some(blind.encode().into());
+        }
+        let effect = Effect::Mismatch {
+            current: current.map(|c| (c.value, c.revision)),
+            revision: self.machine.revision(),
+        };
+        let entry = LogId::new(self.machine.applied().0, 0);
+        if let Some(waiter) = self.waiters.remove(id) {
+            self.finish(waiter, Ok(Written { entry, effect }));
+        }
+        None
+    }
+
+    /// `ack-before-commit`: blind writes are answered once they are in the leader's log.
+    fn answer_early(&mut self, id: RequestId, entry: LogId) {
+        let Some(Waiter::Write { command, .. }) = self.waiters.get(id) else {
+            return;
+        };
+        let revision = self.machine.revision() + 1;
+        let effect = match Command::decode(command) {
+            Ok(Command::Put { .. }) => Effect::Set { revision },
+            Ok(Command::Delete { key }) => Effect::Deleted {
+                existed: exists(&self.machine, &key),
+                revision,
+            },
+            _ => return,
+        };
+        if let Some(waiter) = self.waiters.remove(id) {
+            self.finish(waiter, Ok(Written { entry, effect }));
+        }
+    }
+}
+
+fn exists(machine: &Machine, key: &str) -> bool {
+    machine.get(key).is_some()
+}

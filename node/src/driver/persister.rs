@@ -1,0 +1,129 @@
+//! The storage thread: takes every write that waits, puts them on disk with one sync, and attests it.
+
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc::UnboundedSender;
+
+use crate::exit;
+use crate::log::say;
+use crate::raft::{NodeId, Write};
+use crate::storage::{Durable, Storage, StorageError};
+
+/// How long to wait before the same writes are tried again on a full disk.
+const RETRY: Duration = Duration::from_millis(50);
+
+/// News from the storage thread.
+#[derive(Debug)]
+pub(super) enum Report {
+    Persisted(Durable),
+    Full(bool),
+}
+
+/// Starts the thread. It ends with the sender of writes; on a broken disk it ends the process.
+pub(super) fn start(
+    id: NodeId,
+    storage: Box<dyn Storage>,
+    reports: UnboundedSender<Report>,
+) -> std::io::Result<Sender<Write>> {
+    let (sender, writes) = channel();
+    let persister = Persister {
+        id,
+        storage,
+        writes,
+        reports,
+        batch: Vec::new(),
+        full: false,
+        idle_until: None,
+    };
+    thread::Builder::new()
+        .name("storage".to_owned())
+        .spawn(move || persister.run())?;
+    Ok(sender)
+}
+
+struct Persister {
+    id: NodeId,
+    storage: Box<dyn Storage>,
+    writes: Receiver<Write>,
+    reports: UnboundedSender<Report>,
+    /// Waits to be on disk.
+    batch: Vec<Write>,
+    full: bool,
+    /// When storage wants to be asked again for work that waited.
+    idle_until: Option<Instant>,
+}
+
+impl Persister {
+    fn run(mut self) {
+        while self.collect() {
+            let result = if self.batch.is_empty() {
+                self.idle()
+            } else {
+                self.persist()
+            };
+            match result {
+                Ok(()) => self.tell_full(false),
+                Err(StorageError::Full) => {
+                    self.tell_full(true);
+                    self.idle_until = Some(Instant::now() + RETRY);
+                    thread::sleep(RETRY);
+                }
+                Err(error @ StorageError::Broken(_)) => {
+                    // What is on disk is known only after reading it again (PostgreSQL's fsyncgate, 2018).
+                    let id = self.id;
+                    say!("{id} stops: {error}; restart it to recover from what is on disk");
+                    std::process::exit(exit::IO_FAILED);
+                }
+            }
+        }
+    }
+
+    /// Waits for work and takes all there is. False: the driver is gone.
+    fn collect(&mut self) -> bool {
+        if self.batch.is_empty() {
+            let first = match self.idle_until {
+                None => self
+                    .writes
+                    .recv()
+                    .map_err(|_| RecvTimeoutError::Disconnected),
+                Some(until) => self
+                    .writes
+                    .recv_timeout(until.saturating_duration_since(Instant::now())),
+            };
+            match first {
+                Ok(write) => self.batch.push(write),
+                Err(RecvTimeoutError::Timeout) => return true,
+                Err(RecvTimeoutError::Disconnected) => return false,
+            }
+        }
+        self.batch.extend(self.writes.try_iter());
+        true
+    }
+
+    fn persist(&mut self) -> Result<(), StorageError> {
+        let proof = self.storage.persist(&self.batch)?;
+        self.batch.clear();
+        let _ = self.reports.send(Report::Persisted(proof));
+        self.idle()
+    }
+
+    fn idle(&mut self) -> Result<(), StorageError> {
+        let wanted = self.storage.idle()?;
+        self.idle_until = wanted.map(|after| Instant::now() + after);
+        Ok(())
+    }
+
+    fn tell_full(&mut self, full: bool) {
+        if self.full != full {
+            self.full = full;
+            let _ = self.reports.send(Report::Full(full));
+            let what = match full {
+                true => "disk full: refuses writes and tries again until space is back",
+                false => "disk has space again",
+            };
+            say!("{} {what}", self.id);
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! The HTTP API, version 1: small, JSON, and clear about what certainly did not happen.
+
+mod answer;
+mod kv;
+mod status;
+
+use std::io;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::{Method, Uri};
+use axum::response::Response;
+use axum::routing::get;
+use axum::serve::ListenerExt;
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::driver::{Failure, Request};
+use answer::BadRequest;
+
+/// Longest key, in bytes.
+pub const MAX_KEY: usize = 1 << 10;
+/// Longest value, in bytes.
+pub const MAX_VALUE: usize = 1 << 20;
+/// Longest body, in bytes: two values, some of their characters escaped.
+pub const MAX_BODY: usize = 4 << 20;
+
+/// The way to the driver.
+#[derive(Clone, Debug)]
+pub struct Api {
+    requests: mpsc::Sender<Request>,
+}
+
+impl Api {
+    /// Requests go to `requests`.
+    pub fn new(requests: mpsc::Sender<Request>) -> Api {
+        Api { requests }
+    }
+
+    /// Asks the driver; `None` if it stopped before it answered, and then nobody knows.
+    async fn ask<T>(
+        &self,
+        request: impl FnOnce(oneshot::Sender<T>) -> Request,
+    ) -> Result<Option<T>, Failure> {
+        let (reply, answer) = oneshot::channel();
+        // Refused at once rather than queued beyond its deadline.
+        self.requests
+            .try_send(request(reply))
+            .map_err(|error| match error {
+                mpsc::error::TrySendError::Full(_) => Failure::Overloaded,
+                mpsc::error::TrySendError::Closed(_) => Failure::NoLeader,
+            })?;
+        Ok(answer.await.ok())
+    }
+}
+
+/// Serves clients on `listener`, for ever.
+///
+/// # Errors
+/// Of the system.
+pub async fn serve(listener: TcpListener, api: Api) -> io::Result<()> {
+    let listener = listener.tap_io(|stream| {
+        // Answers are small, and somebody waits for each.
+        let _ = stream.set_nodelay(true);
+    });
+    axum::serve(listener, router(api)).await
+}
+
+fn router(api: Api) -> Router {
+    Router::new()
+        .route("/v1/kv/{key}", get(kv::get).put(kv::put).delete(kv::delete))
+        .route("/v1/kv/{key}/cas", axum::routing::post(kv::cas))
+        .route("/v1/status", get(status::status))
+        .route("/v1/health", get(status::health))
+        .route("/v1/ready", get(status::ready))
+        .fallback(no_such_path)
+        .method_not_allowed_fallback(no_such_method)
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .with_state(api)
+}
+
+async fn no_such_path(uri: Uri) -> Response {
+    BadRequest::NotFound(uri.path().to_owned()).answer()
+}
+
+async fn no_such_method(method: Method, uri: Uri) -> Response {
+    BadRequest::Method(method, uri.path().to_owned()).answer()
+}

@@ -1,0 +1,60 @@
+//! What a core is told once, at boot: who it is, who votes, its timeouts and its switches.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::types::NodeId;
+
+/// Parameters of a [`Core`](super::Core). Safety depends on none of the timings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// This node.
+    pub id: NodeId,
+    /// All members that vote, this node (usually) among them.
+    pub voters: BTreeSet<NodeId>,
+    /// Timeouts are drawn anew from `[min, max)` each time (Raft paper, 5.2).
+    pub election_timeout: (Duration, Duration),
+    /// A leader begins a round of heartbeats at least this often.
+    pub heartbeat: Duration,
+    /// Ask whether an election could be won before raising the term (Raft dissertation, 9.6).
+    pub pre_vote: bool,
+    /// A leader that hears no quorum for an election timeout steps down (Raft dissertation, 6.2).
+    pub check_quorum: bool,
+    /// Refuse votes while a leader is heard, except where that leader asked for the election
+    /// (Raft dissertation, 4.2.3).
+    pub stickiness: bool,
+    /// Most entries in one append.
+    pub max_batch_entries: usize,
+    /// Most bytes of entries in one append; one entry is sent however large it is.
+    pub max_batch_bytes: usize,
+    /// Most unanswered appends to one follower.
+    pub max_inflight: usize,
+    /// Most bytes of uncommitted commands at a leader; beyond it proposals are refused.
+    pub max_uncommitted_bytes: usize,
+    /// Most reads that wait for confirmation; beyond it they are refused.
+    pub max_pending_reads: usize,
+    /// Of the timeouts and of the names of forwarded reads. Should differ from node to node and from boot
+    /// to boot.
+    pub seed: u64,
+}
+
+impl Config {
+    /// The defaults: 150-300 ms elections, 30 ms heartbeats, every protection on.
+    pub fn new(id: NodeId, voters: BTreeSet<NodeId>) -> Config {
+        Config {
+            id,
+            voters,
+            election_timeout: (Duration::from_millis(150), Duration::from_millis(300)),
+            heartbeat: Duration::from_millis(30),
+            pre_vote: true,
+            check_quorum: true,
+            stickiness: true,
+            max_batch_entries: 1024,
+            max_batch_bytes: 1 << 20,
+            max_inflight: 64,
+            max_uncommitted_bytes: 64 << 20,
+            max_pending_reads: 65_536,
+            seed: u64::from(id.0),
+        }
+    }
+}

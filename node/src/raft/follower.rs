@@ -1,0 +1,94 @@
+//! What a follower makes of its leader's appends and heartbeats.
+
+use super::core::{Core, State};
+use super::message::{Appended, Body, Round};
+use super::types::{Entry, Index, LogId, NodeId};
+
+impl Core {
+    /// Takes `from` for the leader of the current term; false where that is somebody else already.
+    fn follow(&mut self, from: NodeId) -> bool {
+        if matches!(self.state, State::Leader(_)) || self.leader.is_some_and(|l| l != from) {
+            return false;
+        }
+        if self.leader.is_none() {
+            self.become_follower(self.hard_state.term, Some(from));
+        }
+        self.heard = Some(self.now);
+        self.reset_election_timer();
+        true
+    }
+
+    /// Raft paper, 5.3. The answer covers what the leader sent and no more: what lies behind it in this log
+    /// may conflict.
+    pub(super) fn on_append(
+        &mut self,
+        from: NodeId,
+        prev: LogId,
+        entries: Vec<Entry>,
+        commit: Index,
+        round: Round,
+    ) {
+        if !self.follow(from) {
+            return;
+        }
+        if !self.log.contains(prev) {
+            let hint = self.log.last_not_after(prev.index, prev.term);
+            let result = Appended::Conflict { prev, hint };
+            return self.send(from, Body::AppendReply { result, round });
+        }
+        let index = Index(prev.index.0 + entries.len() as u64);
+        self.append_as_follower(entries);
+        self.verified = self.verified.max(index);
+        self.commit_to(commit.min(index));
+        let result = Appended::Match { index };
+        self.send_after_entry(index, from, Body::AppendReply { result, round });
+    }
+
+    /// Keeps what it has already: an append that arrives late or twice must not cut off what came after it
+    /// (willemt/raft #118).
+    ///
+    /// # Panics
+    /// Where a committed entry conflicts.
+    fn append_as_follower(&mut self, entries: Vec<Entry>) {
+        for entry in entries {
+            match self.log.term_at(entry.id.index) {
+                Some(term) if term == entry.id.term => continue,
+                Some(_) => self.roll_back(entry.id),
+                None => {}
+            }
+            self.durability.appended(entry.id.index, false);
+            self.log.push(entry);
+        }
+    }
+
+    fn roll_back(&mut self, conflict: LogId) {
+        let from = conflict.index;
+        assert!(
+            from > self.commit,
+            "{conflict} conflicts with a committed entry (commit {})",
+            self.commit
+        );
+        self.durability.truncated(from);
+        let dropped = self.log.truncate(from);
+        self.ready.rolled_back.extend(dropped);
+    }
+
+    pub(super) fn on_heartbeat(&mut self, from: NodeId, commit: Index, round: Round) {
+        if !self.follow(from) {
+            return;
+        }
+        self.commit_to(commit.min(self.verified_prefix()));
+        self.send(from, Body::HeartbeatReply { round });
+    }
+
+    /// How far this log certainly equals the leader's. A log that ends in the current term came from this
+    /// leader as a whole (log matching); that survives a restart, what its appends proved does not.
+    fn verified_prefix(&self) -> Index {
+        let last = self.log.last();
+        if last.term == self.hard_state.term {
+            last.index
+        } else {
+            self.verified
+        }
+    }
+}

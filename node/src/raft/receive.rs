@@ -1,0 +1,98 @@
+//! Messages: which are heard at all, what their term means, and who deals with them.
+
+use super::core::Core;
+use super::message::{Appended, Body, Message};
+use super::types::{LogId, NodeId};
+
+/// Far beyond any real term or index, and far enough below the end of u64 to count on from.
+const LIMIT: u64 = 1 << 62;
+
+impl Core {
+    /// Messages of strangers, for others, or that no correct node could send are ignored.
+    pub(super) fn receive(&mut self, message: Message) {
+        let known = self.members.is_voter(message.from) && message.from != self.config.id;
+        if !known || message.to != self.config.id || !is_well_formed(&message) {
+            return;
+        }
+        let Message {
+            from, term, body, ..
+        } = message;
+        match body {
+            Body::PreVote { last } => return self.on_pre_vote(from, term, last),
+            Body::PreVoteReply { granted: true } => return self.on_pre_vote_granted(from, term),
+            // Not even the term is taken: a node that lost touch must not depose a leader that others hear.
+            Body::Vote { transfer, .. }
+                if term > self.hard_state.term && !transfer && self.is_loyal() =>
+            {
+                return;
+            }
+            _ => {}
+        }
+        if term > self.hard_state.term {
+            self.become_follower(term, None);
+        }
+        if term < self.hard_state.term {
+            return self.answer_late(from, body);
+        }
+        match body {
+            Body::Vote { last, .. } => self.on_vote(from, last),
+            Body::VoteReply { granted } => self.on_vote_reply(from, granted),
+            Body::Append {
+                prev,
+                entries,
+                commit,
+                round,
+            } => self.on_append(from, prev, entries, commit, round),
+            Body::AppendReply { result, round } => self.on_append_reply(from, result, round),
+            Body::Heartbeat { commit, round } => self.on_heartbeat(from, commit, round),
+            Body::HeartbeatReply { round } => self.on_heartbeat_reply(from, round),
+            Body::ReadIndex { id } => self.on_read_index(from, id),
+            Body::ReadIndexReply { id, index } => self.on_read_index_reply(from, id, index),
+            Body::TimeoutNow => self.on_timeout_now(from),
+            Body::PreVote { .. } | Body::PreVoteReply { .. } => {}
+        }
+    }
+
+    /// Tells a speaker of an earlier term that it is over, where it waits for an answer.
+    fn answer_late(&mut self, from: NodeId, body: Body) {
+        let answer = match body {
+            Body::Vote { .. } => Body::VoteReply { granted: false },
+            Body::Append { prev, round, .. } => Body::AppendReply {
+                result: Appended::Conflict {
+                    prev,
+                    hint: LogId::default(),
+                },
+                round,
+            },
+            Body::Heartbeat { round, .. } => Body::HeartbeatReply { round },
+            Body::ReadIndex { id } => Body::ReadIndexReply { id, index: None },
+            _ => return,
+        };
+        self.send(from, answer);
+    }
+}
+
+/// Whether a correct node could have said it: counters far from overflow, entries contiguous, terms in order.
+fn is_well_formed(message: &Message) -> bool {
+    let possible = |id: LogId| (id.index.0 == 0) == (id.term.0 == 0) && id.index.0 < LIMIT;
+    if message.term.0 >= LIMIT {
+        return false;
+    }
+    match &message.body {
+        Body::PreVote { last } => possible(*last) && last.term < message.term,
+        Body::Vote { last, .. } => possible(*last) && last.term < message.term,
+        Body::Append { prev, entries, .. } => {
+            let mut before = *prev;
+            possible(*prev)
+                && entries.iter().all(|entry| {
+                    let follows = entry.id.index == before.index.next()
+                        && entry.id.term >= before.term
+                        && entry.id.term.0 > 0;
+                    before = entry.id;
+                    follows
+                })
+                && before.term <= message.term
+        }
+        _ => true,
+    }
+}

@@ -1,0 +1,75 @@
+//! What a node says about itself, for operators and for the harness.
+
+use serde::Serialize;
+
+use super::core::{Core, State};
+use super::types::{Index, LogId, NodeId, Role, Term};
+
+/// A snapshot of the protocol's state, as of the last input.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Status {
+    /// This node.
+    pub id: NodeId,
+    /// Its part.
+    pub role: Role,
+    /// Its term.
+    pub term: Term,
+    /// Who has its vote in that term.
+    pub vote: Option<NodeId>,
+    /// The leader, as far as known.
+    pub leader: Option<NodeId>,
+    /// Committed up to here, as far as known.
+    pub commit: Index,
+    /// The last entry of its log, on disk or not.
+    pub last: LogId,
+    /// On its disk up to here.
+    pub durable: Index,
+    /// It was told that its disk is full.
+    pub disk_full: bool,
+    /// On a leader, how far each follower is; else empty.
+    pub followers: Vec<FollowerStatus>,
+}
+
+/// What a leader knows of a follower, as `pg_stat_replication` shows lag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct FollowerStatus {
+    /// The follower.
+    pub id: NodeId,
+    /// Entries up to here were sent.
+    pub sent: Index,
+    /// Entries up to here are on its disk.
+    pub durable: Index,
+    /// It knows that entries up to here are committed.
+    pub commit: Index,
+}
+
+impl Core {
+    /// Where this node stands. O(followers).
+    pub fn status(&self) -> Status {
+        let followers = match &self.state {
+            State::Leader(leader) => leader
+                .followers
+                .iter()
+                .map(|(id, follower)| FollowerStatus {
+                    id: *id,
+                    sent: follower.next.previous(),
+                    durable: follower.matched,
+                    commit: follower.commit_known,
+                })
+                .collect(),
+            _ => Vec::new(),
+        };
+        Status {
+            id: self.config.id,
+            role: self.state.role(),
+            term: self.hard_state.term,
+            vote: self.hard_state.vote,
+            leader: self.leader,
+            commit: self.commit,
+            last: self.log.last(),
+            durable: self.durability.durable(),
+            disk_full: self.disk_full,
+            followers,
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! A data directory: the lock on it, term and vote, the log; and the one place where writes become durable.
+
+use std::collections::hash_map::RandomState;
+use std::fs;
+use std::hash::BuildHasher;
+use std::io;
+use std::path::PathBuf;
+
+use nix::fcntl::{Flock, FlockArg};
+
+use super::files::{Files, direct::Direct, lossy::Lossy, sort_error};
+use super::hard_state::{self, HardStateFile};
+use super::wal::{Wal, segment};
+use super::{Damage, Durable, Identity, OpenError, Recovered, Storage, StorageError};
+use crate::raft::{HardState, LogId, NodeId, Ticket, Write};
+
+/// What SIGKILL costs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Nothing that was written: the system keeps it.
+    Direct,
+    /// All that was not synced, as a power loss would.
+    Lossy,
+}
+
+/// Which data directory, and whose.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where; made if it does not exist.
+    pub directory: PathBuf,
+    /// What SIGKILL costs.
+    pub mode: Mode,
+    /// The cluster's name.
+    pub cluster: String,
+    /// This node.
+    pub node: NodeId,
+    /// Size of a segment of the log, in bytes.
+    pub segment_size: u64,
+}
+
+/// An open data directory.
+pub struct Disk {
+    files: Box<dyn Files>,
+    hard_state: HardStateFile,
+    wal: Wal,
+    durable: Ticket,
+    _lock: Option<Flock<fs::File>>,
+}
+
+/// What opening found, besides what Raft needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Boot {
+    /// How often this node has started, this time included.
+    pub incarnation: u64,
+    /// Bytes of a torn tail that were cut.
+    pub torn_bytes: u64,
+    /// How many segments the log has.
+    pub segments: usize,
+}
+
+impl Disk {
+    /// Opens a data directory, or makes it, and locks it for this process.
+    ///
+    /// Time is linear in the size of the log.
+    ///
+    /// # Errors
+    /// See [`OpenError`]; [`OpenError::is_full`] ones may be tried again.
+    pub fn open(options: &Options) -> Result<(Disk, Recovered, Boot), OpenError> {
+        fs::create_dir_all(&options.directory)?;
+        let lock = lock(options)?;
+        let files: Box<dyn Files> = match options.mode {
+            Mode::Direct => Box::new(Direct::new(&options.directory)),
+            Mode::Lossy => Box::new(Lossy::new(&options.directory)?),
+        };
+        let (mut disk, recovered, boot) = Disk::open_files(files, options)?;
+        disk._lock = Some(lock);
+        Ok((disk, recovered, boot))
+    }
+
+    /// Opens the data directory in `files`.
+    pub(super) fn open_files(
+        files: Box<dyn Files>,
+        options: &Options,
+    ) -> Result<(Disk, Recovered, Boot), OpenError> {
+        let names = files.list()?;
+        if !names.iter().any(|name| name == hard_state::FILE) {
+            make(files.as_ref(), &names, options)?;
+        }
+        let mut hard_state = HardStateFile::open(files.as_ref())?;
+        let slot = hard_state.state();
+        check_owner(slot.identity, options)?;
+        let (wal, found) = Wal::open(files.as_ref(), slot.identity, options.segment_size)?;
+        let recovered = Recovered {
+            hard_state: slot.hard_state,
+            entries: found.entries,
+        };
+        let last = recovered.entries.last().map_or(LogId::default(), |e| e.id);
+        if last.term > slot.hard_state.term {
+            // A term is durable before any entry of it is written.
+            let what = format!(
+                "its term {} is lower than the log's, {last}",
+                slot.hard_state.term
+            );
+            return Err(Damage::new(hard_state::FILE, 0, &what).into());
+        }
+        // What was read may have been in the page cache only: this syncs it, whatever it was.
+        let boot = Boot {
+            incarnation: slot.incarnation + 1,
+            torn_bytes: found.segments.iter().map(|s| s.dirty - s.end).sum(),
+            segments: found.segments.len(),
+        };
+        hard_state.write(slot.hard_state, boot.incarnation)?;
+        let disk = Disk {
+            files,
+            hard_state,
+            wal,
+            durable: Ticket(0),
+            _lock: None,
+        };
+        Ok((disk, recovered, boot))
+    }
+
+    /// Writes without the log's sync: what [`Disk::sync`] then makes durable. Term and vote are synced here, and
+    /// first: an entry never reaches the disk before its term.
+    ///
+    /// # Errors
+    /// As [`Storage::persist`].
+    pub(super) fn write(&mut self, writes: &[Write]) -> Result<(), StorageError> {
+        let slot = self.hard_state.state();
+        let wanted: Option<HardState> = writes.iter().filter_map(|w| w.hard_state).next_back();
+        if let Some(wanted) = wanted
+            && wanted != slot.hard_state
+        {
+            self.hard_state
+                .write(wanted, slot.incarnation)
+                .map_err(sort_error)?;
+        }
+        for write in writes {
+            self.wal.append(self.files.as_ref(), &write.entries)?;
+        }
+        Ok(())
+    }
+
+    /// Makes durable what was written.
+    ///
+    /// # Errors
+    /// As [`Storage::persist`].
+    pub(super) fn sync(&mut self) -> Result<(), StorageError> {
+        self.wal.sync()
+    }
+}
+
+impl Storage for Disk {
+    fn persist(&mut self, writes: &[Write]) -> Result<Durable, StorageError> {
+        self.write(writes)?;
+        self.sync()?;
+        if let Some(write) = writes.last() {
+            self.durable = write.ticket;
+        }
+        Ok(Durable::attest(self.durable))
+    }
+}
+
+fn lock(options: &Options) -> Result<Flock<fs::File>, OpenError> {
+    let file = fs::File::create(options.directory.join("LOCK"))?;
+    match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+        Ok(lock) => Ok(lock),
+        Err((_, nix::Error::EWOULDBLOCK)) => Err(OpenError::Locked),
+        Err((_, error)) => Err(io::Error::from(error).into()),
+    }
+}
+
+/// Makes an empty log, then term and vote: once those exist, the log has existed.
+fn make(files: &dyn Files, names: &[String], options: &Options) -> Result<(), OpenError> {
+    let segments: Vec<&String> = names
+        .iter()
+        .filter(|name| segment::sequence(name).is_some())
+        .collect();
+    for name in &segments {
+        // A first start that was cut short leaves a segment without records; anything else lost its term.
+        let bytes = files.open(name)?.read_all()?;
+        let records = bytes.iter().skip(segment::HEADER).any(|&b| b != 0);
+        if records || segments.len() > 1 {
+            let what = "term and vote are missing, although a log exists";
+            return Err(Damage::new(hard_state::FILE, 0, what).into());
+        }
+        files.remove(name)?;
+        files.sync_dir()?;
+    }
+    let identity = Identity {
+        cluster: super::cluster_id(&options.cluster),
+        node: options.node,
+        log: RandomState::new().hash_one(&options.cluster),
+    };
+    Wal::create(files, identity, options.segment_size)?;
+    HardStateFile::create(files, identity)?;
+    Ok(())
+}
+
+fn check_owner(found: Identity, options: &Options) -> Result<(), OpenError> {
+    if found.cluster != super::cluster_id(&options.cluster) {
+        let what = format!("belongs to another cluster than {:?}", options.cluster);
+        return Err(OpenError::Foreign(what));
+    }
+    if found.node != options.node {
+        let what = format!("belongs to {}, not to {}", found.node, options.node);
+        return Err(OpenError::Foreign(what));
+    }
+    Ok(())
+}

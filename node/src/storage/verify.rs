@@ -1,0 +1,74 @@
+//! Explains a data directory offline: what is there, whether it is whole, where it ends. Changes nothing.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use super::OpenError;
+use super::files::{Files, direct::Direct};
+use super::hard_state;
+use super::wal::{recovery, segment};
+use crate::raft::LogId;
+
+/// A report on the data directory at `path`, for people, one line a fact.
+///
+/// # Errors
+/// What a start of the node would be refused for, after the facts that were found before it.
+pub fn explain(path: &Path) -> (String, Result<(), OpenError>) {
+    let mut report = String::new();
+    let result = facts(&Direct::new(path), &mut report);
+    (report, result)
+}
+
+fn facts(files: &dyn Files, report: &mut String) -> Result<(), OpenError> {
+    // Writing to a string cannot fail.
+    let mut say = |line: String| {
+        let _ = writeln!(report, "{line}");
+    };
+    let file = hard_state::HardStateFile::open(files)?;
+    let slots = hard_state::read(&files.open(hard_state::FILE)?.read_all()?);
+    for (number, slot) in slots.iter().enumerate() {
+        match slot {
+            Some(slot) => say(format!(
+                "hard-state slot {number}: write {} term={} vote={} incarnation={}",
+                slot.sequence,
+                slot.hard_state.term,
+                slot.hard_state
+                    .vote
+                    .map_or("none".to_owned(), |v| v.to_string()),
+                slot.incarnation
+            )),
+            None => say(format!(
+                "hard-state slot {number}: unreadable, the other one stands in"
+            )),
+        }
+    }
+    let identity = file.state().identity;
+    say(format!(
+        "belongs to {} of cluster {:016x}, log {:016x}",
+        identity.node, identity.cluster, identity.log
+    ));
+    let found = recovery::read(files, identity)?;
+    for segment in &found.segments {
+        say(format!(
+            "{}: {} records from index {}, {} of {} bytes used{}",
+            segment::name(segment.header.sequence),
+            segment.records,
+            segment.header.first,
+            segment.end,
+            segment.header.capacity,
+            match segment.dirty - segment.end {
+                0 => String::new(),
+                torn => format!(", a torn tail of {torn} bytes that the next start will cut"),
+            }
+        ));
+    }
+    if let Some(unborn) = found.unborn {
+        let name = segment::name(unborn);
+        say(format!(
+            "{name}: was being made when the node stopped; the next start will remove it"
+        ));
+    }
+    let last = found.entries.last().map_or(LogId::default(), |e| e.id);
+    say(format!("log: {} entries, last {last}", found.entries.len()));
+    Ok(())
+}

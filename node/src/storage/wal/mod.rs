@@ -1,0 +1,286 @@
+//! The write-ahead log of entries: appended to, synced once for a batch, rolled back when the disk is full.
+//!
+//! # Why no stale byte ever passes for a record
+//! The file only grows at its end. Conflicting entries are not erased but followed by those that replace them
+//! (see [`recovery`]), so bytes are overwritten in one case only: a batch failed for want of space. Before
+//! anything else is written, the half-written region is zeroed and that is synced, and segments that
+//! the batch began are removed. A crash before that leaves records of that batch: valid ones form a prefix
+//! of it, entries that a leader sent and nobody acknowledged, which Raft allows; others are a torn tail.
+//! And were bytes of another life behind the end all the same (a reused block, a restored copy), their
+//! checksums begin with the id of their own segment and are chained to the records before them.
+
+pub mod record;
+pub mod recovery;
+pub mod segment;
+#[cfg(test)]
+mod tests;
+
+use std::io;
+
+use self::recovery::Found;
+use self::segment::Header;
+use super::files::{File, Files, sort_error};
+use super::{Identity, OpenError, StorageError};
+use crate::raft::Entry;
+
+/// Where the log ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct End {
+    sequence: u64,
+    offset: u64,
+    previous: u32,
+    last: u64,
+    capacity: u64,
+}
+
+/// The log, open for appending.
+pub struct Wal {
+    identity: Identity,
+    segment_size: u64,
+    current: Box<dyn File>,
+    /// Where the next record goes.
+    end: End,
+    /// Up to here everything is on disk.
+    synced: End,
+    /// Highest offset of segment `synced.sequence` that was written to.
+    written: u64,
+    /// A batch failed: above `synced` nothing counts and everything is to be cleared.
+    failed: bool,
+}
+
+impl Wal {
+    /// Makes the first segment of an empty log and syncs it, its name included.
+    ///
+    /// # Errors
+    /// Of the system.
+    pub fn create(files: &dyn Files, identity: Identity, segment_size: u64) -> io::Result<Wal> {
+        let (current, header) = make_segment(files, identity, 1, 0, 1, segment_size)?;
+        let end = End {
+            sequence: 1,
+            offset: segment::HEADER as u64,
+            previous: header.crc,
+            last: 0,
+            capacity: segment_size,
+        };
+        Ok(Wal {
+            identity,
+            segment_size,
+            current,
+            end,
+            synced: end,
+            written: end.offset,
+            failed: false,
+        })
+    }
+
+    /// Opens a log, cuts a torn tail, and returns what it held.
+    ///
+    /// # Errors
+    /// [`OpenError::Damage`]; otherwise of the system.
+    pub fn open(
+        files: &dyn Files,
+        identity: Identity,
+        segment_size: u64,
+    ) -> Result<(Wal, Found), OpenError> {
+        let found = recovery::read(files, identity)?;
+        if let Some(unborn) = found.unborn {
+            files.remove(&segment::name(unborn))?;
+            files.sync_dir()?;
+        }
+        // `read` refuses a log without a first segment.
+        let Some(last) = found.segments.last() else {
+            return Err(io::Error::other("a log without segments was read").into());
+        };
+        let current = files.open(&segment::name(last.header.sequence))?;
+        if last.dirty > last.end {
+            zero(current.as_ref(), last.end, last.dirty)?;
+        }
+        // Also for the tail that looks whole: it may have been in the page cache only.
+        current.preallocate(last.header.capacity)?;
+        current.sync()?;
+        files.sync_dir()?;
+        let end = End {
+            sequence: last.header.sequence,
+            offset: last.end,
+            previous: found.previous,
+            last: found.entries.len() as u64,
+            capacity: last.header.capacity,
+        };
+        let wal = Wal {
+            identity,
+            segment_size,
+            current,
+            end,
+            synced: end,
+            written: end.offset,
+            failed: false,
+        };
+        Ok((wal, found))
+    }
+
+    /// Writes entries behind the end; they count once [`Wal::sync`] returned. An entry whose index the log
+    /// has already replaces that one and all behind it.
+    ///
+    /// # Errors
+    /// [`StorageError::Full`]: as if nothing had been written since the last sync.
+    ///
+    /// # Panics
+    /// If an entry would leave a gap: the core never asks for that.
+    pub fn append(&mut self, files: &dyn Files, entries: &[Entry]) -> Result<(), StorageError> {
+        let result = self
+            .clear_failed(files)
+            .and_then(|()| self.append_records(files, entries));
+        self.after(result)
+    }
+
+    /// Makes everything that was appended outlive a power loss.
+    ///
+    /// # Errors
+    /// [`StorageError::Full`]: as if nothing had been written since the last sync.
+    pub fn sync(&mut self) -> Result<(), StorageError> {
+        if self.end == self.synced {
+            return Ok(());
+        }
+        let result = self.current.sync();
+        if result.is_ok() {
+            self.mark_synced();
+        }
+        self.after(result)
+    }
+
+    /// The index of the last entry that is on disk.
+    pub fn last(&self) -> u64 {
+        self.synced.last
+    }
+
+    fn append_records(&mut self, files: &dyn Files, entries: &[Entry]) -> io::Result<()> {
+        let mut bytes = Vec::new();
+        let mut start = self.end.offset;
+        for entry in entries {
+            let index = entry.id.index.0;
+            assert!(
+                index >= 1 && index <= self.end.last + 1,
+                "entry {} would leave a gap behind index {}",
+                entry.id,
+                self.end.last
+            );
+            let size = record::size(entry) as u64;
+            if self.end.offset + size > self.end.capacity {
+                self.write(start, &bytes)?;
+                bytes.clear();
+                self.rotate(files, index, size)?;
+                start = self.end.offset;
+            }
+            // Segments are at most a GiB, or as long as one entry: an offset fits 32 bits.
+            let floor = match self.synced.sequence == self.end.sequence {
+                true => self.synced.offset as u32,
+                false => segment::HEADER as u32,
+            };
+            let id = segment::id(self.identity, self.end.sequence);
+            self.end.previous = record::encode(&mut bytes, id, self.end.previous, floor, entry);
+            self.end.offset += size;
+            self.end.last = index;
+        }
+        self.write(start, &bytes)
+    }
+
+    fn write(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        if self.end.sequence == self.synced.sequence {
+            // Before the attempt: a write that fails may have written any part.
+            self.written = self.written.max(offset + bytes.len() as u64);
+        }
+        self.current.write_at(offset, bytes)
+    }
+
+    /// Begins the next segment. The full one is synced first, so that the new one's header proves it whole.
+    fn rotate(&mut self, files: &dyn Files, first: u64, size: u64) -> io::Result<()> {
+        self.current.sync()?;
+        let sequence = self.end.sequence + 1;
+        let capacity = self.segment_size.max(segment::HEADER as u64 + size);
+        let (current, header) = make_segment(
+            files,
+            self.identity,
+            sequence,
+            self.end.previous,
+            first,
+            capacity,
+        )?;
+        self.current = current;
+        self.end = End {
+            sequence,
+            offset: segment::HEADER as u64,
+            previous: header.crc,
+            last: self.end.last,
+            capacity,
+        };
+        Ok(())
+    }
+
+    /// After a full disk: removes what the failed batch left, newest first, each step durable before the next, so
+    /// that a crash in between leaves a log that recovery understands.
+    fn clear_failed(&mut self, files: &dyn Files) -> io::Result<()> {
+        if !self.failed {
+            return Ok(());
+        }
+        // Also for removals of an earlier attempt.
+        files.sync_dir()?;
+        let names = files.list()?;
+        let newer = |name: &&String| segment::sequence(name) > Some(self.synced.sequence);
+        for name in names.iter().rev().filter(newer) {
+            files.remove(name)?;
+            files.sync_dir()?;
+        }
+        self.current = files.open(&segment::name(self.synced.sequence))?;
+        self.end = self.synced;
+        zero(self.current.as_ref(), self.synced.offset, self.written)?;
+        self.current.sync()?;
+        self.written = self.synced.offset;
+        self.failed = false;
+        Ok(())
+    }
+
+    fn mark_synced(&mut self) {
+        self.synced = self.end;
+        self.written = self.end.offset;
+    }
+
+    fn after(&mut self, result: io::Result<()>) -> Result<(), StorageError> {
+        result.map_err(|error| {
+            self.failed = true;
+            self.end = self.synced;
+            sort_error(error)
+        })
+    }
+}
+
+/// Makes a segment: content first, then the name, both synced before anything rests on them.
+fn make_segment(
+    files: &dyn Files,
+    identity: Identity,
+    sequence: u64,
+    previous: u32,
+    first: u64,
+    capacity: u64,
+) -> io::Result<(Box<dyn File>, Header)> {
+    let mut header = Header {
+        crc: 0,
+        previous,
+        identity,
+        sequence,
+        first,
+        capacity,
+    };
+    let file = files.create(&segment::name(sequence))?;
+    file.preallocate(capacity)?;
+    file.write_at(0, &header.encode())?;
+    file.sync()?;
+    files.sync_dir()?;
+    Ok((file, header))
+}
+
+fn zero(file: &dyn File, from: u64, to: u64) -> io::Result<()> {
+    file.write_at(from, &vec![0; to.saturating_sub(from) as usize])
+}

@@ -1,0 +1,161 @@
+//! Listens to peers. Whoever is not a peer, or not understood, is refused with one line in the log.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+use tokio::time::{sleep, timeout};
+
+use super::frame::{self, BadFrame, Header};
+use super::wire::{Hello, Payload};
+use super::{Event, Site};
+use crate::log::say;
+use crate::raft::NodeId;
+
+const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
+/// A larger payload buffer is given back after use.
+const KEPT_BUFFER: usize = 1 << 20;
+
+/// Why a connection was closed.
+enum Closed {
+    Ended,
+    Silent,
+    Bad(BadFrame),
+    NoHello,
+    Cluster(Hello),
+    Stranger(NodeId),
+    Misdirected(NodeId),
+    Impostor(NodeId),
+    Stopping,
+}
+
+pub(super) async fn run(site: Arc<Site>, listener: TcpListener, events: mpsc::Sender<Event>) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, address)) => {
+                let (site, events) = (site.clone(), events.clone());
+                tokio::spawn(async move {
+                    let closed = listen(&site, stream, &events).await;
+                    if !matches!(closed, Closed::Ended | Closed::Stopping) {
+                        say!(
+                            "{} closed a peer connection from {address}: it {closed}",
+                            site.id
+                        );
+                    }
+                });
+            }
+            // Out of file descriptors, say: others may be closed meanwhile.
+            Err(error) => {
+                say!("{} cannot accept peer connections: {error}", site.id);
+                sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+async fn listen(site: &Site, stream: TcpStream, events: &mpsc::Sender<Event>) -> Closed {
+    let mut reader = Reader {
+        stream: BufReader::with_capacity(64 << 10, stream),
+        payload: Vec::new(),
+    };
+    let peer = match timeout(HELLO_TIMEOUT, reader.frame(site)).await {
+        Err(_) => return Closed::Silent,
+        Ok(Err(closed)) => return closed,
+        Ok(Ok((header, Payload::Hello(hello)))) => match greet(site, &header, hello) {
+            Ok(peer) => peer,
+            Err(closed) => return closed,
+        },
+        Ok(Ok(_)) => return Closed::NoHello,
+    };
+    loop {
+        let (header, payload) = match reader.frame(site).await {
+            Ok(frame) => frame,
+            Err(closed) => return closed,
+        };
+        if header.from != peer {
+            return Closed::Impostor(header.from);
+        }
+        let event = Event::Received {
+            from: peer,
+            term: header.term,
+            payload,
+        };
+        // Waits while the driver is busy: the sender's queue then drops, not this node's memory.
+        if events.send(event).await.is_err() {
+            return Closed::Stopping;
+        }
+    }
+}
+
+fn greet(site: &Site, header: &Header, hello: Hello) -> Result<NodeId, Closed> {
+    if hello.version != frame::VERSION {
+        return Err(Closed::Bad(BadFrame::Version(hello.version)));
+    }
+    if hello.cluster != site.cluster {
+        return Err(Closed::Cluster(hello));
+    }
+    if hello.node != header.from {
+        return Err(Closed::Impostor(header.from));
+    }
+    if !site.peers.contains_key(&hello.node) {
+        return Err(Closed::Stranger(hello.node));
+    }
+    Ok(hello.node)
+}
+
+struct Reader {
+    stream: BufReader<TcpStream>,
+    payload: Vec<u8>,
+}
+
+impl Reader {
+    async fn frame(&mut self, site: &Site) -> Result<(Header, Payload), Closed> {
+        let mut bytes = [0; frame::HEADER];
+        self.stream.read_exact(&mut bytes).await.map_err(ended)?;
+        let header = Header::decode(&bytes).map_err(Closed::Bad)?;
+        if header.to != site.id {
+            return Err(Closed::Misdirected(header.to));
+        }
+        self.payload.resize(header.length, 0);
+        self.stream
+            .read_exact(&mut self.payload)
+            .await
+            .map_err(ended)?;
+        Header::check(&bytes, &self.payload).map_err(Closed::Bad)?;
+        let payload = Payload::decode(&header, &self.payload).map_err(Closed::Bad)?;
+        if self.payload.capacity() > KEPT_BUFFER {
+            self.payload = Vec::new();
+        }
+        Ok((header, payload))
+    }
+}
+
+fn ended(_: io::Error) -> Closed {
+    Closed::Ended
+}
+
+impl fmt::Display for Closed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Closed::Ended => f.write_str("ended"),
+            Closed::Stopping => f.write_str("came too late: this node stops"),
+            Closed::Silent => write!(f, "did not introduce itself within {HELLO_TIMEOUT:?}"),
+            Closed::Bad(bad) => bad.fmt(f),
+            Closed::NoHello => f.write_str("did not introduce itself first"),
+            Closed::Cluster(hello) => write!(
+                f,
+                "is {} of another cluster: start all nodes of a cluster with the same --cluster",
+                hello.node
+            ),
+            Closed::Stranger(node) => write!(f, "is {node}, which no --peer names"),
+            Closed::Misdirected(node) => write!(f, "wants {node}: check the --peer addresses"),
+            Closed::Impostor(node) => {
+                write!(f, "speaks as {node}, but introduced itself otherwise")
+            }
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! What happened in a run, so that a simulation in which nothing happens cannot pass.
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Coverage {
+    pub leaders: u64,
+    pub leaders_without_quorum_deposed: u64,
+    pub committed: u64,
+    pub committed_of_earlier_terms: u64,
+    pub rolled_back: u64,
+    pub rolled_back_from_disk: u64,
+    pub conflicts_skipping_a_term: u64,
+    pub pre_votes_refused: u64,
+    pub transfers: u64,
+    pub crashes: u64,
+    pub writes_lost_in_a_crash: u64,
+    pub refused_for_a_full_disk: u64,
+    pub reads_at_leaders: u64,
+    pub reads_at_followers: u64,
+    pub reads_abandoned: u64,
+    pub promises_released: u64,
+    pub batches_cut_by_size: u64,
+}
+
+macro_rules! each {
+    ($f:ident) => {
+        $f!(
+            leaders,
+            leaders_without_quorum_deposed,
+            committed,
+            committed_of_earlier_terms,
+            rolled_back,
+            rolled_back_from_disk,
+            conflicts_skipping_a_term,
+            pre_votes_refused,
+            transfers,
+            crashes,
+            writes_lost_in_a_crash,
+            refused_for_a_full_disk,
+            reads_at_leaders,
+            reads_at_followers,
+            reads_abandoned,
+            promises_released,
+            batches_cut_by_size
+        )
+    };
+}
+
+impl Coverage {
+    pub fn add(&mut self, other: &Coverage) {
+        macro_rules! sum { ($($field:ident),*) => { $(self.$field += other.$field;)* } }
+        each!(sum);
+    }
+
+    pub fn assert_everything_happened(&self) {
+        macro_rules! some {
+            ($($field:ident),*) => { $(assert!(self.$field > 0, "no {}", stringify!($field));)* }
+        }
+        each!(some);
+    }
+}

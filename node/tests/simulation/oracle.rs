@@ -1,0 +1,165 @@
+//! What must hold whatever happens, judged from messages, disks and results rather than by the core's word.
+
+use std::collections::{BTreeMap, HashMap};
+
+use node::kv::{Digest, Machine};
+use node::raft::{
+    Appended, Body, Entry, Index, LogId, Message, NodeId, RequestId, Role, Term, Write,
+};
+
+use super::node::Node;
+
+#[derive(Default)]
+pub struct Oracle {
+    leaders: BTreeMap<Term, NodeId>,
+    votes: HashMap<(NodeId, Term), NodeId>,
+    entries: HashMap<LogId, (LogId, Entry)>,
+    pub committed: Vec<LogId>,
+    chains: Vec<Digest>,
+    /// The highest index that any node has applied, and so may have acknowledged.
+    acknowledged: Index,
+    /// Where each read must not answer below.
+    pub reads: HashMap<RequestId, (NodeId, Index)>,
+}
+
+impl Oracle {
+    /// Log matching: a name stands for one entry and for all before it (V04).
+    pub fn issued(&mut self, node: &Node, write: &Write) {
+        let first = write.entries.first().map_or(0, |e| e.id.index.0);
+        let mut before = match first {
+            0 | 1 => LogId::default(),
+            _ => node.log[first as usize - 2].id,
+        };
+        for entry in &write.entries {
+            let known = self.entries.entry(entry.id);
+            let (prev, payload) = known.or_insert_with(|| (before, entry.clone()));
+            assert_eq!(
+                (*prev, &*payload),
+                (before, entry),
+                "two entries called {}",
+                entry.id
+            );
+            before = entry.id;
+        }
+    }
+
+    /// One vote a term, across restarts (V02). A vote that never reached the disk nor left is none.
+    pub fn on_disk(&mut self, node: &Node) {
+        let hard_state = node.disk.recovered().hard_state;
+        if let Some(vote) = hard_state.vote {
+            self.vote(node.id(), hard_state.term, vote);
+        }
+    }
+
+    fn vote(&mut self, voter: NodeId, term: Term, candidate: NodeId) {
+        let first = *self.votes.entry((voter, term)).or_insert(candidate);
+        assert_eq!(first, candidate, "{voter} voted twice in term {term}");
+    }
+
+    /// Election safety (V01) and leader completeness (V05).
+    pub fn elected(&mut self, node: &Node, term: Term) {
+        let first = *self.leaders.entry(term).or_insert(node.id());
+        assert_eq!(first, node.id(), "two leaders in term {term}");
+        for id in &self.committed {
+            let held = node.log.get(id.index.0 as usize - 1).map(|e| e.id);
+            assert_eq!(held, Some(*id), "leader {} lacks {id}", node.id());
+        }
+    }
+
+    /// What leaves rests on what is on disk (V14, V15).
+    pub fn leaves(&mut self, node: &Node, message: &Message) {
+        let disk = node.disk.recovered();
+        let asks = matches!(message.body, Body::PreVote { .. });
+        let grants = matches!(message.body, Body::PreVoteReply { granted: true });
+        let term = disk.hard_state.term;
+        assert!(
+            asks || grants || message.term <= term,
+            "{message}: term on disk is {term}"
+        );
+        match &message.body {
+            Body::VoteReply { granted: true } => {
+                self.vote(message.from, message.term, message.to);
+                let kept = disk.hard_state.vote == Some(message.to) || term > message.term;
+                assert!(kept, "{message}: the vote is not on disk");
+            }
+            Body::Vote { .. } => self.vote(message.from, message.term, message.from),
+            Body::AppendReply {
+                result: Appended::Match { index },
+                ..
+            } => {
+                let kept =
+                    node.entry_on_disk(*index).is_some() || index.0 == 0 || term > message.term;
+                assert!(kept, "{message}: the entry is not on disk");
+            }
+            _ => {}
+        }
+    }
+
+    /// Committed entries never change (V07), lie on a majority's disks, and a leader counts only entries of
+    /// its own term (V08, figure 8). Call whenever a node's status may have changed.
+    pub fn commit(&mut self, nodes: &BTreeMap<NodeId, Node>, id: NodeId) -> Vec<LogId> {
+        let node = &nodes[&id];
+        let commit = node.status.commit.0 as usize;
+        let known = self.committed.len().min(commit);
+        if let Some(last) = known.checked_sub(1) {
+            assert_eq!(
+                node.log[last].id, self.committed[last],
+                "{id}'s commit {commit}"
+            );
+        }
+        if commit <= self.committed.len() {
+            return Vec::new();
+        }
+        let last = node.log[commit - 1].id;
+        assert_eq!(node.status.role, Role::Leader, "{id} commits {last} first");
+        assert_eq!(
+            last.term, node.status.term,
+            "{id} commits {last} by counting"
+        );
+        let copies = nodes.values().filter(|n| {
+            let held = n.entry_on_disk(last.index).map(|e| e.id);
+            held == Some(last)
+        });
+        let copies = copies.count();
+        assert!(
+            copies > nodes.len() / 2,
+            "{last} is committed on {copies} disks"
+        );
+        let new: Vec<LogId> = node.log[known..commit].iter().map(|e| e.id).collect();
+        self.committed.extend(&new);
+        new
+    }
+
+    /// State machine safety (V12, V13): equal states at equal index, and only what is on the own disk.
+    pub fn applied(&mut self, node: &Node, machine: &Machine, entry: &Entry) {
+        let index = entry.id.index.0 as usize;
+        assert_eq!(
+            self.committed.get(index - 1),
+            Some(&entry.id),
+            "applied early"
+        );
+        assert_eq!(node.entry_on_disk(entry.id.index), Some(entry));
+        match self.chains.get(index - 1) {
+            None => self.chains.push(machine.chain()),
+            Some(chain) => assert_eq!(*chain, machine.chain(), "states differ at {index}"),
+        }
+        self.acknowledged = self.acknowledged.max(entry.id.index);
+    }
+
+    pub fn asked(&mut self, id: RequestId, node: NodeId) {
+        self.reads.insert(id, (node, self.acknowledged));
+    }
+
+    /// Linearizable reads (V18): nothing that was acknowledged before the read began is missing.
+    pub fn answered(&mut self, id: RequestId, index: Index, machine: &Machine) {
+        let (node, floor) = self.reads.remove(&id).expect("answered once");
+        assert!(
+            index >= floor,
+            "{node} reads at {index}, {floor} was acknowledged"
+        );
+        assert!(
+            machine.applied() >= index,
+            "{node} reads {index} before it is applied"
+        );
+    }
+}
