@@ -65,11 +65,11 @@ pub const DEMONSTRATIONS: &[Demonstration] = &[
     },
     Demonstration {
         bugs: "cas-evaluated-at-propose",
-        flags: "--nemesis none --time 8 --keys 2",
+        flags: "--nemesis none --time 5 --keys 2",
     },
     Demonstration {
         bugs: "follower-ack-before-fsync,leader-self-ack-before-fsync",
-        flags: "--nemesis kill --time 20",
+        flags: "--nemesis kill --time 15",
     },
     Demonstration {
         bugs: "leader-local-read",
@@ -77,6 +77,6 @@ pub const DEMONSTRATIONS: &[Demonstration] = &[
     },
     Demonstration {
         bugs: "readindex-without-noop-guard",
-        flags: "--nemesis partition,kill --time 40",
+        flags: "--nemesis partition,kill --time 15",
     },
 ];

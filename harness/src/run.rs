@@ -23,7 +23,7 @@ use crate::worker::{self, Pinning};
 use crate::{binaries, databases, environment, judge, observe, recovery, stalls};
 
 /// How long a client waits for an answer.
-const CLIENT_TIMEOUT: Duration = Duration::from_millis(1500);
+const CLIENT_TIMEOUT: Duration = Duration::from_millis(1000);
 /// How long a cluster may take to elect its first leader.
 const FIRST_LEADER: Duration = Duration::from_secs(20);
 /// No faults and no work: what is under way may end.
@@ -39,6 +39,7 @@ pub fn run(plan: &Plan, binary: Option<&Path>, out: &Path, quiet: bool) -> Resul
     }
     let progress = Arc::new(Progress::new(quiet));
     let folder = store::create(out, plan, &environment::utc_compact())?;
+    store::check_space(&folder)?;
     let database = databases::find(&plan.system).ok_or_else(|| {
         Failure::new(
             exit::INTERNAL,

@@ -73,6 +73,29 @@ pub fn create(out: &Path, plan: &Plan, utc: &str) -> Result<PathBuf, Failure> {
     })
 }
 
+/// What a run needs of the disk before it begins: binaries, a few segments a node, a history of some minutes.
+const LEAST_SPACE: u64 = 64 << 20;
+
+/// Refuses to begin a run on a disk that is all but full: its nodes' data lives there too.
+///
+/// # Errors
+/// Less than [`LEAST_SPACE`] is free: code 73.
+pub fn check_space(folder: &Path) -> Result<(), Failure> {
+    let facts = nix::sys::statvfs::statvfs(folder)
+        .map_err(|error| cannot_write(folder, &io::Error::from(error)))?;
+    let free = facts.blocks_available() as u64 * facts.fragment_size() as u64;
+    if free >= LEAST_SPACE {
+        return Ok(());
+    }
+    let message = format!(
+        "only {} MiB are free for results under {}, a run needs {} at least: free space or choose another folder with --out",
+        free >> 20,
+        folder.display(),
+        LEAST_SPACE >> 20
+    );
+    Err(Failure::new(exit::CANNOT_WRITE, message))
+}
+
 /// Writes a value as JSON, all or nothing.
 pub fn write_json(path: &Path, value: &impl Serialize) -> io::Result<()> {
     let mut text = serde_json::to_vec_pretty(value)?;

@@ -20,6 +20,12 @@ use crate::site::{NodeId, Site};
 /// How long a status request may take before the node counts as silent.
 const STATUS_TIMEOUT: Duration = Duration::from_millis(250);
 
+/// How long a node lets a client wait before it says that the outcome is unknown. Short, so that workers
+/// pinned to a node that is cut off soon ask again.
+const REQUEST_TIMEOUT: &str = "600ms";
+/// Small, so that the log turns over to a new segment every few seconds.
+const SEGMENT_SIZE: &str = "262144";
+
 /// The row in the table of databases.
 pub struct Node;
 
@@ -96,6 +102,8 @@ impl Deployment for Cluster {
             .arg(site.node_folder(node))
             .args(["--listen-client", &site.client(node).to_string()])
             .args(["--listen-peer", &site.peer(node).to_string()])
+            .args(["--request-timeout", REQUEST_TIMEOUT])
+            .args(["--segment-size", SEGMENT_SIZE])
             .args(["--disk", if self.lossy { "lossy" } else { "direct" }]);
         for peer in site.nodes().filter(|peer| *peer != node) {
             command.args(["--peer", &format!("{}={}", peer.0, site.link(node, peer))]);
