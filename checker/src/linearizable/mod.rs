@@ -17,7 +17,7 @@ pub use search::Limits;
 
 use crate::enough::{Minimum, WorkDone};
 use crate::history::History;
-use crate::models::register::{NEVER, Part, parts, prefix};
+use crate::models::register::{NEVER, Part, Step, parts, prefix};
 use crate::verdict::{Checker, Involved, Valid, Verdict, Violation};
 use crate::words::name_key;
 use portfolio::{Judged, judge};
@@ -256,5 +256,3 @@ fn neighbours(steps: &[Step], reduced: &Reduced) -> Vec<usize> {
         .map(|other| other.operation as usize)
         .collect()
 }
-
-use crate::models::register::Step;
