@@ -295,3 +295,99 @@ fn escape(text: &str) -> String {
     }
     escaped
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn involved(
+        process: u64,
+        invoke: u64,
+        complete: Option<u64>,
+        f: &str,
+        value: Value,
+    ) -> Involved {
+        Involved {
+            invoke,
+            complete,
+            process,
+            node: Some("n1".into()),
+            f: f.into(),
+            value,
+            current: None,
+            outcome: if complete.is_some() { "ok" } else { "info" }.into(),
+            start_ns: invoke * 1_000_000,
+            end_ns: complete.map(|event| event * 1_000_000),
+            essential: true,
+        }
+    }
+
+    fn drawn(operations: Vec<Involved>) -> String {
+        let (anomaly, explanation) = ("stale read".into(), "1 < 2 & \"so\"".into());
+        lanes_svg(&Violation {
+            key: None,
+            anomaly,
+            explanation,
+            prefix_end: 9,
+            operations,
+        })
+    }
+
+    #[test]
+    fn every_operation_has_a_labelled_bar_and_unknown_ones_fade() {
+        let svg = drawn(vec![
+            involved(1, 0, Some(2), "write", json!(43)),
+            involved(1, 3, Some(5), "read", Value::Null),
+            involved(2, 4, None, "cas", json!([43, 44])),
+        ]);
+        for label in [
+            "write 43 · n1",
+            "read → no value · n1",
+            "cas 43 → 44 ? · n1",
+            "process 2",
+            "0.003 s",
+        ] {
+            assert!(svg.contains(label), "{label} is not in {svg}");
+        }
+        assert_eq!(svg.matches("mask=").count(), 1);
+    }
+
+    #[test]
+    fn text_from_outside_is_escaped() {
+        let svg = drawn(vec![involved(
+            1,
+            0,
+            Some(1),
+            "write",
+            json!("</svg><script>"),
+        )]);
+        assert!(!svg.contains("<script>") && svg.contains("&lt;script&gt;"));
+        assert!(svg.contains("1 &lt; 2 &amp; &quot;so&quot;"));
+    }
+
+    #[test]
+    fn time_never_runs_backwards_and_stays_inside_the_drawing() {
+        let far = vec![
+            involved(1, 0, Some(1), "write", json!(1)),
+            involved(2, 2, Some(100_000), "write", json!(2)),
+            involved(3, 100_001, Some(100_002), "read", json!(1)),
+        ];
+        let axis = Axis::of(&far);
+        let places: Vec<f64> = axis.ticks.iter().map(|(.., x)| *x).collect();
+        assert!(
+            places.windows(2).all(|pair| pair[0] < pair[1]),
+            "{places:?}"
+        );
+        assert!(
+            places.iter().all(|x| (LEFT..=WIDTH - RIGHT).contains(x)),
+            "{places:?}"
+        );
+        assert_eq!(axis.cuts.len(), 1);
+    }
+
+    #[test]
+    fn a_violation_without_operations_is_drawn_empty() {
+        assert!(drawn(Vec::new()).ends_with("</svg>"));
+    }
+}
