@@ -46,7 +46,9 @@ fn main() {
         number(),
         number(),
     );
-    let broken = std::env::args().last().is_some_and(|last| last == "broken");
+    let broken = std::env::args()
+        .next_back()
+        .is_some_and(|last| last == "broken");
     let mut random = Random(seed);
     let mut out = BufWriter::new(std::io::stdout());
     let mut held: Vec<Value> = vec![Value::Null; keys as usize];
@@ -181,7 +183,7 @@ fn act(open: &mut Open, held: &mut [Value], older: &mut [Value]) {
         _ => None,
     };
     if let Some(new) = &new {
-        if index_of(new) % 50 == 0 {
+        if index_of(new).is_multiple_of(50) {
             older[open.key] = found.clone();
         }
         held[open.key] = new.clone();

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::time::Duration;
 
 use crate::verdict::{Involved, Violation};
-use crate::words::show;
+use crate::words::{digits, show};
 
 const WIDTH: f64 = 960.0;
 const LEFT: f64 = 104.0;
@@ -13,7 +14,7 @@ const ROW: f64 = 50.0;
 const BAR: f64 = 16.0;
 const TOP: f64 = 12.0;
 /// Width of a character of a label, on the safe side.
-const LETTER: f64 = 7.2;
+const LETTER: f64 = 7.8;
 
 /// An SVG (no script, no external resource) of the operations in linear time. Where little happens for long
 /// the axis is cut, and marked. Essential operations are filled, those around them are outlines, unknown
@@ -22,8 +23,8 @@ pub fn lanes_svg(violation: &Violation) -> String {
     let axis = Axis::of(&violation.operations);
     let rows = rows(&violation.operations, &axis);
     let lanes = rows
-        .values()
-        .flatten()
+        .iter()
+        .flat_map(|(_, placed)| placed)
         .map(|(row, _)| row + 1)
         .max()
         .unwrap_or(0);
@@ -157,14 +158,20 @@ fn label_span(operation: &Involved, axis: &Axis) -> (f64, f64) {
     (x, x + width)
 }
 
-/// Rows by process; a process whose labels would overlap gets several.
-fn rows<'a>(operations: &'a [Involved], axis: &Axis) -> BTreeMap<u64, Vec<(usize, &'a Involved)>> {
-    let mut by_process: BTreeMap<u64, Vec<&Involved>> = BTreeMap::new();
+/// A process, and its operations with their rows.
+type Lane<'a> = (u64, Vec<(usize, &'a Involved)>);
+
+/// Lanes in the order in which their processes first act; one whose labels would overlap gets several rows.
+fn rows<'a>(operations: &'a [Involved], axis: &Axis) -> Vec<Lane<'a>> {
+    let mut by_process: Vec<(u64, Vec<&Involved>)> = Vec::new();
     for operation in operations {
-        by_process
-            .entry(operation.process)
-            .or_default()
-            .push(operation);
+        match by_process
+            .iter_mut()
+            .find(|(process, _)| *process == operation.process)
+        {
+            Some((_, operations)) => operations.push(operation),
+            None => by_process.push((operation.process, vec![operation])),
+        }
     }
     let mut next = 0;
     let place = |(process, operations): (u64, Vec<&'a Involved>)| {
@@ -244,6 +251,12 @@ impl Axis {
             r#"<line x1="{LEFT}" x2="{}" y1="{y}" y2="{y}" stroke="currentColor" stroke-opacity=".5"/>"#,
             WIDTH - RIGHT
         );
+        let times: Vec<Duration> = self
+            .ticks
+            .iter()
+            .map(|(_, time, _)| Duration::from_nanos(*time))
+            .collect();
+        let digits = digits(&times);
         let has_clock = self
             .ticks
             .last()
@@ -256,7 +269,7 @@ impl Axis {
                 y + 4.0
             );
             let label = match has_clock {
-                true => format!("{:.3} s", *time as f64 / 1e9),
+                true => format!("{:.digits$} s", *time as f64 / 1e9),
                 false => format!("event {event}"),
             };
             let half = label.chars().count() as f64 * 3.4;

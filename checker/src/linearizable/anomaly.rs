@@ -21,7 +21,13 @@ const WRONG_CAS: &str = "compare-and-set that should have failed";
 /// Explains what [`super::reduce`] left of `steps`, a prefix of one part; `all` are the part's steps.
 pub fn explain(history: &History, all: &[Step], steps: &[Step], reduced: &Reduced) -> Explained {
     let telling = Telling {
-        words: Words::new(history),
+        words: Words::new(
+            history,
+            reduced
+                .essential
+                .iter()
+                .map(|at| steps[*at as usize].operation as usize),
+        ),
         history,
         all,
         steps,

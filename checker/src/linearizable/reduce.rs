@@ -183,7 +183,32 @@ fn witnesses(steps: &[Step], values: usize, contradiction: &Contradiction) -> Ve
             (0..steps.len()).find(|at| old.is_some() && steps[*at].action.installs() == old);
         kept.extend(installer.map(|at| at as u32));
     }
+    prove(steps, &mut kept);
     kept.into_iter().collect()
+}
+
+/// Adds, for every unknown outcome, somebody who found its value, so that it certainly took effect.
+fn prove(steps: &[Step], kept: &mut BTreeSet<u32>) {
+    let mut todo: Vec<u32> = kept
+        .iter()
+        .copied()
+        .filter(|at| !steps[*at as usize].must)
+        .collect();
+    while let Some(at) = todo.pop() {
+        let value = steps[at as usize].action.installs();
+        let finds = |at: &u32| value.is_some() && steps[*at as usize].action.needs() == value;
+        if kept.iter().any(|at| finds(at) && steps[*at as usize].must) {
+            continue;
+        }
+        let all = || (0..steps.len() as u32).filter(finds);
+        if let Some(proof) = all()
+            .find(|at| steps[*at as usize].must)
+            .or_else(|| all().next())
+            && kept.insert(proof)
+        {
+            todo.push(proof);
+        }
+    }
 }
 
 /// A block written out.

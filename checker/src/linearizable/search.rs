@@ -152,7 +152,7 @@ impl Search {
             }
             let slot = slot_of[at];
             self.now = end;
-            if steps[at].must && !self.end(slot) {
+            if slot < SLOTS && !self.end(slot, steps[at].must) {
                 return Found::Undecided { proved };
             }
             self.close(slot);
@@ -210,8 +210,9 @@ impl Search {
     }
 
     /// The operation in `slot` has ended: keeps the configurations in which it took effect, and those that
-    /// can be reached from the others so that it did. False: the limits are reached.
-    fn end(&mut self, slot: usize) -> bool {
+    /// can be reached from the others so that it did; the others too, unless it must have. False: the limits
+    /// are reached.
+    fn end(&mut self, slot: usize, must: bool) -> bool {
         let bit: Mask = 1 << slot;
         let mut kept = Vec::new();
         let mut todo = Vec::new();
@@ -221,7 +222,7 @@ impl Search {
                 continue;
             }
             // Hidden is good enough, but now is also the last moment for it to be seen.
-            if configuration.hidden & bit != 0 {
+            if configuration.hidden & bit != 0 || !must {
                 kept.push(configuration.clone());
             }
             todo.push((configuration, false));
