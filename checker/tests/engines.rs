@@ -3,8 +3,9 @@
 use checker::Valid;
 use checker::linearizable::order::certifies;
 use checker::linearizable::portfolio::judge;
-use checker::linearizable::reduce::{from_search, from_zones};
+use checker::linearizable::reduce::from_zones;
 use checker::linearizable::search::{Found, Limits, search};
+use checker::linearizable::shrink::from_search;
 use checker::linearizable::zones::{Zones, judge as zones};
 use checker::models::register::{Action, INITIAL, NEVER, Part, Step, prefix};
 use proptest::prelude::*;

@@ -1,6 +1,7 @@
 //! Linearizability of registers, key by key: yes, no with the reason, or not decided within the limits.
 
 mod anomaly;
+mod chain;
 pub mod clusters;
 pub mod configuration;
 pub mod order;
@@ -8,6 +9,9 @@ pub mod portfolio;
 pub mod reduce;
 mod refusals;
 pub mod search;
+pub mod shrink;
+pub mod unknowns;
+pub mod window;
 pub mod zones;
 
 use serde::{Deserialize, Serialize};
@@ -207,7 +211,7 @@ fn violation(
                 configurations: limits.configurations,
                 steps: limits.steps / 100,
             };
-            reduce::from_search(&steps, limits)
+            shrink::from_search(&steps, limits)
         }
     };
     let explained = anomaly::explain(history, &part.steps, &steps, &reduced);
