@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::time::Duration;
 
 use crate::verdict::{Involved, Violation};
-use crate::words::show;
+use crate::words::{digits, show};
 
 const WIDTH: f64 = 960.0;
 const LEFT: f64 = 104.0;
@@ -13,7 +14,7 @@ const ROW: f64 = 50.0;
 const BAR: f64 = 16.0;
 const TOP: f64 = 12.0;
 /// Width of a character of a label, on the safe side.
-const LETTER: f64 = 7.2;
+const LETTER: f64 = 7.8;
 
 /// An SVG (no script, no external resource) of the operations in linear time. Where little happens for long
 /// the axis is cut, and marked. Essential operations are filled, those around them are outlines, unknown
@@ -22,8 +23,8 @@ pub fn lanes_svg(violation: &Violation) -> String {
     let axis = Axis::of(&violation.operations);
     let rows = rows(&violation.operations, &axis);
     let lanes = rows
-        .values()
-        .flatten()
+        .iter()
+        .flat_map(|(_, placed)| placed)
         .map(|(row, _)| row + 1)
         .max()
         .unwrap_or(0);
@@ -157,14 +158,20 @@ fn label_span(operation: &Involved, axis: &Axis) -> (f64, f64) {
     (x, x + width)
 }
 
-/// Rows by process; a process whose labels would overlap gets several.
-fn rows<'a>(operations: &'a [Involved], axis: &Axis) -> BTreeMap<u64, Vec<(usize, &'a Involved)>> {
-    let mut by_process: BTreeMap<u64, Vec<&Involved>> = BTreeMap::new();
+/// A process, and its operations with their rows.
+type Lane<'a> = (u64, Vec<(usize, &'a Involved)>);
+
+/// Lanes in the order in which their processes first act; one whose labels would overlap gets several rows.
+fn rows<'a>(operations: &'a [Involved], axis: &Axis) -> Vec<Lane<'a>> {
+    let mut by_process: Vec<(u64, Vec<&Involved>)> = Vec::new();
     for operation in operations {
-        by_process
-            .entry(operation.process)
-            .or_default()
-            .push(operation);
+        match by_process
+            .iter_mut()
+            .find(|(process, _)| *process == operation.process)
+        {
+            Some((_, operations)) => operations.push(operation),
+            None => by_process.push((operation.process, vec![operation])),
+        }
     }
     let mut next = 0;
     let place = |(process, operations): (u64, Vec<&'a Involved>)| {
@@ -244,6 +251,12 @@ impl Axis {
             r#"<line x1="{LEFT}" x2="{}" y1="{y}" y2="{y}" stroke="currentColor" stroke-opacity=".5"/>"#,
             WIDTH - RIGHT
         );
+        let times: Vec<Duration> = self
+            .ticks
+            .iter()
+            .map(|(_, time, _)| Duration::from_nanos(*time))
+            .collect();
+        let digits = digits(&times);
         let has_clock = self
             .ticks
             .last()
@@ -256,7 +269,7 @@ impl Axis {
                 y + 4.0
             );
             let label = match has_clock {
-                true => format!("{:.3} s", *time as f64 / 1e9),
+                true => format!("{:.digits$} s", *time as f64 / 1e9),
                 false => format!("event {event}"),
             };
             let half = label.chars().count() as f64 * 3.4;
@@ -294,4 +307,100 @@ fn escape(text: &str) -> String {
         }
     }
     escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn involved(
+        process: u64,
+        invoke: u64,
+        complete: Option<u64>,
+        f: &str,
+        value: Value,
+    ) -> Involved {
+        Involved {
+            invoke,
+            complete,
+            process,
+            node: Some("n1".into()),
+            f: f.into(),
+            value,
+            current: None,
+            outcome: if complete.is_some() { "ok" } else { "info" }.into(),
+            start_ns: invoke * 1_000_000,
+            end_ns: complete.map(|event| event * 1_000_000),
+            essential: true,
+        }
+    }
+
+    fn drawn(operations: Vec<Involved>) -> String {
+        let (anomaly, explanation) = ("stale read".into(), "1 < 2 & \"so\"".into());
+        lanes_svg(&Violation {
+            key: None,
+            anomaly,
+            explanation,
+            prefix_end: 9,
+            operations,
+        })
+    }
+
+    #[test]
+    fn every_operation_has_a_labelled_bar_and_unknown_ones_fade() {
+        let svg = drawn(vec![
+            involved(1, 0, Some(2), "write", json!(43)),
+            involved(1, 3, Some(5), "read", Value::Null),
+            involved(2, 4, None, "cas", json!([43, 44])),
+        ]);
+        for label in [
+            "write 43 · n1",
+            "read → no value · n1",
+            "cas 43 → 44 ? · n1",
+            "process 2",
+            "0.003 s",
+        ] {
+            assert!(svg.contains(label), "{label} is not in {svg}");
+        }
+        assert_eq!(svg.matches("mask=").count(), 1);
+    }
+
+    #[test]
+    fn text_from_outside_is_escaped() {
+        let svg = drawn(vec![involved(
+            1,
+            0,
+            Some(1),
+            "write",
+            json!("</svg><script>"),
+        )]);
+        assert!(!svg.contains("<script>") && svg.contains("&lt;script&gt;"));
+        assert!(svg.contains("1 &lt; 2 &amp; &quot;so&quot;"));
+    }
+
+    #[test]
+    fn time_never_runs_backwards_and_stays_inside_the_drawing() {
+        let far = vec![
+            involved(1, 0, Some(1), "write", json!(1)),
+            involved(2, 2, Some(100_000), "write", json!(2)),
+            involved(3, 100_001, Some(100_002), "read", json!(1)),
+        ];
+        let axis = Axis::of(&far);
+        let places: Vec<f64> = axis.ticks.iter().map(|(.., x)| *x).collect();
+        assert!(
+            places.windows(2).all(|pair| pair[0] < pair[1]),
+            "{places:?}"
+        );
+        assert!(
+            places.iter().all(|x| (LEFT..=WIDTH - RIGHT).contains(x)),
+            "{places:?}"
+        );
+        assert_eq!(axis.cuts.len(), 1);
+    }
+
+    #[test]
+    fn a_violation_without_operations_is_drawn_empty() {
+        assert!(drawn(Vec::new()).ends_with("</svg>"));
+    }
 }

@@ -6,31 +6,43 @@ use serde_json::Value;
 
 use crate::history::{Event, History, Outcome, Process};
 
-/// Speaks about one history.
+/// Speaks about a few operations of one history.
 pub struct Words<'a> {
     history: &'a History,
-    /// False where the history carries no real times: then events are named instead.
-    has_clock: bool,
+    /// Digits after the second; `None` where the history carries no real times: then events are named.
+    digits: Option<usize>,
 }
 
 impl<'a> Words<'a> {
-    /// Words about `history`.
-    pub fn new(history: &'a History) -> Self {
+    /// Words about `operations` of `history`.
+    pub fn new(history: &'a History, operations: impl Iterator<Item = usize>) -> Self {
+        let mut times: Vec<Duration> = operations
+            .map(|number| &history.operations()[number])
+            .flat_map(|operation| {
+                [
+                    Some(history.invocation(operation)),
+                    history.completion(operation),
+                ]
+            })
+            .flatten()
+            .map(|event| event.time)
+            .collect();
+        times.sort_unstable();
         let span = history
             .events()
             .last()
             .map_or(Duration::ZERO, |event| event.time);
         Words {
             history,
-            has_clock: span >= Duration::from_millis(1),
+            digits: (span >= Duration::from_millis(1)).then(|| digits(&times)),
         }
     }
 
     /// A moment: `12.204 s`, or `event 17`.
     pub fn moment(&self, event: &Event) -> String {
-        match self.has_clock {
-            true => format!("{:.3} s", event.time.as_secs_f64()),
-            false => format!("event {}", event.index),
+        match self.digits {
+            Some(digits) => format!("{:.digits$} s", event.time.as_secs_f64()),
+            None => format!("event {}", event.index),
         }
     }
 
@@ -127,6 +139,21 @@ impl<'a> Words<'a> {
             "write" => format!("a write of {}", show(&invocation.value)),
             _ => format!("a compare-and-set from {old} to {new}"),
         }
+    }
+}
+
+/// How many digits after the second tell these times apart: 3 to 6. `times` must be sorted.
+pub fn digits(times: &[Duration]) -> usize {
+    let closest = times
+        .windows(2)
+        .map(|pair| pair[1] - pair[0])
+        .filter(|gap| !gap.is_zero())
+        .min();
+    match closest.map_or(u128::MAX, |gap| gap.as_micros()) {
+        1000.. => 3,
+        100.. => 4,
+        10.. => 5,
+        _ => 6,
     }
 }
 

@@ -3,15 +3,34 @@
 use checker::Valid;
 use checker::linearizable::order::certifies;
 use checker::linearizable::portfolio::judge;
+use checker::linearizable::reduce::from_zones;
 use checker::linearizable::search::{Found, Limits, search};
+use checker::linearizable::shrink::from_search;
 use checker::linearizable::zones::{Zones, judge as zones};
 use checker::models::register::{Action, INITIAL, NEVER, Part, Step, prefix};
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 
 const LIMITS: Limits = Limits {
     configurations: 100_000,
     steps: 10_000_000,
 };
+
+/// The same cases in every run; `CHECKER_CASES=1000000` asks for so many new ones.
+fn config(cases: u32) -> ProptestConfig {
+    let more = std::env::var("CHECKER_CASES")
+        .ok()
+        .and_then(|cases| cases.parse().ok());
+    ProptestConfig {
+        cases: more.unwrap_or(cases),
+        rng_seed: match more {
+            Some(_) => RngSeed::Random,
+            None => RngSeed::Fixed(7),
+        },
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    }
+}
 
 /// Tries every order: Herlihy and Wing's definition, and nothing clever.
 fn brute_force(steps: &[Step]) -> bool {
@@ -181,7 +200,7 @@ fn agree(steps: &[Step]) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1500, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(config(1500))]
 
     #[test]
     fn engines_agree_where_values_are_distinct(draws in draws(10), lies in 0u8..40) {
@@ -196,6 +215,103 @@ proptest! {
     #[test]
     fn a_register_that_answers_truly_is_valid(draws in draws(200), distinct in any::<bool>()) {
         let steps = history(&draws, distinct, 0);
+        prop_assert_eq!(judge(&part(&steps), LIMITS).valid, Valid::Yes);
+    }
+}
+
+/// What a violation marks as essential still contradicts itself when all other writes may have happened or
+/// not, and all other reads are forgotten.
+fn essence_contradicts(steps: &[Step]) -> Result<(), TestCaseError> {
+    let judged = judge(&part(steps), LIMITS);
+    let Some(time) = judged.wrong_at else {
+        return Ok(());
+    };
+    let wrong = prefix(steps, time);
+    let mut answers = vec![from_search(&wrong, LIMITS)];
+    answers.extend(
+        judged
+            .contradiction
+            .iter()
+            .map(|found| from_zones(&wrong, 300, found)),
+    );
+    for reduced in answers {
+        let mut weaker = Vec::new();
+        for (at, step) in wrong.iter().enumerate() {
+            let must = reduced.essential.contains(&(at as u32)) && step.must;
+            if must || step.action.installs().is_some() {
+                weaker.push(Step { must, ..*step });
+            }
+        }
+        prop_assert!(
+            !brute_force(&weaker),
+            "{:?} is no contradiction in {:#?}",
+            reduced,
+            wrong
+        );
+    }
+    Ok(())
+}
+
+/// The same history under other names: numbers of values say nothing.
+fn renamed(steps: &[Step]) -> Vec<Step> {
+    let name = |value: u32| {
+        if value == INITIAL {
+            INITIAL
+        } else {
+            299 - value
+        }
+    };
+    let rename = |action: Action| match action {
+        Action::Read(value) => Action::Read(name(value)),
+        Action::Differs(value) => Action::Differs(name(value)),
+        Action::Write(value) => Action::Write(name(value)),
+        Action::Cas(old, new) => Action::Cas(name(old), name(new)),
+        Action::Impossible => Action::Impossible,
+    };
+    steps
+        .iter()
+        .map(|step| Step {
+            action: rename(step.action),
+            ..*step
+        })
+        .collect()
+}
+
+proptest! {
+    #![proptest_config(config(600))]
+
+    #[test]
+    fn what_is_essential_contradicts_itself(draws in draws(10), lies in 10u8..60, distinct in any::<bool>()) {
+        essence_contradicts(&history(&draws, distinct, lies))?;
+    }
+
+    #[test]
+    fn names_of_values_and_cut_off_ends_do_not_matter(draws in draws(60), distinct in any::<bool>(), lies in 0u8..3) {
+        let steps = history(&draws, distinct, lies);
+        let whole = judge(&part(&steps), LIMITS);
+        let again = judge(&part(&renamed(&steps)), LIMITS);
+        prop_assert_eq!(whole.valid, again.valid);
+        prop_assert_eq!(whole.wrong_at, again.wrong_at);
+        let last = steps.iter().map(|step| step.start).max().unwrap_or(0);
+        for time in (0..last).step_by(7) {
+            let cut = judge(&part(&prefix(&steps, time)), LIMITS);
+            let wrong = whole.wrong_at.is_some_and(|at| at <= time);
+            prop_assert_eq!(cut.valid == Valid::No, wrong, "cut at {}", time);
+        }
+    }
+
+    #[test]
+    fn later_ends_keep_a_valid_history_valid(draws in draws(40), distinct in any::<bool>(), at in any::<u32>()) {
+        let mut steps = history(&draws, distinct, 0);
+        if let Some(at) = (at as usize).checked_rem(steps.len()) {
+            // As if the answer had been lost: nothing was promised, so nothing can be broken.
+            let step = &mut steps[at];
+            step.end = NEVER;
+            step.must = false;
+            if step.action.installs().is_none() {
+                steps.remove(at);
+            }
+        }
         prop_assert_eq!(judge(&part(&steps), LIMITS).valid, Valid::Yes);
     }
 }

@@ -1,6 +1,7 @@
 //! Linearizability of registers, key by key: yes, no with the reason, or not decided within the limits.
 
 mod anomaly;
+mod chain;
 pub mod clusters;
 pub mod configuration;
 pub mod order;
@@ -8,6 +9,9 @@ pub mod portfolio;
 pub mod reduce;
 mod refusals;
 pub mod search;
+pub mod shrink;
+pub mod unknowns;
+pub mod window;
 pub mod zones;
 
 use serde::{Deserialize, Serialize};
@@ -17,7 +21,7 @@ pub use search::Limits;
 
 use crate::enough::{Minimum, WorkDone};
 use crate::history::History;
-use crate::models::register::{NEVER, Part, parts, prefix};
+use crate::models::register::{NEVER, Part, Step, parts, prefix};
 use crate::verdict::{Checker, Involved, Valid, Verdict, Violation};
 use crate::words::name_key;
 use portfolio::{Judged, judge};
@@ -207,7 +211,7 @@ fn violation(
                 configurations: limits.configurations,
                 steps: limits.steps / 100,
             };
-            reduce::from_search(&steps, limits)
+            shrink::from_search(&steps, limits)
         }
     };
     let explained = anomaly::explain(history, &part.steps, &steps, &reduced);
@@ -256,5 +260,3 @@ fn neighbours(steps: &[Step], reduced: &Reduced) -> Vec<usize> {
         .map(|other| other.operation as usize)
         .collect()
 }
-
-use crate::models::register::Step;

@@ -24,7 +24,7 @@
 //! [s, f] lies within F's. Sorting by f decides all pairs in O(n log n).
 //!
 //! **Failed compares** that do not tell what they found are put into a linearization afterwards
-//! ([`super::refusals`]); where that fails without a proof, the answer is [`Zones::Undecided`].
+//! (module `refusals`); where that fails without a proof, the answer is [`Zones::Undecided`].
 
 use super::clusters::{Clusters, Contradiction, NOBODY, clusters, end_of, start_of};
 use super::refusals;

@@ -1,144 +1,12 @@
-//! Names a contradiction and says in words why no order of the operations fits.
+//! Contradictions among values that are written once.
 
-use super::clusters::{Contradiction, NOBODY};
-use super::reduce::Reduced;
-use crate::history::{History, Outcome};
+use super::{Explained, FAILED_CAS, Telling, WRONG_CAS};
+use crate::history::Outcome;
+use crate::linearizable::clusters::NOBODY;
 use crate::models::register::{Action, INITIAL, Step};
-use crate::words::{Words, show};
-
-/// A contradiction as people read it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Explained {
-    /// The anomaly's name.
-    pub name: &'static str,
-    /// Why no order fits.
-    pub text: String,
-}
-
-const FAILED_CAS: &str = "compare-and-set that should have succeeded";
-const WRONG_CAS: &str = "compare-and-set that should have failed";
-
-/// Explains what [`super::reduce`] left of `steps`, a prefix of one part; `all` are the part's steps.
-pub fn explain(history: &History, all: &[Step], steps: &[Step], reduced: &Reduced) -> Explained {
-    let telling = Telling {
-        words: Words::new(history),
-        history,
-        all,
-        steps,
-    };
-    match &reduced.contradiction {
-        None => telling.in_general(&reduced.essential),
-        Some(Contradiction::Unwritten { by }) => telling.unwritten(*by),
-        Some(Contradiction::Impossible { by }) => Explained {
-            name: FAILED_CAS,
-            text: format!(
-                "{} That is the very value it had asked for.",
-                telling.sentence(*by)
-            ),
-        },
-        Some(Contradiction::Replaced { first, second }) => telling.replaced(*first, *second),
-        Some(Contradiction::Circle { steps }) => Explained {
-            name: "circular compare-and-sets",
-            text: format!(
-                "{} Each found the value that another of them installed, and nobody else wrote these values: none can have been first.",
-                telling.list(steps)
-            ),
-        },
-        Some(Contradiction::Reversed { first, then }) => telling.reversed(*first, *then),
-        Some(Contradiction::Throughout { by, before, after }) => {
-            telling.throughout(*by, *before, *after)
-        }
-        Some(Contradiction::Crossed {
-            a_ends,
-            a_starts,
-            b_ends,
-            b_starts,
-        }) => {
-            // The side that is seen last is the one that should have been gone.
-            let end = |at: &u32| telling.step(*at).map_or(0, |step| step.end);
-            match end(a_starts) >= end(b_starts) {
-                true => telling.crossed([*a_ends, *a_starts], [*b_ends, *b_starts]),
-                false => telling.crossed([*b_ends, *b_starts], [*a_ends, *a_starts]),
-            }
-        }
-    }
-}
-
-struct Telling<'a> {
-    words: Words<'a>,
-    history: &'a History,
-    all: &'a [Step],
-    steps: &'a [Step],
-}
 
 impl Telling<'_> {
-    fn step(&self, at: u32) -> Option<&Step> {
-        self.steps.get(at as usize)
-    }
-
-    fn number(&self, at: u32) -> usize {
-        self.steps[at as usize].operation as usize
-    }
-
-    fn sentence(&self, at: u32) -> String {
-        self.words.sentence(self.number(at))
-    }
-
-    fn noun(&self, at: u32) -> String {
-        self.words.noun(self.number(at))
-    }
-
-    fn list(&self, steps: &[u32]) -> String {
-        steps
-            .iter()
-            .map(|at| self.sentence(*at))
-            .collect::<Vec<_>>()
-            .join(" ")
-    }
-
-    /// The value that a step speaks of: found, or installed.
-    fn value(&self, at: u32) -> String {
-        let number = self.number(at);
-        let operation = &self.history.operations()[number];
-        let invocation = self.history.invocation(operation);
-        let completion = self.history.completion(operation);
-        match self.steps[at as usize].action {
-            Action::Read(_) => match completion.and_then(|event| event.current.as_ref()) {
-                Some(found) => show(found),
-                None => show(self.history.value(operation)),
-            },
-            Action::Write(_) => show(&invocation.value),
-            Action::Cas(..) => show(&invocation.value[1]),
-            _ => show(&invocation.value[0]),
-        }
-    }
-
-    /// The value that a step found, in words.
-    fn found(&self, at: u32) -> String {
-        match self.steps[at as usize].action {
-            Action::Cas(..) => {
-                let operation = &self.history.operations()[self.number(at)];
-                show(&self.history.invocation(operation).value[0])
-            }
-            _ => self.value(at),
-        }
-    }
-
-    /// `process 2's write of 43 had been acknowledged at 11.990 s`.
-    fn had_ended(&self, at: u32) -> String {
-        let number = self.number(at);
-        match self.step(at).is_some_and(|step| step.must) {
-            true => format!(
-                "{} had been {} at {}",
-                self.noun(at),
-                self.words.participle(number),
-                self.words.ended(number)
-            ),
-            false => self.noun(at),
-        }
-    }
-
-    fn unwritten(&self, by: u32) -> Explained {
+    pub(super) fn unwritten(&self, by: u32) -> Explained {
         let needs = self.steps[by as usize].action.needs();
         let told = self.sentence(by);
         let value = self.found(by);
@@ -174,7 +42,7 @@ impl Telling<'_> {
         }
     }
 
-    fn failed_writer(&self, by: u32) -> Option<usize> {
+    pub(super) fn failed_writer(&self, by: u32) -> Option<usize> {
         let operations = self.history.operations();
         let reader = &operations[self.number(by)];
         let found = match (
@@ -198,7 +66,7 @@ impl Telling<'_> {
         })
     }
 
-    fn replaced(&self, first: u32, second: u32) -> Explained {
+    pub(super) fn replaced(&self, first: u32, second: u32) -> Explained {
         let value = self.found(first);
         let once = match self.steps[first as usize].action.needs() {
             Some(INITIAL) => "The key holds no value only until the first write".to_string(),
@@ -214,7 +82,7 @@ impl Telling<'_> {
         }
     }
 
-    fn reversed(&self, first: u32, then: u32) -> Explained {
+    pub(super) fn reversed(&self, first: u32, then: u32) -> Explained {
         let wrote = self.steps[first as usize].action.installs();
         let asked = self.steps[then as usize].action.needs();
         if wrote.is_some() && wrote == asked {
@@ -246,7 +114,7 @@ impl Telling<'_> {
     }
 
     /// `old` is [ended first, began last] of the value that should have been gone, `new` of the other.
-    fn crossed(
+    pub(super) fn crossed(
         &self,
         [old_ends, old_starts]: [u32; 2],
         [new_ends, new_starts]: [u32; 2],
@@ -280,7 +148,7 @@ impl Telling<'_> {
 
     /// True if nobody ever saw what `write` wrote, while the older value of `read` was seen again after
     /// `read`, with nothing else in between: the write is gone, not merely late for one reader.
-    fn is_lost(&self, read: u32, write: u32) -> bool {
+    pub(super) fn is_lost(&self, read: u32, write: u32) -> bool {
         let written = self.steps[write as usize].action.installs();
         let stale = self.steps[read as usize];
         let seen = |step: &Step| step.must && step.action.needs() == written;
@@ -295,7 +163,7 @@ impl Telling<'_> {
         next.is_some() && next == stale.action.needs()
     }
 
-    fn throughout(&self, by: u32, before: u32, after: u32) -> Explained {
+    pub(super) fn throughout(&self, by: u32, before: u32, after: u32) -> Explained {
         let value = self.value(by);
         let since = match before {
             NOBODY => "it was there from the start".into(),
@@ -311,43 +179,5 @@ impl Telling<'_> {
             name: FAILED_CAS,
             text,
         }
-    }
-
-    fn in_general(&self, essential: &[u32]) -> Explained {
-        let last = essential
-            .iter()
-            .copied()
-            .max_by_key(|at| self.steps[*at as usize].end);
-        let Some(last) = last else {
-            return Explained {
-                name: "not linearizable",
-                text: "No order of the operations fits.".into(),
-            };
-        };
-        let step = self.steps[last as usize];
-        let replaced = essential.iter().any(|at| {
-            let other = &self.steps[*at as usize];
-            let installs = other.action.installs();
-            other.end < step.start && installs.is_some() && installs != step.action.needs()
-        });
-        let name = match step.action {
-            Action::Read(_) if replaced => "stale read",
-            Action::Cas(..) if replaced => WRONG_CAS,
-            Action::Differs(_) => FAILED_CAS,
-            _ => "not linearizable",
-        };
-        let others: Vec<u32> = essential.iter().copied().filter(|at| *at != last).collect();
-        let text = match others.is_empty() {
-            true => format!(
-                "{} No state that the register can have had by then allows that.",
-                self.sentence(last)
-            ),
-            false => format!(
-                "{} No order of this and the following operations allows that, whichever of the other writes took effect while they were under way: {}",
-                self.sentence(last),
-                self.list(&others)
-            ),
-        };
-        Explained { name, text }
     }
 }

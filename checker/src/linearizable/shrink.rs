@@ -1,0 +1,93 @@
+//! From a wrong prefix that only the search could judge to the few operations that contradict each other.
+//!
+//! First the shortest tail that is wrong from *any* state; then delta debugging (Zeller and Hildebrandt,
+//! "Simplifying and isolating failure-inducing input", TSE 28(2), 2002) over its operations. What is left
+//! out allows more: a read is gone, a write may have happened in its time or not.
+
+use std::collections::BTreeSet;
+
+use super::reduce::Reduced;
+use super::search::{Found, Limits, search};
+use crate::models::register::{Action, INITIAL, Interned, Step};
+
+/// How often the search may be asked.
+const TRIES: usize = 400;
+
+/// Reduces a wrong prefix that only the search could judge, within `limits` for each try.
+pub fn from_search(steps: &[Step], limits: Limits) -> Reduced {
+    let mut tries = TRIES;
+    let mut wrong = |steps: &[Step], states: &[Interned]| {
+        tries = tries.saturating_sub(1);
+        tries > 0
+            && matches!(
+                search(steps, states, limits, false).found,
+                Found::Stuck { .. }
+            )
+    };
+    let must: Vec<u32> = (0..steps.len() as u32)
+        .filter(|at| steps[*at as usize].must)
+        .collect();
+    let mut window = (0, vec![INITIAL], must.clone());
+    let mut length = 4;
+    while length < must.len() {
+        let kept = must[must.len() - length..].to_vec();
+        let from = kept
+            .iter()
+            .map(|at| steps[*at as usize].start)
+            .min()
+            .unwrap_or(0);
+        let states = any_state(steps, from);
+        if wrong(&weaken(steps, from, &kept), &states) {
+            window = (from, states, kept);
+            break;
+        }
+        length *= 2;
+    }
+    let (from, states, mut kept) = window;
+    let mut chunk = kept.len().div_ceil(2);
+    while chunk > 0 {
+        let mut at = 0;
+        while at < kept.len() {
+            let mut fewer = kept.clone();
+            fewer.drain(at..(at + chunk).min(kept.len()));
+            match wrong(&weaken(steps, from, &fewer), &states) {
+                true => kept = fewer,
+                false => at += chunk,
+            }
+        }
+        chunk /= 2;
+    }
+    Reduced {
+        essential: kept,
+        contradiction: None,
+    }
+}
+
+/// Every state that the rest of a history could tell from another one.
+fn any_state(steps: &[Step], from: u32) -> Vec<Interned> {
+    let later = steps.iter().filter(|step| step.end >= from);
+    let mut states: BTreeSet<Interned> = later
+        .flat_map(|step| match step.action {
+            Action::Read(value) | Action::Differs(value) | Action::Cas(value, _) => Some(value),
+            _ => None,
+        })
+        .collect();
+    states.insert(Interned::MAX);
+    states.into_iter().collect()
+}
+
+/// Of all that was open at `from` or began later: `kept` must happen, other writes may, other reads are gone.
+fn weaken(steps: &[Step], from: u32, kept: &[u32]) -> Vec<Step> {
+    let mut must = kept.iter().copied().peekable();
+    let mut weaker = Vec::new();
+    for (at, step) in steps.iter().enumerate() {
+        let stays = must.next_if_eq(&(at as u32)).is_some();
+        if step.end >= from && (stays || step.action.installs().is_some()) {
+            weaker.push(Step {
+                must: stays,
+                ..*step
+            });
+        }
+    }
+    weaker
+}
