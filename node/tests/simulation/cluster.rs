@@ -232,9 +232,21 @@ impl Cluster {
     pub fn step(&mut self, id: NodeId, input: Input) {
         let now = self.now;
         let node = self.nodes.get_mut(&id).expect("a member");
-        if let Some(core) = &mut node.core {
-            core.step(now, input);
+        let Some(core) = &mut node.core else { return };
+        core.step(now, input);
+        // Before a next input can end the leadership that committed.
+        node.status = core.status();
+        if node.leads() {
+            self.judge_commit(id);
         }
+    }
+
+    fn judge_commit(&mut self, id: NodeId) {
+        let new = self.oracle.commit(&self.nodes, id);
+        self.covered.committed += new.len() as u64;
+        let term = self.nodes[&id].status.term;
+        let old = new.iter().filter(|entry| entry.term < term);
+        self.covered.committed_of_earlier_terms += old.count() as u64;
     }
 
     /// A driver's duties, in the order that [`Ready`] asks for.
@@ -272,11 +284,7 @@ impl Cluster {
             let deposed = transition.from == Role::Leader && transition.leader.is_none();
             self.covered.leaders_without_quorum_deposed += u64::from(deposed);
         }
-        let new = self.oracle.commit(&self.nodes, id);
-        self.covered.committed += new.len() as u64;
-        let term = self.nodes[&id].status.term;
-        self.covered.committed_of_earlier_terms +=
-            new.iter().filter(|entry| entry.term < term).count() as u64;
+        self.judge_commit(id);
         for entry in &committed {
             let mut machine = std::mem::take(&mut self.node(id).machine);
             machine.apply(entry);
