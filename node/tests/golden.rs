@@ -52,8 +52,8 @@ impl Stage {
                     self.cut.extend([(node, other), (other, node)]);
                 }
             }
-            ["cut", from, "->", to] => drop(self.cut.insert((id(from), id(to)))),
-            ["drop", from, "->", to] => drop(self.links.remove(&(id(from), id(to)))),
+            ["cut", from, "->", to] => self.cut.extend([(id(from), id(to))]),
+            ["drop", from, "->", to] => self.links.entry((id(from), id(to))).or_default().clear(),
             ["settle"] => self.settle(),
             ["settle", "quietly"] => {
                 let said = std::mem::take(&mut self.said);
