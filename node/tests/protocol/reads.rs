@@ -1,7 +1,6 @@
 //! ReadIndex: what confirms a read, and what abandons it.
 
 use node::raft::{Body, Index, Input, LogId, Ready, Refusal, RequestId, Round};
-
 use node::storage::Storage;
 
 use crate::bench::{Bench, entry, n};

@@ -45,6 +45,16 @@ fn entries_are_acknowledged_once_they_are_on_disk_also_the_second_time() {
 }
 
 #[test]
+fn an_answer_in_a_term_that_is_not_on_disk_waits_although_its_entries_are() {
+    let mut bench = Bench::new(3);
+    bench.append(L2, start(), &[entry(1, 2)], 0);
+    bench.persist();
+    let ready = bench.append((3, 3), LogId::new(1, 2), &[], 0);
+    assert!(ready.messages.is_empty());
+    assert_eq!(ready.promises.len(), 1);
+}
+
+#[test]
 fn a_heartbeat_commits_no_more_than_the_leader_is_known_to_share() {
     let mut bench = Bench::new(3);
     bench.append(L2, start(), &[entry(1, 1), entry(2, 2)], 0);
