@@ -127,3 +127,72 @@ impl Persister {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+    use super::*;
+    use crate::raft::Ticket;
+    use crate::storage::Recovered;
+    use crate::storage::memory::Memory;
+
+    /// Is full for a number of attempts, and notes the tickets of every attempt.
+    struct Filling {
+        memory: Memory,
+        refusals: usize,
+        attempts: Arc<Mutex<Vec<Vec<u64>>>>,
+    }
+
+    impl Storage for Filling {
+        fn persist(&mut self, writes: &[Write]) -> Result<Durable, StorageError> {
+            let tickets = writes.iter().map(|write| write.ticket.0).collect();
+            self.attempts.lock().unwrap().push(tickets);
+            if self.refusals > 0 {
+                self.refusals -= 1;
+                return Err(StorageError::Full);
+            }
+            self.memory.persist(writes)
+        }
+    }
+
+    fn write(ticket: u64) -> Write {
+        Write {
+            ticket: Ticket(ticket),
+            hard_state: None,
+            entries: Vec::new(),
+            as_leader: false,
+        }
+    }
+
+    fn next(reports: &mut UnboundedReceiver<Report>) -> String {
+        match reports.blocking_recv() {
+            Some(Report::Persisted(proof)) => format!("persisted {}", proof.ticket().0),
+            Some(Report::Full(full)) => format!("full {full}"),
+            None => "end".to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_full_disk_is_told_and_the_same_writes_are_tried_until_they_succeed() {
+        let attempts = Arc::new(Mutex::new(Vec::new()));
+        let storage = Filling {
+            memory: Memory::new(Recovered::default()),
+            refusals: 2,
+            attempts: attempts.clone(),
+        };
+        let (reporter, mut reports) = unbounded_channel();
+        let writes = start(NodeId(1), Box::new(storage), reporter).unwrap();
+        writes.send(write(1)).unwrap();
+        assert_eq!(next(&mut reports), "full true");
+        writes.send(write(2)).unwrap();
+        let proof = next(&mut reports);
+        assert_eq!(next(&mut reports), "full false");
+        let attempts = attempts.lock().unwrap();
+        assert!(attempts.len() >= 3);
+        assert!(attempts.iter().all(|tickets| tickets[0] == 1));
+        assert_eq!(proof, format!("persisted {}", attempts[2].len()));
+    }
+}

@@ -27,8 +27,8 @@ pub(super) struct Progress {
 
 #[derive(Debug)]
 enum Pace {
-    /// Where its log meets the leader's is unknown: one append at a time.
-    Probe { sent: Option<Time> },
+    /// Where its log meets the leader's is unknown: one append at a time, and when and up to where it went.
+    Probe { sent: Option<(Time, Index)> },
     /// The logs meet: a window of appends, each by its last entry's index.
     Pipeline {
         inflight: VecDeque<Index>,
@@ -66,7 +66,7 @@ impl Progress {
     /// An append of everything up to `last` left.
     pub(super) fn sent(&mut self, last: Index, now: Time) {
         match &mut self.pace {
-            Pace::Probe { sent } => *sent = Some(now),
+            Pace::Probe { sent } => *sent = Some((now, last)),
             Pace::Pipeline { inflight, moved } => {
                 if inflight.is_empty() {
                     *moved = now;
@@ -81,7 +81,7 @@ impl Progress {
     /// prove that the follower lives, not that an append arrived (hashicorp/raft #612).
     pub(super) fn give_up_waiting(&mut self, now: Time, patience: Duration) {
         match &mut self.pace {
-            Pace::Probe { sent } => *sent = sent.filter(|at| now - *at < patience),
+            Pace::Probe { sent } => *sent = sent.filter(|(at, _)| now - *at < patience),
             Pace::Pipeline { inflight, moved } => {
                 if !inflight.is_empty() && now - *moved >= patience {
                     self.probe_from(self.matched.next());
@@ -95,6 +95,11 @@ impl Progress {
         let advanced = index > self.matched;
         self.matched = self.matched.max(index);
         match &mut self.pace {
+            // An answer to what was sent before the probe. To open the window for it would send everything
+            // again for each append of a window that was lost.
+            Pace::Probe { sent } if sent.is_some_and(|(_, end)| index < end) => {
+                self.next = self.next.max(self.matched.next());
+            }
             Pace::Probe { .. } => {
                 self.next = self.matched.next();
                 self.pace = Pace::Pipeline {
@@ -221,6 +226,20 @@ mod tests {
         // A hint that would not go back is not believed.
         probe.conflicts(LogId::new(4, 2), Index(8));
         assert_eq!(probe.next, Index(4));
+    }
+
+    #[test]
+    fn only_the_answer_to_the_probe_opens_the_window() {
+        let mut progress = pipelining();
+        for last in 6..=9 {
+            progress.sent(Index(last), at(0));
+        }
+        progress.conflicts(LogId::new(8, 1), Index(1));
+        progress.sent(Index(9), at(1));
+        progress.matches(Index(6), at(2));
+        assert!(!progress.may_send(Index(20), 4));
+        progress.matches(Index(9), at(3));
+        assert!(progress.may_send(Index(20), 4));
     }
 
     #[test]

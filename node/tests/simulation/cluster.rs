@@ -34,6 +34,9 @@ pub struct Cluster {
     pub cut: BTreeSet<(NodeId, NodeId)>,
     pub loss_percent: u64,
     pub delayed_percent: u64,
+    /// Links deliver in order, as TCP does; else in any order, and some things twice.
+    in_order: bool,
+    links: BTreeMap<(NodeId, NodeId), Time>,
     pub oracle: Oracle,
     pub covered: Coverage,
     events: BTreeMap<(Time, u64), Event>,
@@ -66,6 +69,8 @@ impl Cluster {
             cut: BTreeSet::new(),
             loss_percent: 0,
             delayed_percent: 0,
+            in_order: rng.chance(60),
+            links: BTreeMap::new(),
             oracle: Oracle::default(),
             covered: Coverage::default(),
             events: BTreeMap::new(),
@@ -232,9 +237,21 @@ impl Cluster {
     pub fn step(&mut self, id: NodeId, input: Input) {
         let now = self.now;
         let node = self.nodes.get_mut(&id).expect("a member");
-        if let Some(core) = &mut node.core {
-            core.step(now, input);
+        let Some(core) = &mut node.core else { return };
+        core.step(now, input);
+        // Before a next input can end the leadership that committed.
+        node.status = core.status();
+        if node.leads() {
+            self.judge_commit(id);
         }
+    }
+
+    fn judge_commit(&mut self, id: NodeId) {
+        let new = self.oracle.commit(&self.nodes, id);
+        self.covered.committed += new.len() as u64;
+        let term = self.nodes[&id].status.term;
+        let old = new.iter().filter(|entry| entry.term < term);
+        self.covered.committed_of_earlier_terms += old.count() as u64;
     }
 
     /// A driver's duties, in the order that [`Ready`] asks for.
@@ -272,11 +289,7 @@ impl Cluster {
             let deposed = transition.from == Role::Leader && transition.leader.is_none();
             self.covered.leaders_without_quorum_deposed += u64::from(deposed);
         }
-        let new = self.oracle.commit(&self.nodes, id);
-        self.covered.committed += new.len() as u64;
-        let term = self.nodes[&id].status.term;
-        self.covered.committed_of_earlier_terms +=
-            new.iter().filter(|entry| entry.term < term).count() as u64;
+        self.judge_commit(id);
         for entry in &committed {
             let mut machine = std::mem::take(&mut self.node(id).machine);
             machine.apply(entry);
@@ -333,15 +346,21 @@ impl Cluster {
         if self.cut.contains(&(message.from, message.to)) || self.rng.chance(self.loss_percent) {
             return;
         }
-        if self.rng.chance(3) {
-            let delay = self.rng.micros(200, 100_000);
-            self.after(delay, Event::Deliver(message.clone()));
-        }
         let slowest = match self.rng.chance(self.delayed_percent) {
             true => 300_000,
             false => 2_000,
         };
-        let delay = self.rng.micros(200, slowest);
+        let link = (message.from, message.to);
+        let mut delay = self.rng.micros(200, slowest);
+        if self.in_order {
+            // A stream: what is late holds up what follows.
+            let last = self.links.get(&link).copied().unwrap_or_default();
+            delay = delay.max(last - self.now);
+            self.links.insert(link, self.now + delay);
+        } else if self.rng.chance(3) {
+            let again = self.rng.micros(200, 100_000);
+            self.after(again, Event::Deliver(message.clone()));
+        }
         self.after(delay, Event::Deliver(message));
     }
 

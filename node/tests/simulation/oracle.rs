@@ -14,7 +14,8 @@ pub struct Oracle {
     leaders: BTreeMap<Term, NodeId>,
     votes: HashMap<(NodeId, Term), NodeId>,
     entries: HashMap<LogId, (LogId, Entry)>,
-    pub committed: Vec<LogId>,
+    /// Each with the term of the leader that committed it.
+    committed: Vec<(LogId, Term)>,
     chains: Vec<Digest>,
     /// The highest index that any node has applied, and so may have acknowledged.
     acknowledged: Index,
@@ -56,11 +57,12 @@ impl Oracle {
         assert_eq!(first, candidate, "{voter} voted twice in term {term}");
     }
 
-    /// Election safety (V01) and leader completeness (V05).
+    /// Election safety (V01) and leader completeness (V05). Late votes may elect a leader of a term that is
+    /// over already: it owes nothing to later ones.
     pub fn elected(&mut self, node: &Node, term: Term) {
         let first = *self.leaders.entry(term).or_insert(node.id());
         assert_eq!(first, node.id(), "two leaders in term {term}");
-        for id in &self.committed {
+        for (id, _) in self.committed.iter().filter(|(_, by)| *by < term) {
             let held = node.log.get(id.index.0 as usize - 1).map(|e| e.id);
             assert_eq!(held, Some(*id), "leader {} lacks {id}", node.id());
         }
@@ -103,7 +105,7 @@ impl Oracle {
         let known = self.committed.len().min(commit);
         if let Some(last) = known.checked_sub(1) {
             assert_eq!(
-                node.log[last].id, self.committed[last],
+                node.log[last].id, self.committed[last].0,
                 "{id}'s commit {commit}"
             );
         }
@@ -126,7 +128,8 @@ impl Oracle {
             "{last} is committed on {copies} disks"
         );
         let new: Vec<LogId> = node.log[known..commit].iter().map(|e| e.id).collect();
-        self.committed.extend(&new);
+        self.committed
+            .extend(new.iter().map(|id| (*id, node.status.term)));
         new
     }
 
@@ -134,7 +137,7 @@ impl Oracle {
     pub fn applied(&mut self, node: &Node, machine: &Machine, entry: &Entry) {
         let index = entry.id.index.0 as usize;
         assert_eq!(
-            self.committed.get(index - 1),
+            self.committed.get(index - 1).map(|c| &c.0),
             Some(&entry.id),
             "applied early"
         );

@@ -1,13 +1,16 @@
 //! Files as the system has them.
 
 use std::fs;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::{FallocateFlags, fallocate};
 
 use super::{File, Files};
+
+const CHUNK: usize = 64 << 10;
+static ZEROS: [u8; CHUNK] = [0; CHUNK];
 
 /// The directory at a path.
 #[derive(Clone, Debug)]
@@ -73,9 +76,17 @@ impl File for DirectFile {
     }
 
     fn read_all(&self) -> io::Result<Vec<u8>> {
-        let mut bytes = Vec::new();
-        (&self.file).seek(SeekFrom::Start(0))?;
-        (&self.file).read_to_end(&mut bytes)?;
+        let length = usize::try_from(self.file.metadata()?.len()).map_err(io::Error::other)?;
+        // Most of a segment is zeros: memory that is asked for zeroed and never written to costs nothing.
+        let mut bytes = vec![0; length];
+        let mut buffer = vec![0; CHUNK];
+        for (number, chunk) in bytes.chunks_mut(CHUNK).enumerate() {
+            let read = &mut buffer[..chunk.len()];
+            self.file.read_exact_at(read, (number * CHUNK) as u64)?;
+            if read != &ZEROS[..chunk.len()] {
+                chunk.copy_from_slice(read);
+            }
+        }
         Ok(bytes)
     }
 

@@ -123,7 +123,7 @@ impl Found {
             }
             records += 1;
         };
-        let dirty = bytes.iter().rposition(|&b| b != 0).map_or(0, |p| p + 1);
+        let dirty = end.max(used(bytes));
         let length = bytes.len() as u64;
         if length < header.capacity && (records > 0 || !last) {
             // The length was synced before the first record was written.
@@ -149,7 +149,7 @@ impl Found {
             header,
             records,
             end: end as u64,
-            dirty: dirty.max(end) as u64,
+            dirty: dirty as u64,
         });
         Ok(())
     }
@@ -180,6 +180,19 @@ impl Found {
         self.entries.push(record.entry);
         Ok(record.end)
     }
+}
+
+/// Where the bytes that are not zero end. Pages at a time: most of a segment is zeros.
+fn used(bytes: &[u8]) -> usize {
+    const PAGE: usize = 4096;
+    let mut end = bytes.len();
+    while end >= PAGE && bytes[end - PAGE..end] == [0; PAGE] {
+        end -= PAGE;
+    }
+    bytes[..end]
+        .iter()
+        .rposition(|&b| b != 0)
+        .map_or(0, |p| p + 1)
 }
 
 /// The first record at or behind `from` that its own checksum confirms and that has at least this floor.

@@ -1,0 +1,338 @@
+//! The protocol as text: scripts in `tests/golden/*.txt` of commands (`> n1 propose x=1`), each followed by
+//! all that it made the cores say and do.
+//!
+//! `UPDATE_GOLDEN=1 cargo test -p node --test golden` writes what happens now into the scripts: read the
+//! difference before committing it.
+//!
+//! Nothing happens by itself. Commands:
+//! `nodes 3 [pre-vote=off] [stickiness=off] [batch=1]`; `n1 tick` (time goes on to its deadline); `wait 100` (ms);
+//! `n1 propose x=1`; `n1 read 7`; `n1 transfer n2`; `n1 disk full|ok`; `n1 persist` (all that it has issued);
+//! `n1 -> n2` (deliver what is on that link, or `drop n1 -> n2`); `cut n1 -> n2`, `isolate n1`, `heal`;
+//! `n1 crash` (it loses what was not persisted, and starts again); `settle [quietly]` (persist and deliver all).
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use node::raft::{
+    Config, Core, Entry, Input, Message, NodeId, Payload, Promise, RequestId, Time, Write,
+};
+use node::storage::Storage;
+use node::storage::memory::Memory;
+
+struct Node {
+    core: Core,
+    disk: Memory,
+    queue: Vec<Write>,
+    promises: Vec<Promise>,
+}
+
+#[derive(Default)]
+struct Stage {
+    now: Time,
+    config: Option<Config>,
+    nodes: BTreeMap<NodeId, Node>,
+    links: BTreeMap<(NodeId, NodeId), VecDeque<Message>>,
+    cut: BTreeSet<(NodeId, NodeId)>,
+    proposals: u64,
+    said: String,
+}
+
+impl Stage {
+    fn run(&mut self, command: &str) {
+        let words: Vec<&str> = command.split_whitespace().collect();
+        match words[..] {
+            ["nodes", count, ref options @ ..] => self.set(count, options),
+            ["wait", ms] => self.now = self.now + Duration::from_millis(number(ms)),
+            ["heal"] => self.cut.clear(),
+            ["isolate", node] => {
+                let node = id(node);
+                for other in self.ids().filter(|n| *n != node).collect::<Vec<_>>() {
+                    self.cut.extend([(node, other), (other, node)]);
+                }
+            }
+            ["cut", from, "->", to] => self.cut.extend([(id(from), id(to))]),
+            ["drop", from, "->", to] => self.links.entry((id(from), id(to))).or_default().clear(),
+            ["settle"] => self.settle(),
+            ["settle", "quietly"] => {
+                let said = std::mem::take(&mut self.said);
+                self.settle();
+                self.said = said;
+            }
+            [from, "->", to] => self.deliver((id(from), id(to))),
+            [node, "persist"] => self.persist(id(node)),
+            [node, "crash"] => self.crash(id(node)),
+            [node, ref what @ ..] => self.input(id(node), what),
+            [] => panic!("an empty command"),
+        }
+    }
+
+    fn set(&mut self, count: &str, options: &[&str]) {
+        let voters: BTreeSet<NodeId> = (1..=number(count)).map(|n| NodeId(n as u16)).collect();
+        let mut config = Config::new(NodeId(0), voters.clone());
+        for option in options {
+            match option.split_once('=') {
+                Some(("pre-vote", "off")) => config.pre_vote = false,
+                Some(("stickiness", "off")) => config.stickiness = false,
+                Some(("batch", size)) => config.max_batch_entries = number(size) as usize,
+                _ => panic!("no option {option}"),
+            }
+        }
+        self.config = Some(config);
+        for node in voters {
+            self.start(node, Memory::default());
+        }
+    }
+
+    fn start(&mut self, id: NodeId, disk: Memory) {
+        let config = self.config.clone().expect("nodes come first");
+        let seed = u64::from(id.0);
+        let config = Config { id, seed, ..config };
+        let core = Core::new(config, disk.recovered().clone(), self.now);
+        let node = Node {
+            core,
+            disk,
+            queue: Vec::new(),
+            promises: Vec::new(),
+        };
+        self.nodes.insert(id, node);
+    }
+
+    fn crash(&mut self, id: NodeId) {
+        let node = self.nodes.remove(&id).expect("a node");
+        let found = node.disk.recovered();
+        let last = found.entries.last().map(|e| e.id).unwrap_or_default();
+        let hard_state = found.hard_state;
+        self.say(format!("{id} finds {last} term={}", hard_state.term));
+        self.start(id, node.disk);
+    }
+
+    fn input(&mut self, id: NodeId, what: &[&str]) {
+        let input = match what {
+            ["tick"] => {
+                self.now = self.now.max(self.nodes[&id].core.deadline());
+                Input::Tick
+            }
+            ["propose", command] => {
+                self.proposals += 1;
+                Input::Propose {
+                    id: RequestId(self.proposals),
+                    command: command.as_bytes().into(),
+                }
+            }
+            ["read", name] => Input::Read {
+                id: RequestId(number(name)),
+            },
+            ["transfer", to] => Input::Transfer {
+                to: Some(self::id(to)),
+            },
+            ["disk", "full"] => Input::DiskFull(true),
+            ["disk", "ok"] => Input::DiskFull(false),
+            _ => panic!("no command {what:?}"),
+        };
+        self.step(id, [input]);
+    }
+
+    fn step(&mut self, id: NodeId, inputs: impl IntoIterator<Item = Input>) {
+        let now = self.now;
+        let node = self.nodes.get_mut(&id).expect("a node");
+        for input in inputs {
+            node.core.step(now, input);
+        }
+        let ready = node.core.take_ready();
+        let mut said = Vec::new();
+        said.extend(ready.transitions.iter().map(|t| format!("{id} {t}")));
+        said.extend(
+            ready
+                .rolled_back
+                .iter()
+                .map(|e| format!("{id} rolls back {e}")),
+        );
+        said.extend(
+            ready
+                .accepted
+                .iter()
+                .map(|(_, e)| format!("{id} accepts {e}")),
+        );
+        said.extend(
+            ready
+                .refused
+                .iter()
+                .map(|(_, why)| format!("{id} refuses: {why:?}")),
+        );
+        said.extend(
+            ready
+                .write
+                .iter()
+                .map(|w| format!("{id} issues{}", content(w))),
+        );
+        said.extend(
+            ready
+                .committed
+                .iter()
+                .map(|e| format!("{id} commits {}", entry(e))),
+        );
+        for (read, result) in ready.reads {
+            said.push(match result {
+                Ok(index) => format!("{id} reads {} at {index}", read.0),
+                Err(why) => format!("{id} refuses read {}: {why:?}", read.0),
+            });
+        }
+        node.queue.extend(ready.write);
+        node.promises.extend(ready.promises);
+        said.into_iter().for_each(|line| self.say(line));
+        ready.messages.into_iter().for_each(|m| self.transmit(m));
+    }
+
+    fn transmit(&mut self, message: Message) {
+        let link = (message.from, message.to);
+        let lost = self.cut.contains(&link);
+        self.say(format!("{message}{}", if lost { " (lost)" } else { "" }));
+        if !lost {
+            self.links.entry(link).or_default().push_back(message);
+        }
+    }
+
+    fn deliver(&mut self, link: (NodeId, NodeId)) {
+        let messages = self.links.remove(&link).unwrap_or_default();
+        for message in messages {
+            self.step(link.1, [Input::Message(message)]);
+        }
+    }
+
+    fn persist(&mut self, id: NodeId) {
+        let node = self.nodes.get_mut(&id).expect("a node");
+        let writes = std::mem::take(&mut node.queue);
+        if writes.is_empty() {
+            return;
+        }
+        let proof = node.disk.persist(&writes).expect("memory has space");
+        let promises = std::mem::take(&mut node.promises);
+        let content: String = writes.iter().map(content).collect();
+        self.say(format!("{id} persists{content}"));
+        for promise in promises {
+            self.transmit(promise.release(&proof).expect("all is on disk"));
+        }
+        self.step(id, [Input::Persisted(proof)]);
+    }
+
+    fn settle(&mut self) {
+        loop {
+            self.links.retain(|_, messages| !messages.is_empty());
+            let unsaved = self.nodes.iter().find(|(_, n)| !n.queue.is_empty());
+            if let Some(id) = unsaved.map(|(id, _)| *id) {
+                self.persist(id);
+            } else if let Some(link) = self.links.keys().next().copied() {
+                self.deliver(link);
+            } else {
+                break;
+            }
+        }
+    }
+
+    fn ids(&self) -> impl Iterator<Item = NodeId> {
+        self.nodes.keys().copied()
+    }
+
+    fn say(&mut self, line: String) {
+        writeln!(self.said, "{line}").expect("strings grow");
+    }
+}
+
+fn number(word: &str) -> u64 {
+    word.parse().unwrap_or_else(|_| panic!("no number: {word}"))
+}
+
+fn id(word: &str) -> NodeId {
+    let digits = word
+        .strip_prefix('n')
+        .unwrap_or_else(|| panic!("no node: {word}"));
+    NodeId(number(digits) as u16)
+}
+
+fn entry(entry: &Entry) -> String {
+    match &entry.payload {
+        Payload::Noop => format!("{}", entry.id),
+        Payload::Command(bytes) => format!("{} {}", entry.id, String::from_utf8_lossy(bytes)),
+    }
+}
+
+fn content(write: &Write) -> String {
+    let entries = write.entries.iter().map(|e| format!(" {}", e.id));
+    let mut text: String = entries.collect();
+    if let Some(hard_state) = write.hard_state {
+        let vote = hard_state.vote.map_or("none".to_owned(), |n| n.to_string());
+        text += &format!(" term={} vote={vote}", hard_state.term);
+    }
+    text
+}
+
+/// Commands, comments and empty lines stay; everything else is what the cores do now.
+fn play(script: &str) -> String {
+    let mut stage = Stage::default();
+    let mut text = String::new();
+    for line in script.lines() {
+        if let Some(command) = line.strip_prefix("> ") {
+            stage.run(command);
+            text += &format!("{line}\n{}", std::mem::take(&mut stage.said));
+        } else if line.is_empty() || line.starts_with('#') {
+            text += &format!("{line}\n");
+        }
+    }
+    text
+}
+
+fn check(name: &str) {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/{name}.txt"));
+    let script = std::fs::read_to_string(&path).expect("the script is there");
+    let played = play(&script);
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(&path, played).expect("the script is writable");
+        return;
+    }
+    for (number, (is, was)) in played.lines().zip(script.lines()).enumerate() {
+        assert_eq!(is, was, "{name}.txt, line {}", number + 1);
+    }
+    assert_eq!(played, script, "{name}.txt ends differently");
+}
+
+#[test]
+fn an_election_writes_before_it_speaks() {
+    check("election");
+}
+
+#[test]
+fn a_lagging_node_and_a_node_with_a_higher_term_elect_a_leader_together() {
+    check("pre-vote-after-isolation");
+}
+
+#[test]
+fn entries_are_acknowledged_from_disk_and_committed_by_a_majority() {
+    check("replication");
+}
+
+#[test]
+fn a_deposed_leaders_tail_is_rolled_back() {
+    check("conflict");
+}
+
+#[test]
+fn figure_8_of_the_raft_paper_commits_nothing_by_counting() {
+    check("figure-8");
+}
+
+#[test]
+fn reads_are_confirmed_by_a_round_that_began_after_them() {
+    check("read-index");
+}
+
+#[test]
+fn leadership_is_handed_to_a_follower_that_has_everything() {
+    check("transfer");
+}
+
+#[test]
+fn a_leader_without_space_hands_over() {
+    check("disk-full");
+}

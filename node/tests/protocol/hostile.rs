@@ -1,0 +1,184 @@
+//! Messages that no correct peer sends: ignored, never a panic.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use node::raft::{
+    Appended, Body, Entry, Index, Input, LogId, Message, NodeId, Payload, RequestId, Round, Term,
+};
+use proptest::prelude::*;
+
+use crate::bench::{Bench, entry, n};
+
+const HUGE: u64 = u64::MAX;
+
+#[test]
+fn strangers_and_letters_for_others_are_ignored() {
+    let mut bench = Bench::new(3);
+    let before = bench.status();
+    let (last, transfer) = (LogId::new(9, 8), true);
+    for (from, to) in [(4, 1), (2, 3), (1, 1)] {
+        let (from, to, term) = (n(from), n(to), Term(9));
+        let body = Body::Vote { last, transfer };
+        let message = Message {
+            from,
+            to,
+            term,
+            body,
+        };
+        let ready = bench.step(Input::Message(message));
+        assert!(ready.messages.is_empty() && ready.promises.is_empty());
+    }
+    assert_eq!(bench.status(), before);
+}
+
+#[test]
+fn a_term_that_could_not_be_counted_on_from_is_ignored() {
+    let mut bench = Bench::new(3);
+    bench.heartbeat((2, HUGE), HUGE);
+    assert_eq!(bench.status().term, Term(0));
+}
+
+#[test]
+fn appends_with_gaps_or_terms_out_of_order_are_ignored() {
+    let mut bench = Bench::new(3);
+    let start = LogId::default();
+    bench.append((2, 5), start, &[entry(2, 1)], 0);
+    bench.append((2, 5), start, &[entry(1, 2), entry(2, 1)], 0);
+    bench.append((2, 5), start, &[entry(1, 6)], 0);
+    bench.append((2, 5), LogId::new(HUGE, 5), &[entry(1, 5)], 0);
+    bench.append((2, 5), LogId::new(0, 5), &[entry(1, 5)], 0);
+    assert_eq!(bench.status().last, start);
+    assert_eq!(bench.status().term, Term(0));
+}
+
+#[test]
+fn a_second_leader_in_a_term_is_not_followed() {
+    let mut bench = Bench::new(3);
+    bench.append((2, 1), LogId::default(), &[entry(1, 1)], 0);
+    bench.persist();
+    let ready = bench.append((3, 1), LogId::default(), &[entry(1, 1)], 1);
+    assert!(ready.messages.is_empty());
+    assert_eq!(bench.status().commit, Index(0));
+}
+
+fn number() -> impl Strategy<Value = u64> + Clone {
+    prop_oneof![
+        8 => 0u64..6,
+        1 => Just(HUGE),
+        1 => (1u64 << 62) - 2..(1 << 62) + 2
+    ]
+}
+
+fn id() -> impl Strategy<Value = LogId> + Clone {
+    (number(), number()).prop_map(|(index, term)| LogId::new(index, term))
+}
+
+fn body() -> impl Strategy<Value = Body> {
+    let entry = id().prop_map(|id| Entry {
+        id,
+        payload: Payload::Noop,
+    });
+    let loose = proptest::collection::vec(entry, 0..4);
+    // Mostly such that they pass the first look.
+    let tidy = (id(), 0u64..4).prop_map(|(prev, count)| {
+        let entry = |i| Entry {
+            id: LogId::new(prev.index.0.saturating_add(i), prev.term.0.max(1)),
+            payload: Payload::Noop,
+        };
+        (prev, (1..=count).map(entry).collect::<Vec<_>>())
+    });
+    let appends = prop_oneof![4 => tidy, 1 => (id(), loose)];
+    let round = number().prop_map(Round);
+    let index = number().prop_map(Index);
+    prop_oneof![
+        id().prop_map(|last| Body::PreVote { last }),
+        any::<bool>().prop_map(|granted| Body::PreVoteReply { granted }),
+        (id(), any::<bool>()).prop_map(|(last, transfer)| Body::Vote { last, transfer }),
+        any::<bool>().prop_map(|granted| Body::VoteReply { granted }),
+        (appends, index.clone(), round.clone()).prop_map(|((prev, entries), commit, round)| {
+            Body::Append {
+                prev,
+                entries,
+                commit,
+                round,
+            }
+        }),
+        (index.clone(), round.clone()).prop_map(|(index, round)| Body::AppendReply {
+            result: Appended::Match { index },
+            round
+        }),
+        (id(), id(), round.clone()).prop_map(|(prev, hint, round)| Body::AppendReply {
+            result: Appended::Conflict { prev, hint },
+            round
+        }),
+        (index.clone(), round.clone())
+            .prop_map(|(commit, round)| Body::Heartbeat { commit, round }),
+        round.prop_map(|round| Body::HeartbeatReply { round }),
+        number().prop_map(|id| Body::ReadIndex { id: RequestId(id) }),
+        (number(), proptest::option::of(index)).prop_map(|(id, index)| Body::ReadIndexReply {
+            id: RequestId(id),
+            index
+        }),
+        Just(Body::TimeoutNow),
+    ]
+}
+
+#[derive(Clone, Debug)]
+enum Act {
+    Hear(u16, u64, Body),
+    Tick,
+    Persist,
+    Propose,
+    Read,
+}
+
+fn acts() -> impl Strategy<Value = Vec<Act>> {
+    let act = prop_oneof![
+        8 => (2u16..4, number(), body()).prop_map(|(from, term, body)| Act::Hear(from, term, body)),
+        2 => Just(Act::Tick),
+        2 => Just(Act::Persist),
+        1 => Just(Act::Propose),
+        1 => Just(Act::Read),
+    ];
+    proptest::collection::vec(act, 1..40)
+}
+
+fn act(bench: &mut Bench, act: Act) {
+    let _ = match act {
+        Act::Hear(from, term, body) => {
+            let message = Message {
+                from: NodeId(from),
+                to: NodeId(1),
+                term: Term(term),
+                body,
+            };
+            bench.step(Input::Message(message))
+        }
+        Act::Tick => bench.tick(),
+        Act::Persist if bench.queue.is_empty() => return,
+        Act::Persist => bench.persist(),
+        Act::Propose => bench.propose(1),
+        Act::Read => bench.read(1),
+    };
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(500))]
+
+    /// Liars can make it lose committed entries only by contradicting them; that, and nothing else, stops it.
+    #[test]
+    fn whatever_peers_say_it_stops_only_to_save_a_committed_entry(
+        leads in any::<bool>(),
+        acts in acts(),
+    ) {
+        let mut bench = Bench::new(3);
+        if leads {
+            bench = bench.leader(true);
+        }
+        let run = AssertUnwindSafe(|| acts.into_iter().for_each(|a| act(&mut bench, a)));
+        if let Err(panic) = catch_unwind(run) {
+            let why = panic.downcast_ref::<String>().cloned().unwrap_or_default();
+            prop_assert!(why.contains("conflicts with a committed entry"), "{}", why);
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! Single cores, told what peers say: the rules that golden scripts and simulations reach only by chance.
+
+mod bench;
+mod disk;
+mod election;
+mod hostile;
+mod reads;
+mod replication;
