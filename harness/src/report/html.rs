@@ -96,11 +96,6 @@ impl Table {
         self.body.push_str("</tr>\n");
     }
 
-    /// How many rows there are.
-    pub fn len(&self) -> usize {
-        self.rows
-    }
-
     /// True without rows.
     pub fn is_empty(&self) -> bool {
         self.rows == 0

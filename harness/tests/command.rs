@@ -1,0 +1,230 @@
+//! The command as users meet it: exit codes, one sentence for what is wrong, nothing left behind.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+fn harness() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_harness"));
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+fn run(arguments: &[&str]) -> Output {
+    harness()
+        .args(arguments)
+        .output()
+        .expect("the harness starts")
+}
+
+/// Ends with `code` and says one line with each of `words` in it.
+fn refused(arguments: &[&str], code: i32, words: &[&str]) {
+    let output = run(arguments);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(
+        output.status.code(),
+        Some(code),
+        "{arguments:?} said: {said}"
+    );
+    assert_eq!(said.trim().lines().count(), 1, "{arguments:?} said: {said}");
+    for word in words {
+        assert!(said.contains(word), "{arguments:?} said: {said}");
+    }
+}
+
+/// A run that goes on for longer than any test, and its folder once `file` has a line with `text`.
+fn begin(out: &Path, arguments: &[&str], file: &str, text: &str) -> (Child, PathBuf) {
+    let mut child = harness()
+        .args(arguments)
+        .arg("--out")
+        .arg(out)
+        .spawn()
+        .expect("the harness starts");
+    let folder = out.join("latest");
+    let patience = Instant::now() + Duration::from_secs(240);
+    loop {
+        let written = fs::read_to_string(folder.join(file)).unwrap_or_default();
+        if written.lines().any(|line| line.contains(text)) {
+            return (
+                child,
+                folder.canonicalize().expect("latest points at a folder"),
+            );
+        }
+        assert!(
+            child.try_wait().expect("a child").is_none(),
+            "the run ended early"
+        );
+        assert!(Instant::now() < patience, "the run did not come so far");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Processes whose command line names `folder`.
+fn processes(folder: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir("/proc").expect("/proc").flatten() {
+        if let Ok(bytes) = fs::read(entry.path().join("cmdline")) {
+            let line = String::from_utf8_lossy(&bytes).replace('\0', " ");
+            if line.contains(&format!("{}/bin/", folder.display())) {
+                found.push(line);
+            }
+        }
+    }
+    found
+}
+
+fn signal(child: &Child, signal: nix::sys::signal::Signal) {
+    let pid = nix::unistd::Pid::from_raw(child.id() as i32);
+    nix::sys::signal::kill(pid, signal).expect("the harness lives");
+}
+
+#[test]
+fn what_makes_no_sense_is_refused_in_one_sentence() {
+    refused(&["--nemesis", "comet"], 64, &["comet", "partition"]);
+    refused(&["--workload", "poetry"], 64, &["poetry", "register"]);
+    refused(&["--system", "oracle"], 64, &["oracle", "node"]);
+    refused(&["--bug", "y2k"], 64, &["y2k", "leader-local-read"]);
+    refused(&["--frobnicate"], 64, &["--frobnicate", "--help"]);
+    refused(&["--time", "0"], 64, &["--time 0"]);
+    refused(&["--time", "NaN"], 64, &["--time"]);
+    refused(&["--nodes", "0"], 64, &["1 to 9"]);
+    refused(&["--nodes", "10"], 64, &["1 to 9"]);
+    refused(
+        &["--nemesis", "partition", "--nodes", "1"],
+        69,
+        &["partition", "no links"],
+    );
+    refused(&["list", "dreams"], 64, &["dreams"]);
+}
+
+#[test]
+fn a_missing_or_unexecutable_binary_is_code_66() {
+    refused(
+        &["--binary", "/nowhere/node"],
+        66,
+        &["/nowhere/node", "does not exist"],
+    );
+    refused(
+        &["--binary", "/etc/passwd"],
+        66,
+        &["/etc/passwd", "not executable"],
+    );
+}
+
+#[test]
+fn results_that_cannot_be_written_are_code_73() {
+    refused(&["--out", "/proc/results"], 73, &["/proc/results", "--out"]);
+}
+
+#[test]
+fn a_kill_of_the_harness_leaves_no_process_and_a_checkable_history() {
+    let out = tempfile::tempdir().expect("a folder");
+    let arguments = [
+        "--nemesis",
+        "pause",
+        "--time",
+        "600",
+        "--nodes",
+        "3",
+        "--interval",
+        "20",
+    ];
+    let (mut child, folder) = begin(out.path(), &arguments, "injuries.jsonl", "pause");
+    let alive = processes(&folder).len();
+    signal(&child, nix::sys::signal::Signal::SIGKILL);
+    child.wait().expect("the harness ends");
+    assert_eq!(alive, 3, "three nodes were running");
+    let patience = Instant::now() + Duration::from_secs(10);
+    while !processes(&folder).is_empty() {
+        assert!(
+            Instant::now() < patience,
+            "left behind: {:?}",
+            processes(&folder)
+        );
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let checked = run(&["check", &folder.display().to_string()]);
+    let said = String::from_utf8_lossy(&checked.stdout).to_string();
+    assert_eq!(checked.status.code(), Some(2), "{said}");
+    assert!(said.contains("broke off"), "{said}");
+    assert!(folder.join("report.html").is_file());
+}
+
+#[test]
+fn an_interrupt_heals_judges_and_reports() {
+    let out = tempfile::tempdir().expect("a folder");
+    let arguments = [
+        "--nemesis",
+        "kill,partition",
+        "--time",
+        "600",
+        "--nodes",
+        "3",
+        "--interval",
+        "0.3",
+    ];
+    let (child, folder) = begin(out.path(), &arguments, "injuries.jsonl", "\"effect\":\"");
+    // Enough to be judged.
+    while fs::read_to_string(folder.join("history.jsonl"))
+        .unwrap_or_default()
+        .lines()
+        .count()
+        < 2000
+    {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    signal(&child, nix::sys::signal::Signal::SIGINT);
+    let output = child.wait_with_output().expect("the harness ends");
+    let said = String::from_utf8_lossy(&output.stdout).to_string();
+    assert_eq!(
+        output.status.code(),
+        Some(0),
+        "{said}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert!(said.starts_with("VALID"), "{said}");
+    assert!(folder.join("report.html").is_file());
+    assert_eq!(processes(&folder), Vec::<String>::new());
+    damaged_files_are_refused(&folder);
+}
+
+/// Breaks the files of a finished run one after the other.
+fn damaged_files_are_refused(folder: &Path) {
+    let name = folder.display().to_string();
+    let history = folder.join("history.jsonl");
+    let whole = fs::read_to_string(&history).expect("a history");
+
+    // A torn last line is what a run that died leaves: the rest is judged.
+    fs::write(&history, &whole[..whole.len() - 20]).expect("writable");
+    let torn = run(&["check", &name]);
+    assert!(
+        matches!(torn.status.code(), Some(0 | 2)),
+        "{}",
+        String::from_utf8_lossy(&torn.stderr)
+    );
+
+    let mut lines: Vec<&str> = whole.lines().collect();
+    lines[7] = "{\"index\":7,";
+    fs::write(&history, lines.join("\n")).expect("writable");
+    refused(&["check", &name], 65, &["history.jsonl:8"]);
+
+    lines.remove(7);
+    fs::write(&history, lines.join("\n")).expect("writable");
+    refused(&["check", &name], 65, &["history.jsonl:"]);
+
+    fs::write(&history, &whole).expect("writable");
+    let mut plan = fs::OpenOptions::new()
+        .append(true)
+        .open(folder.join("plan.json"))
+        .expect("a plan");
+    writeln!(plan, "]").expect("writable");
+    refused(&["check", &name], 65, &["plan.json"]);
+
+    fs::remove_file(&history).expect("removable");
+    refused(&["check", &name], 66, &["history.jsonl"]);
+}
