@@ -252,6 +252,28 @@ fn essence_contradicts(steps: &[Step]) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+#[test]
+fn an_unknown_outcome_is_proved_by_who_certainly_followed_it() {
+    let step = |number: u32, start, end, action| Step {
+        operation: number,
+        start,
+        end,
+        must: end != NEVER,
+        action,
+    };
+    // Two tried to go on from 1; only the second is known to have done so, as 4 was found.
+    let steps = [
+        step(0, 1, NEVER, Action::Cas(0, 1)),
+        step(1, 2, 3, Action::Cas(0, 2)),
+        step(2, 4, NEVER, Action::Cas(1, 3)),
+        step(3, 5, NEVER, Action::Cas(1, 4)),
+        step(4, 6, 7, Action::Cas(4, 5)),
+    ];
+    let judged = judge(&part(&steps), LIMITS);
+    let reduced = from_zones(&steps, 300, &judged.contradiction.unwrap());
+    assert_eq!(reduced.essential, [0, 1, 3, 4]);
+}
+
 /// The same history under other names: numbers of values say nothing.
 fn renamed(steps: &[Step]) -> Vec<Step> {
     let name = |value: u32| {

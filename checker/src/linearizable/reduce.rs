@@ -184,26 +184,35 @@ fn witnesses(steps: &[Step], values: usize, contradiction: &Contradiction) -> Ve
     kept.into_iter().collect()
 }
 
-/// Adds, for every unknown outcome, somebody who found its value, so that it certainly took effect.
+/// Adds, for every unknown outcome that must have taken effect, those that prove it: somebody found its value,
+/// or somebody found what somebody of unknown outcome made of its value, and so on. O(unknown outcomes × steps).
 fn prove(steps: &[Step], kept: &mut BTreeSet<u32>) {
-    let mut todo: Vec<u32> = kept
-        .iter()
-        .copied()
-        .filter(|at| !steps[*at as usize].must)
-        .collect();
-    while let Some(at) = todo.pop() {
-        let value = steps[at as usize].action.installs();
-        let finds = |at: &u32| value.is_some() && steps[*at as usize].action.needs() == value;
-        if kept.iter().any(|at| finds(at) && steps[*at as usize].must) {
+    for start in kept.clone() {
+        if steps[start as usize].must {
             continue;
         }
-        let all = || (0..steps.len() as u32).filter(finds);
-        if let Some(proof) = all()
-            .find(|at| steps[*at as usize].must)
-            .or_else(|| all().next())
-            && kept.insert(proof)
-        {
-            todo.push(proof);
+        // Breadth first from the step to the nearest certain one, over "found what that one installed".
+        let mut reached: Vec<(u32, usize)> = vec![(start, 0)];
+        let mut next = 0;
+        while next < reached.len() {
+            let (at, _) = reached[next];
+            let value = steps[at as usize].action.installs();
+            if steps[at as usize].must || value.is_none() {
+                break;
+            }
+            for (finder, step) in steps.iter().enumerate() {
+                let finder = finder as u32;
+                if step.action.needs() == value
+                    && !reached.iter().any(|(known, _)| *known == finder)
+                {
+                    reached.push((finder, next));
+                }
+            }
+            next += 1;
+        }
+        while next > 0 && next < reached.len() {
+            kept.insert(reached[next].0);
+            next = reached[next].1;
         }
     }
 }
