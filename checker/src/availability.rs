@@ -25,7 +25,7 @@ pub struct Service {
     pub invoked: u64,
     /// Operations served.
     pub served: u64,
-    /// The longest time without any served completion; `None` where nothing was invoked.
+    /// The longest time in which somebody waited and nobody was served; `None` where nothing was invoked.
     pub longest_gap: Option<Gap>,
     /// By second of the run; seconds without an invocation are left out.
     pub seconds: Vec<Second>,
@@ -35,8 +35,8 @@ pub struct Service {
     pub heals: Vec<Recovery>,
 }
 
-/// A time in which nothing was served: from one served completion (or the first invocation) to the next (or
-/// the last event).
+/// A time in which somebody waited and nobody was served: from one served completion to the next, or to the
+/// last completion. It begins with the first invocation where nobody waited before.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Gap {
     /// When it began.
@@ -104,7 +104,7 @@ pub fn is_served(history: &History, operation: &Operation) -> bool {
 
 /// Measures. O(operations log operations).
 pub fn measure(history: &History, heals: &[Duration]) -> Service {
-    let end = history.events().last().map_or(0, |event| ns(event.time));
+    let last = history.events().last().map_or(0, |event| ns(event.time));
     let mut all = Tally::default();
     let mut nodes: BTreeMap<SmolStr, Tally> = BTreeMap::new();
     let mut answers: Vec<(u64, u64)> = Vec::new();
@@ -112,17 +112,20 @@ pub fn measure(history: &History, heals: &[Duration]) -> Service {
         let invocation = history.invocation(operation);
         let start = ns(invocation.time);
         let served = is_served(history, operation);
-        let done = history
+        let end = history
             .completion(operation)
-            .filter(|_| served)
-            .map(|event| ns(event.time));
-        all.add(start, done);
+            .map_or(last, |event| ns(event.time));
+        let done = served.then_some(end);
+        all.add(start, end, served);
         if let Some(node) = &invocation.node {
-            nodes.entry(node.clone()).or_default().add(start, done);
+            nodes
+                .entry(node.clone())
+                .or_default()
+                .add(start, end, served);
         }
         answers.extend(done.map(|done| (start, done)));
     }
-    let (longest_gap, seconds) = (all.longest_gap(end), all.seconds());
+    let (longest_gap, seconds) = (all.longest_gap(), all.seconds());
     Service {
         invoked: all.invoked,
         served: all.served.len() as u64,
@@ -134,7 +137,7 @@ pub fn measure(history: &History, heals: &[Duration]) -> Service {
                 node,
                 invoked: tally.invoked,
                 served: tally.served.len() as u64,
-                longest_gap: tally.longest_gap(end),
+                longest_gap: tally.longest_gap(),
                 seconds: tally.seconds(),
             })
             .collect(),
@@ -164,33 +167,54 @@ fn recoveries(mut answers: Vec<(u64, u64)>, heals: &[Duration]) -> Vec<Recovery>
 #[derive(Default)]
 struct Tally {
     invoked: u64,
-    first: Option<u64>,
+    /// Of each operation, in the order of invocation: when it was invoked, and the latest end of it and all
+    /// before it.
+    waits: Vec<(u64, u64)>,
     served: Vec<u64>,
     seconds: BTreeMap<u64, (u64, u64)>,
 }
 
 impl Tally {
-    fn add(&mut self, start: u64, done: Option<u64>) {
+    fn add(&mut self, start: u64, end: u64, served: bool) {
         self.invoked += 1;
-        self.first.get_or_insert(start);
+        let latest = self
+            .waits
+            .last()
+            .map_or(end, |(_, latest)| end.max(*latest));
+        self.waits.push((start, latest));
         let second = self.seconds.entry(start / 1_000_000_000).or_default();
         second.0 += 1;
-        second.1 += u64::from(done.is_some());
-        self.served.extend(done);
+        second.1 += u64::from(served);
+        self.served.extend(served.then_some(end));
     }
 
-    fn longest_gap(&mut self, end: u64) -> Option<Gap> {
+    /// From when on somebody waits, at or after `time`; `None`: nobody ever again.
+    fn waiting_from(&self, time: u64) -> Option<u64> {
+        let later = self.waits.partition_point(|(start, _)| *start <= time);
+        let open = later.checked_sub(1).map(|before| self.waits[before].1);
+        if open.is_some_and(|latest| latest > time) {
+            return Some(time);
+        }
+        self.waits.get(later).map(|(start, _)| *start)
+    }
+
+    fn longest_gap(&mut self) -> Option<Gap> {
         self.served.sort_unstable();
-        let mut since = self.first?;
+        let (first, _) = self.waits.first()?;
+        let (_, end) = self.waits.last()?;
+        let mut since = *first;
         let mut longest = Gap {
             start_ns: since,
             length_ns: 0,
         };
-        for &done in self.served.iter().chain([&end]) {
-            let length_ns = done.saturating_sub(since);
+        for &done in self.served.iter().chain([end]) {
+            let Some(start_ns) = self.waiting_from(since) else {
+                break;
+            };
+            let length_ns = done.saturating_sub(start_ns);
             if length_ns > longest.length_ns {
                 longest = Gap {
-                    start_ns: since,
+                    start_ns,
                     length_ns,
                 };
             }
@@ -305,10 +329,25 @@ mod tests {
         assert_eq!(
             service.longest_gap,
             Some(Gap {
-                start_ns: 1_000_000,
-                length_ns: 1_499_000_000
+                start_ns: 2_000_000,
+                length_ns: 1_498_000_000
             })
         );
+    }
+
+    #[test]
+    fn a_time_in_which_nobody_asked_is_no_gap() {
+        let service = check(
+            &[
+                (0, "invoke", 0, "n1", ""),
+                (0, "ok", 10, "n1", ""),
+                (0, "invoke", 5000, "n1", ""),
+                (0, "ok", 5030, "n1", ""),
+            ],
+            &[],
+        );
+        let gap = service.longest_gap.unwrap();
+        assert_eq!((gap.start_ns, gap.length_ns), (5_000_000_000, 30_000_000));
     }
 
     #[test]
