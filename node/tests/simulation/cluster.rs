@@ -21,6 +21,8 @@ pub enum Event {
     /// The driver gets round to taking what accumulated.
     Take(NodeId),
     Client,
+    /// One read, at that node.
+    Read(NodeId),
     Injure,
     Heal,
     Restart(NodeId),
@@ -207,6 +209,11 @@ impl Cluster {
             Event::Take(id) => self.take(id),
             Event::Client if self.clients => self.client(),
             Event::Client => {}
+            Event::Read(id) if self.clients && self.nodes[&id].is_up() => {
+                self.read(id);
+                self.take(id);
+            }
+            Event::Read(_) => {}
             Event::Injure => self.injure(),
             Event::Heal => self.heal_faults(),
             Event::Restart(id) => self.restart(id),
@@ -285,6 +292,7 @@ impl Cluster {
             if transition.to == Role::Leader {
                 self.covered.leaders += 1;
                 self.oracle.elected(&self.nodes[&id], transition.term);
+                self.injure_new_leader(id);
             }
             let deposed = transition.from == Role::Leader && transition.leader.is_none();
             self.covered.leaders_without_quorum_deposed += u64::from(deposed);
@@ -426,23 +434,32 @@ impl Cluster {
         if !some.is_empty() {
             let id = self.rng.one_of(some);
             for _ in 0..=self.rng.below(4) {
-                self.requests += 1;
-                let request = RequestId(self.requests);
                 if self.rng.chance(50) {
-                    self.oracle.asked(request, id);
-                    self.step(id, Input::Read { id: request });
+                    self.read(id);
                 } else {
+                    self.requests += 1;
+                    let request = RequestId(self.requests);
                     let key = format!("k{}", self.rng.below(5));
                     let value = "v".repeat(self.rng.one_of(&[1, 1, 40, 200]));
                     let command = Command::Put { key, value }.encode().into();
-                    let id_of = request;
-                    self.step(id, Input::Propose { id: id_of, command });
+                    let proposal = Input::Propose {
+                        id: request,
+                        command,
+                    };
+                    self.step(id, proposal);
                 }
             }
             self.take(id);
         }
         let delay = self.rng.micros(500, 8_000);
         self.after(delay, Event::Client);
+    }
+
+    fn read(&mut self, node: NodeId) {
+        self.requests += 1;
+        let id = RequestId(self.requests);
+        self.oracle.asked(id, node);
+        self.step(node, Input::Read { id });
     }
 
     pub fn crash(&mut self, id: NodeId) {
