@@ -5,6 +5,7 @@
 
 mod cluster;
 mod coverage;
+mod driver;
 mod faults;
 mod node;
 mod oracle;
