@@ -52,7 +52,11 @@ impl Cluster {
                 let partner = self.rng.one_of(&ids);
                 self.isolate(&[victim, partner]);
             }
-            6 => self.node(victim).paused_until = self.now + length,
+            6 => {
+                self.node(victim).paused_until = self.now + length;
+                // A request that is the first thing it sees, before what its peers said meanwhile.
+                self.after(length, Event::Read(victim));
+            }
             7 => self.node(victim).disk_slow = true,
             8 => self.node(victim).disk_full = true,
             9 => {
@@ -70,6 +74,17 @@ impl Cluster {
         }
         let next = length / 2 + self.rng.micros(10_000, 500_000);
         self.after(next, Event::Injure);
+    }
+
+    /// Sometimes nobody hears a leader from its first entry on, while those that were cut off before are back:
+    /// so logs come to end in entries of several terms, and each may be the longest.
+    pub fn injure_new_leader(&mut self, id: NodeId) {
+        if self.faults && self.rng.chance(25) {
+            self.cut.clear();
+            self.isolate(&[id]);
+            let length = self.rng.micros(200_000, 600_000);
+            self.after(length, Event::Heal);
+        }
     }
 
     fn isolate(&mut self, some: &[NodeId]) {

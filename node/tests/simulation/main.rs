@@ -1,9 +1,11 @@
 //! Whole clusters of cores under a seeded simulator that owns time, network and disks, and is unkind.
 //!
-//! `SIMULATION_SEED=17 cargo test -p node --test simulation` runs one seed alone.
+//! `SIMULATION_SEED=17 cargo test -p node --test simulation` runs one seed alone, `SIMULATION_SEED=200..5000`
+//! as many as you have time for.
 
 mod cluster;
 mod coverage;
+mod driver;
 mod faults;
 mod node;
 mod oracle;
@@ -37,8 +39,13 @@ fn run(seed: u64) -> Coverage {
 }
 
 fn run_all(seeds: Range<u64>) {
-    if let Ok(seed) = std::env::var("SIMULATION_SEED") {
-        run(seed.parse().expect("SIMULATION_SEED is a number"));
+    if let Ok(chosen) = std::env::var("SIMULATION_SEED") {
+        let (first, end) = chosen.split_once("..").unwrap_or((&chosen, ""));
+        let number = |text: &str| text.parse::<u64>().ok();
+        let first = number(first).expect("SIMULATION_SEED is a number, or a range of two");
+        for seed in first..number(end).unwrap_or(first + 1) {
+            run(seed);
+        }
         return;
     }
     let mut sum = Coverage::default();

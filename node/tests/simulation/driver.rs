@@ -1,0 +1,167 @@
+//! What a driver does for each core: disks, promises, messages, state machine; everything goes by the oracle.
+
+use std::time::Duration;
+
+use node::raft::{Appended, Body, Input, Message, NodeId, Ready, Refusal, Role};
+use node::storage::Storage;
+
+use super::cluster::{Cluster, Event};
+
+impl Cluster {
+    /// A driver's duties, in the order that [`Ready`] asks for.
+    pub fn take(&mut self, id: NodeId) {
+        let node = self.nodes.get_mut(&id).expect("a member");
+        let Some(core) = &mut node.core else { return };
+        let Ready {
+            write,
+            messages,
+            promises,
+            committed,
+            reads,
+            accepted: _,
+            refused,
+            rolled_back,
+            transitions,
+        } = core.take_ready();
+        node.status = core.status();
+        for rolled_back in &rolled_back {
+            self.covered.rolled_back += 1;
+            let on_disk = node.entry_on_disk(rolled_back.index).map(|e| e.id);
+            self.covered.rolled_back_from_disk += u64::from(on_disk == Some(*rolled_back));
+        }
+        if let Some(write) = write {
+            self.oracle.issued(node, &write);
+            node.append(&write);
+            node.queue.push_back(write);
+        }
+        node.promises.extend(promises);
+        for transition in &transitions {
+            if transition.to == Role::Leader {
+                self.covered.leaders += 1;
+                self.oracle.elected(&self.nodes[&id], transition.term);
+                self.injure_new_leader(id);
+            }
+            let deposed = transition.from == Role::Leader && transition.leader.is_none();
+            self.covered.leaders_without_quorum_deposed += u64::from(deposed);
+        }
+        self.judge_commit(id);
+        for entry in &committed {
+            let mut machine = std::mem::take(&mut self.node(id).machine);
+            machine.apply(entry);
+            self.oracle.applied(&self.nodes[&id], &machine, entry);
+            self.node(id).machine = machine;
+        }
+        for (read, result) in reads {
+            match result {
+                Ok(index) => {
+                    let node = &self.nodes[&id];
+                    self.covered.reads_at_leaders += u64::from(node.leads());
+                    self.covered.reads_at_followers += u64::from(!node.leads());
+                    self.oracle.answered(read, index, &node.machine);
+                }
+                Err(_) => {
+                    self.covered.reads_abandoned += 1;
+                    self.oracle.reads.remove(&read).expect("refused once");
+                }
+            }
+        }
+        let full = refused.iter().filter(|(_, r)| *r == Refusal::DiskFull);
+        self.covered.refused_for_a_full_disk += full.count() as u64;
+        for message in messages {
+            self.transmit(message);
+        }
+        self.sync(id);
+    }
+
+    fn transmit(&mut self, message: Message) {
+        self.oracle.leaves(&self.nodes[&message.from], &message);
+        match &message.body {
+            Body::PreVoteReply { granted: false } => self.covered.pre_votes_refused += 1,
+            Body::TimeoutNow => self.covered.transfers += 1,
+            Body::AppendReply {
+                result: Appended::Conflict { prev, hint },
+                ..
+            } if hint.term < prev.term && hint.index.0 > 0 => {
+                self.covered.conflicts_skipping_a_term += 1;
+            }
+            Body::Append { entries, .. }
+                if self.config.max_batch_entries > 1
+                    && (1..16).contains(&entries.len())
+                    && entries.last().map(|e| e.id.index)
+                        < self.nodes[&message.from].log.last().map(|e| e.id.index) =>
+            {
+                self.covered.batches_cut_by_size += 1;
+            }
+            _ => {}
+        }
+        if self.cut.contains(&(message.from, message.to)) || self.rng.chance(self.loss_percent) {
+            return;
+        }
+        let slowest = match self.rng.chance(self.delayed_percent) {
+            true => 300_000,
+            false => 2_000,
+        };
+        let link = (message.from, message.to);
+        let mut delay = self.rng.micros(200, slowest);
+        if self.in_order {
+            // A stream: what is late holds up what follows.
+            let last = self.links.get(&link).copied().unwrap_or_default();
+            delay = delay.max(last - self.now);
+            self.links.insert(link, self.now + delay);
+        } else if self.rng.chance(3) {
+            let again = self.rng.micros(200, 100_000);
+            self.after(again, Event::Deliver(message.clone()));
+        }
+        self.after(delay, Event::Deliver(message));
+    }
+
+    /// Begins a sync of all that is queued, unless one is under way.
+    fn sync(&mut self, id: NodeId) {
+        let slow = self.nodes[&id].disk_slow;
+        let delay = match slow {
+            true => self.rng.micros(20_000, 700_000),
+            false => self.rng.micros(100, 3_000),
+        };
+        let node = self.node(id);
+        if node.syncing == 0 && !node.queue.is_empty() {
+            node.syncing = node.queue.len();
+            let boot = node.boot;
+            self.after(delay, Event::Synced(id, boot));
+        }
+    }
+
+    pub fn synced(&mut self, id: NodeId) {
+        let node = self.node(id);
+        let count = std::mem::take(&mut node.syncing);
+        node.disk.set_full(node.disk_full);
+        let writes = node.queue.make_contiguous();
+        let Ok(proof) = node.disk.persist(&writes[..count]) else {
+            node.syncing = count;
+            let boot = node.boot;
+            if !std::mem::replace(&mut node.told_full, true) {
+                self.step(id, Input::DiskFull(true));
+            }
+            self.after(Duration::from_millis(10), Event::Synced(id, boot));
+            return self.take(id);
+        };
+        node.queue.drain(..count);
+        self.oracle.on_disk(&self.nodes[&id]);
+        let node = self.node(id);
+        let mut released = Vec::new();
+        for promise in std::mem::take(&mut node.promises) {
+            match promise.release(&proof) {
+                Ok(message) => released.push(message),
+                Err(promise) => node.promises.push(promise),
+            }
+        }
+        if std::mem::take(&mut node.told_full) {
+            self.step(id, Input::DiskFull(false));
+        }
+        self.covered.promises_released += released.len() as u64;
+        for message in released {
+            self.transmit(message);
+        }
+        self.step(id, Input::Persisted(proof));
+        self.take(id);
+    }
+}
