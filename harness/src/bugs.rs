@@ -73,7 +73,7 @@ pub const DEMONSTRATIONS: &[Demonstration] = &[
     },
     Demonstration {
         bugs: "leader-local-read",
-        flags: "--nemesis partition --time 20",
+        flags: "--nemesis partition,pause --interval 0.5 --time 15",
     },
     Demonstration {
         bugs: "readindex-without-noop-guard",
