@@ -26,6 +26,8 @@ use crate::{binaries, databases, environment, judge, observe, recovery, stalls};
 const CLIENT_TIMEOUT: Duration = Duration::from_millis(1000);
 /// How long a cluster may take to elect its first leader.
 const FIRST_LEADER: Duration = Duration::from_secs(20);
+/// Clients go on for this long after the last heal, so that they feel the recovery from it too.
+const TAIL: Duration = Duration::from_secs(1);
 /// No faults and no work: what is under way may end.
 const QUIET: Duration = Duration::from_millis(300);
 
@@ -182,7 +184,7 @@ async fn act(
     });
     let phase = Phase {
         generator,
-        until: Some(until),
+        until: Some(until + TAIL),
         rate: plan.rate,
         is_final: false,
         finished,
