@@ -16,7 +16,7 @@ use crate::interpreter::{Interpreter, Phase, Totals};
 use crate::nemesis::Nemesis;
 use crate::observation::Observation;
 use crate::plan::Plan;
-use crate::progress::{Moment, Progress};
+use crate::progress::{Counts, Moment, Progress};
 use crate::site::Site;
 use crate::store::{self, Lines};
 use crate::worker::{self, Pinning};
@@ -376,14 +376,18 @@ async fn show(
             last = (Instant::now(), ok);
         }
         progress.moment(&Moment {
-            elapsed: cluster.began().elapsed(),
             left: until.saturating_duration_since(Instant::now()),
-            counts: [ok, totals.fail.load(Relaxed), totals.info.load(Relaxed)],
+            counts: Counts {
+                ok,
+                unequal: totals.unequal.load(Relaxed),
+                fail: totals.fail.load(Relaxed),
+                info: totals.info.load(Relaxed),
+            },
             rate,
             leader: cluster
                 .leader_and_term()
-                .map_or("nobody".into(), |(node, term)| {
-                    format!("{node} term {term}")
+                .map_or("nobody leads".into(), |(node, term)| {
+                    format!("{node} leads in term {term}")
                 }),
             faults: nemesis.active(),
             injuries: nemesis.counts(),
