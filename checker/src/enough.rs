@@ -8,7 +8,7 @@ use crate::verdict::{Valid, Verdict};
 /// What a run did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorkDone {
-    /// Operations that ended ok, final reads included.
+    /// Operations that ended ok, final reads left out.
     pub ok_operations: u64,
     /// Faults that had a measured effect.
     pub faults_that_acted: u64,
@@ -49,7 +49,7 @@ impl WorkDone {
         for operation in history.operations() {
             let ok = u64::from(operation.outcome == Outcome::Ok);
             let is_final = u64::from(history.invocation(operation).is_final);
-            done.ok_operations += ok;
+            done.ok_operations += ok * (1 - is_final);
             done.final_reads_ok += ok * is_final;
             done.final_reads_expected += is_final;
         }

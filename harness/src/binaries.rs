@@ -22,7 +22,8 @@ pub struct Binaries {
 struct Workshop {
     workspace: PathBuf,
     target: PathBuf,
-    release: bool,
+    /// The profile's folder, which has its name, but for `dev`, whose is `debug`.
+    folder: String,
 }
 
 impl Workshop {
@@ -49,11 +50,11 @@ impl Workshop {
         let target = profile
             .and_then(Path::parent)
             .ok_or_else(|| lost("the harness is not in a target folder"))?;
-        let release = profile.is_some_and(|folder| folder.ends_with("release"));
+        let folder = profile.and_then(Path::file_name).unwrap_or_default();
         Ok(Workshop {
             workspace,
             target: target.to_path_buf(),
-            release,
+            folder: folder.to_string_lossy().into_owned(),
         })
     }
 
@@ -86,13 +87,17 @@ impl Workshop {
         if let Some(features) = features {
             command.args(["--features", features]);
         }
-        if self.release {
-            command.arg("--release");
-        }
+        let profile = if self.folder == "debug" {
+            "dev"
+        } else {
+            &self.folder
+        };
+        command.args(["--profile", profile]);
         command.arg("--target-dir").arg(target);
         if !std::io::stderr().is_terminal() {
             command.arg("--quiet");
         }
+        die_with_us(&mut command);
         let status = command.status().map_err(|error| {
             Failure::new(
                 exit::MISSING,
@@ -109,7 +114,7 @@ impl Workshop {
                 format!("cargo could not build {what}: see its messages above"),
             ));
         }
-        Ok(target.join(if self.release { "release" } else { "debug" }))
+        Ok(target.join(&self.folder))
     }
 }
 
@@ -156,9 +161,7 @@ pub fn prepare(
             ));
         }
     };
-    let built = shop
-        .target
-        .join(if shop.release { "release" } else { "debug" });
+    let built = shop.target.join(&shop.folder);
     let bin = folder.join("bin");
     let copy = |from: &Path, name: &str| -> Result<PathBuf, Failure> {
         let to = bin.join(name);
@@ -190,6 +193,18 @@ fn store_failure(from: &Path, to: &Path, error: &std::io::Error) -> Failure {
             exit::MISSING,
             format!("{} is missing although it was just built", from.display()),
         )
+    }
+}
+
+/// Has the kernel kill the command when this thread ends, which is the harness' main thread.
+fn die_with_us(command: &mut Command) {
+    use std::os::unix::process::CommandExt;
+    let die =
+        || nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGKILL).map_err(Into::into);
+    // SAFETY: between fork and exec the closure makes one system call; it allocates nothing and takes no lock.
+    #[allow(unsafe_code)]
+    unsafe {
+        command.pre_exec(die);
     }
 }
 

@@ -153,6 +153,9 @@ pub fn read(arguments: impl Iterator<Item = OsString>) -> Result<Wish, Failure> 
     }
 }
 
+/// More independent keys than this are no use: every one is read from every node at the end.
+pub const MOST_KEYS: usize = 100_000;
+
 fn usage(message: impl Into<String>) -> Failure {
     Failure::new(exit::USAGE, message)
 }
@@ -198,13 +201,13 @@ fn plan(args: RunArgs) -> Result<Wish, Failure> {
     }
     let time = seconds("--time", args.time, 1.0, 86_400.0)?;
     let interval = seconds("--interval", args.interval, 0.05, 600.0)?;
-    if !args.rate.is_finite() || args.rate < 0.0 {
+    if args.rate != 0.0 && !(0.001..=1e9).contains(&args.rate) {
         return Err(usage(format!(
             "--rate {} makes no sense: give operations a second, or 0 for no limit",
             args.rate
         )));
     }
-    if !(1..=100_000).contains(&args.keys) {
+    if !(1..=MOST_KEYS).contains(&args.keys) {
         return Err(usage(format!(
             "--keys {} makes no sense: give 1 to 100000",
             args.keys
@@ -224,6 +227,11 @@ fn plan(args: RunArgs) -> Result<Wish, Failure> {
         ));
     }
     let mut nemesis = names(&args.nemesis);
+    if nemesis.is_empty() {
+        return Err(usage(
+            "--nemesis names no fault: say `none` if that is meant",
+        ));
+    }
     if nemesis.iter().any(|name| name == "none") && nemesis.len() > 1 {
         return Err(usage(
             "--nemesis none stands alone: drop it, or drop the others",
@@ -253,6 +261,9 @@ fn plan(args: RunArgs) -> Result<Wish, Failure> {
         }
     }
     let bugs = args.bug.as_deref().map(names).unwrap_or_default();
+    if args.bug.is_some() && bugs.is_empty() {
+        return Err(usage("--bug names no bug: drop the flag if none is meant"));
+    }
     for name in &bugs {
         if bugs::find(name).is_none() {
             return Err(unknown("bug", name, bugs::BUGS.iter().map(|bug| bug.name)));

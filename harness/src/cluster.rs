@@ -176,6 +176,7 @@ impl Cluster {
     /// The process cannot be started.
     pub fn start(&self, node: NodeId) -> Result<(), String> {
         let mut member = self.member(node);
+        self.notice_end(node, &mut member);
         if member.is_running() || self.has_failed(node) {
             return Ok(());
         }
@@ -196,12 +197,17 @@ impl Cluster {
     /// The signal could not be sent.
     pub fn kill(&self, node: NodeId) -> Result<bool, String> {
         let mut member = self.member(node);
+        self.notice_end(node, &mut member);
         let Some(process) = member.running() else {
             return Ok(false);
         };
-        process
+        let exit = process
             .kill()
             .map_err(|error| format!("cannot kill {node}: {error}"))?;
+        if exit.signal() != Some(9) {
+            // It was quicker than the signal: that end was its own.
+            self.failed(node, &exit.to_string());
+        }
         member.down_on_purpose = true;
         member.status = None;
         member.role = None;
@@ -284,6 +290,7 @@ impl Cluster {
     pub fn end(&self) {
         for node in self.nodes() {
             let mut member = self.member(node);
+            self.notice_end(node, &mut member);
             member.down_on_purpose = true;
             if let Some(process) = &member.process {
                 let _ = process.kill();
@@ -296,21 +303,36 @@ impl Cluster {
         self.member(node).is_running()
     }
 
-    /// How a node ended, if it did without being killed by us; told once.
-    pub fn ended_by_itself(&self, node: NodeId) -> Option<String> {
-        let mut member = self.member(node);
+    /// Looks whether a node ended without being killed by us.
+    pub fn look_after(&self, node: NodeId) {
+        self.notice_end(node, &mut self.member(node));
+    }
+
+    /// An end that nobody asked for is written down, however soon after it somebody looks.
+    fn notice_end(&self, node: NodeId, member: &mut Member) {
         if member.down_on_purpose {
-            return None;
+            return;
         }
-        let how = member.process.as_ref()?.exit().ok()??.to_string();
-        member.down_on_purpose = true;
-        member.status = None;
-        member.role = None;
-        self.failures
+        let exit = member
+            .process
+            .as_ref()
+            .and_then(|process| process.exit().ok().flatten());
+        if let Some(exit) = exit {
+            member.down_on_purpose = true;
+            member.status = None;
+            member.role = None;
+            self.failed(node, &exit.to_string());
+        }
+    }
+
+    fn failed(&self, node: NodeId, how: &str) {
+        let mut failures = self
+            .failures
             .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
-            .push(format!("{node} {how}"));
-        Some(how)
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        failures.push(format!("{node} {how}"));
+        drop(failures);
+        self.happened(node, "exited", Some(how.into()));
     }
 
     /// Nodes that ended by themselves.

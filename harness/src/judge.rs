@@ -1,6 +1,7 @@
 //! Judges a run folder: reads it, asks every checker, decides the exit code, writes verdict and report.
 
 use std::collections::{BTreeMap, HashSet};
+use std::io::Write;
 use std::path::Path;
 
 use checker::availability::Availability;
@@ -38,6 +39,13 @@ struct VerdictFile<'a> {
 /// The folder's files are missing or damaged, or it cannot be written to.
 pub fn judge_and_report(folder: &Path) -> Result<u8, Failure> {
     let plan: Plan = store::read_json(&folder.join(store::PLAN))?;
+    if !(1..=9).contains(&plan.nodes) || plan.keys > crate::cli::MOST_KEYS {
+        let message = format!(
+            "{} is damaged: no run has such a plan",
+            folder.join(store::PLAN).display()
+        );
+        return Err(Failure::new(exit::DAMAGED, message));
+    }
     let (history, torn) = read_history(&folder.join(store::HISTORY))?;
     let injuries = last_words(store::read_lines(&folder.join(store::INJURIES))?);
     let observations: Vec<Observation> = store::read_lines(&folder.join(store::OBSERVATIONS))?;
@@ -151,7 +159,7 @@ fn judge(
         .iter()
         .map(|checker| checker.check(history))
         .collect();
-    verdicts.push(rolled_back(history, observations));
+    verdicts.extend(rolled_back(history, observations, ending));
     let settings = workloads::Settings {
         nodes: plan.nodes,
         keys: plan.keys,
@@ -198,7 +206,21 @@ fn code(verdict: &Verdict) -> u8 {
 }
 
 /// A leader may drop a deposed leader's tail, but never an entry that a client was told is kept.
-fn rolled_back(history: &History, observations: &[Observation]) -> Verdict {
+///
+/// None where the system names no log entries: then there is nothing to compare.
+fn rolled_back(
+    history: &History,
+    observations: &[Observation],
+    ending: Option<&Ending>,
+) -> Option<Verdict> {
+    if !history.events().iter().any(|event| event.entry.is_some()) {
+        return None;
+    }
+    if ending.is_some() && observations.is_empty() {
+        let summary =
+            "the observations of the nodes' logs are gone: nobody knows what was rolled back";
+        return Some(verdict("rollback", Valid::Unknown, summary.into()));
+    }
     let acknowledged: HashSet<&SmolStr> = history
         .events()
         .iter()
@@ -239,11 +261,11 @@ fn rolled_back(history: &History, observations: &[Observation]) -> Verdict {
     } else {
         Valid::No
     };
-    Verdict {
+    Some(Verdict {
         violations,
         details: json!({ "rolled_back": dropped }),
         ..verdict("rollback", valid, summary)
-    }
+    })
 }
 
 fn acknowledged_and_dropped(node: &str, entry: &str, event: &Event) -> Violation {
@@ -285,6 +307,20 @@ fn enough(
         faults_that_acted: u64::from(!plan.nemesis.is_empty()),
         final_reads: 1.0,
     };
+    let idle: Vec<&str> = (plan.nemesis.iter().map(String::as_str))
+        .filter(|name| {
+            !injuries
+                .iter()
+                .any(|injury| injury.fault == *name && injury.effect.is_some())
+        })
+        .collect();
+    if ending.is_some() && !injuries.is_empty() && !idle.is_empty() {
+        let summary = format!(
+            "{} was asked for, but never had a measured effect: give the run more --time or a shorter --interval",
+            idle.join(", ")
+        );
+        return Some(verdict("enough", Valid::Unknown, summary));
+    }
     if ending.is_none() {
         let summary = "the run broke off before its end: what was recorded is judged, but final reads are missing";
         return Some(verdict("enough", Valid::Unknown, summary.into()));
@@ -358,6 +394,11 @@ fn plain(summary: &str) -> &str {
 
 /// The verdict in words on standard output.
 fn print(run: &Run, folder: &Path) {
+    // Whoever reads may have left; the verdict is in its file and in the exit code.
+    let _ = write_verdict(run, folder, &mut std::io::stdout().lock());
+}
+
+fn write_verdict(run: &Run, folder: &Path, out: &mut impl Write) -> std::io::Result<()> {
     let (word, colour) = match run.exit_code {
         exit::VALID => ("VALID", Colour::Good),
         exit::INVALID => ("INVALID", Colour::Bad),
@@ -366,9 +407,9 @@ fn print(run: &Run, folder: &Path) {
         exit::NODE_FAILED => ("NODE FAILED", Colour::Bad),
         _ => ("FAILED", Colour::Bad),
     };
-    println!("{}", paint(word, colour));
+    writeln!(out, "{}", paint(word, colour))?;
     for note in &run.notes {
-        println!("  {note}");
+        writeln!(out, "  {note}")?;
     }
     if !run.plan.bugs.is_empty() {
         let valid = run
@@ -377,7 +418,7 @@ fn print(run: &Run, folder: &Path) {
             .map(|verdict| verdict.valid)
             .max()
             .unwrap_or(Valid::Unknown);
-        println!("  {}", report::planted(&run.plan, valid));
+        writeln!(out, "  {}", report::planted(&run.plan, valid))?;
     }
     for verdict in &run.verdicts {
         let mark = match verdict.valid {
@@ -385,9 +426,14 @@ fn print(run: &Run, folder: &Path) {
             Valid::Unknown => "??",
             Valid::No => "XX",
         };
-        println!("  {mark} {}: {}", verdict.checker, plain(&verdict.summary));
+        writeln!(
+            out,
+            "  {mark} {}: {}",
+            verdict.checker,
+            plain(&verdict.summary)
+        )?;
         if let Some(violation) = verdict.violations.first() {
-            println!("     {}: {}", violation.anomaly, violation.explanation);
+            writeln!(out, "     {}: {}", violation.anomaly, violation.explanation)?;
         }
     }
     let acted = run
@@ -395,10 +441,12 @@ fn print(run: &Run, folder: &Path) {
         .iter()
         .filter(|injury| injury.effect.is_some())
         .count();
-    println!(
+    writeln!(
+        out,
         "  faults: {} injected, {acted} with a measured effect",
         run.injuries.len()
-    );
-    println!("  report: {}", folder.join(store::REPORT).display());
-    println!("  repeat: {}", run.plan.command);
+    )?;
+    writeln!(out, "  report: {}", folder.join(store::REPORT).display())?;
+    writeln!(out, "  repeat: {}", run.plan.command)?;
+    Ok(())
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
-use rand::seq::IndexedRandom as _;
+use rand::seq::SliceRandom as _;
 use rand::{RngExt as _, SeedableRng as _};
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
@@ -106,6 +106,7 @@ impl Nemesis {
                 let lane = Lane {
                     nemesis: self.clone(),
                     faults,
+                    deck: Vec::new(),
                     rng: StdRng::seed_from_u64(plan.seed.wrapping_add(0x6e65_6d00 + number as u64)),
                     interval: plan.interval,
                     kill_is_power_loss: plan.kill_means == "power-loss",
@@ -135,6 +136,7 @@ impl Nemesis {
 struct Lane {
     nemesis: Arc<Nemesis>,
     faults: Vec<&'static dyn Fault>,
+    deck: Vec<&'static dyn Fault>,
     rng: StdRng,
     interval: Duration,
     kill_is_power_loss: bool,
@@ -148,11 +150,18 @@ impl Lane {
                 return;
             }
             let lasts = self.draw();
-            let Some(fault) = self.faults.choose(&mut self.rng).copied() else {
-                return;
-            };
+            let Some(fault) = self.deal() else { return };
             self.injure(fault, lasts, until, &mut stop).await;
         }
+    }
+
+    /// Every fault is dealt once before any is dealt again.
+    fn deal(&mut self) -> Option<&'static dyn Fault> {
+        if self.deck.is_empty() {
+            self.deck.clone_from(&self.faults);
+            self.deck.shuffle(&mut self.rng);
+        }
+        self.deck.pop()
     }
 
     fn draw(&mut self) -> Duration {

@@ -12,7 +12,7 @@ use crate::site::NodeId;
 /// How often each node is asked for its status.
 const ASK_EVERY: Duration = Duration::from_millis(100);
 /// How often logs are read on.
-const READ_EVERY: Duration = Duration::from_millis(25);
+pub const READ_EVERY: Duration = Duration::from_millis(25);
 
 /// Asks one node until the run ends.
 pub async fn ask(cluster: Arc<Cluster>, node: NodeId) {
@@ -24,14 +24,7 @@ pub async fn ask(cluster: Arc<Cluster>, node: NodeId) {
             None
         };
         cluster.saw_status(node, status);
-        if let Some(detail) = cluster.ended_by_itself(node) {
-            cluster.observe(&Observation::Process {
-                time_ns: cluster.now_ns(),
-                node: node.to_string(),
-                event: "exited".into(),
-                detail: Some(detail),
-            });
-        }
+        cluster.look_after(node);
         tokio::time::sleep_until(began + ASK_EVERY).await;
     }
 }

@@ -83,23 +83,12 @@ pub fn run(plan: &Plan, binary: Option<&Path>, out: &Path, quiet: bool) -> Resul
         written.map_err(|error| store::cannot_write(&folder.join(store::ENDING), &error))?;
         failure.map_or(Ok(()), Err)
     });
-    runtime.shutdown_background();
-    signals_end_the_process();
     code?;
     progress.say("judging");
-    let code = judge::judge_and_report(&folder)?;
-    Ok(code)
-}
-
-/// While judging nothing is at stake: a signal ends the process at once, as it would any other program.
-/// (The runtime took the signals over, and keeps them when it ends.)
-fn signals_end_the_process() {
-    use nix::sys::signal::{SigHandler, Signal, signal};
-    for kind in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
-        // SAFETY: the default action is no handler of ours, so nothing runs in a signal's context.
-        #[allow(unsafe_code)]
-        let _ = unsafe { signal(kind, SigHandler::SigDfl) };
-    }
+    // The runtime is still there, and with it whoever listens to signals.
+    let code = judge::judge_and_report(&folder);
+    runtime.shutdown_background();
+    code
 }
 
 /// Everything between the first process and the last.
@@ -208,11 +197,6 @@ async fn act(
         final_reads_expected: workload.final_reads_expected(&settings),
         ..Ending::default()
     };
-    if ending.interrupted {
-        progress.line(
-            "interrupted: everything is healed, what there is will be judged (again: stop at once)",
-        );
-    }
     tokio::time::sleep(QUIET).await;
     progress.say("faults and work are over; waiting for the cluster to recover by itself");
     match recovery::wait(cluster, recovery::BOUND).await {
@@ -229,11 +213,14 @@ async fn act(
         finished,
     });
     let _ = final_phase.await;
-    ending.node_failures = cluster.failures();
     drop(phases);
     let recorder = recorder.await.map_err(|error| {
         Failure::new(exit::INTERNAL, format!("the interpreter failed: {error}"))
     })?;
+    cluster.end();
+    ending.node_failures = cluster.failures();
+    // The last lines of the logs are evidence too.
+    tokio::time::sleep(3 * observe::READ_EVERY).await;
     for watcher in watchers {
         watcher.abort();
     }
@@ -327,6 +314,7 @@ async fn interrupts(stop: Arc<watch::Sender<bool>>, progress: Arc<Progress>) {
                 .line("stopped at once; the history so far is kept: judge it with `harness check`");
             std::process::exit(i32::from(exit::UNKNOWN));
         }
+        progress.line("interrupted: what there is will be judged (again: stop at once)");
         let _ = stop.send(true);
     }
 }

@@ -3,12 +3,14 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 
+use rand::RngExt as _;
+
 use crate::exit::{self, Failure};
 
-/// Clients ask nodes here.
-const CLIENT_PORT: u16 = 8000;
-/// Peers ask nodes here; the links' proxies listen at this plus the number of the target.
-const PEER_PORT: u16 = 7000;
+/// Ports are drawn from here: below those that the system gives to outgoing connections.
+const PORTS: std::ops::Range<u16> = 20_000..32_000;
+/// Client port, peer port, and one port for each link of a node.
+const PORTS_OF_A_RUN: u16 = 16;
 /// The host number that marks the subnet as taken for as long as the run lasts.
 const MARK: u8 = 254;
 /// Proxies of node i listen at host number 100 + i.
@@ -28,9 +30,11 @@ impl std::fmt::Display for NodeId {
 #[derive(Debug)]
 pub struct Site {
     subnet: [u8; 2],
+    /// Clients ask nodes here; at the next peers do, and the links' proxies listen at the ones after that.
+    port: u16,
     nodes: u16,
     folder: PathBuf,
-    _mark: TcpListener,
+    _marks: Vec<TcpListener>,
 }
 
 impl Site {
@@ -41,19 +45,22 @@ impl Site {
     pub fn take(nodes: u16, folder: &Path) -> Result<Site, Failure> {
         for _ in 0..1000 {
             let subnet = [64 + rand::random::<u8>() % 64, rand::random::<u8>()];
-            let address = SocketAddr::new(address(subnet, MARK), PEER_PORT);
-            if let Ok(mark) = TcpListener::bind(address) {
+            let port = rand::rng().random_range(PORTS) / PORTS_OF_A_RUN * PORTS_OF_A_RUN;
+            // All of the run's ports on one address: whoever listens on one of them everywhere is met here.
+            let bind = |port| TcpListener::bind(SocketAddr::new(address(subnet, MARK), port));
+            if let Ok(marks) = (port..port + PORTS_OF_A_RUN).map(bind).collect() {
                 return Ok(Site {
                     subnet,
+                    port,
                     nodes,
                     folder: folder.to_path_buf(),
-                    _mark: mark,
+                    _marks: marks,
                 });
             }
         }
         Err(Failure::new(
             exit::UNAVAILABLE,
-            "no free loopback subnet among 127.64-127.x.y: stop other runs, or check that 127.0.0.0/8 is up",
+            "no free loopback addresses among 127.64-127.x.y: stop other runs, or check that 127.0.0.0/8 is up",
         ))
     }
 
@@ -79,19 +86,19 @@ impl Site {
 
     /// Where clients ask the node.
     pub fn client(&self, node: NodeId) -> SocketAddr {
-        SocketAddr::new(address(self.subnet, node.0 as u8), CLIENT_PORT)
+        SocketAddr::new(address(self.subnet, node.0 as u8), self.port)
     }
 
     /// Where the node listens to its peers.
     pub fn peer(&self, node: NodeId) -> SocketAddr {
-        SocketAddr::new(address(self.subnet, node.0 as u8), PEER_PORT)
+        SocketAddr::new(address(self.subnet, node.0 as u8), self.port + 1)
     }
 
     /// Where the proxy of the directed link listens: `from` dials it to speak to `to`.
     pub fn link(&self, from: NodeId, to: NodeId) -> SocketAddr {
         SocketAddr::new(
             address(self.subnet, PROXIES + from.0 as u8),
-            PEER_PORT + to.0,
+            self.port + 1 + to.0,
         )
     }
 }

@@ -124,27 +124,32 @@ pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, Failure> {
     })
 }
 
-/// Reads a file of JSON lines. A torn last line, as a run that died leaves it, is left out.
+/// Reads a file of JSON lines. A torn last line, one without its end as a run that died leaves it, is left out.
 ///
 /// # Errors
-/// Missing: 66. A damaged line that is not the last: 65, with its number.
+/// Missing: 66. A damaged line: 65, with its number.
 pub fn read_lines<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, Failure> {
     let file = File::open(path).map_err(|error| missing(path, &error))?;
+    let mut reader = BufReader::new(file);
     let mut values = Vec::new();
-    let mut torn: Option<(usize, serde_json::Error)> = None;
-    for (number, line) in BufReader::new(file).split(b'\n').enumerate() {
-        let line = line.map_err(|error| missing(path, &error))?;
-        if let Some((number, error)) = torn {
-            let place = format!("{}:{}", path.display(), number + 1);
-            return Err(Failure::new(exit::DAMAGED, format!("{place}: {error}")));
+    let mut line = Vec::new();
+    for number in 1.. {
+        line.clear();
+        let read = reader.read_until(b'\n', &mut line);
+        if read.map_err(|error| missing(path, &error))? == 0 {
+            break;
         }
-        torn = None;
+        let whole = line.ends_with(b"\n");
         if line.iter().all(u8::is_ascii_whitespace) {
             continue;
         }
         match serde_json::from_slice(&line) {
             Ok(value) => values.push(value),
-            Err(error) => torn = Some((number, error)),
+            Err(_) if !whole => {}
+            Err(error) => {
+                let message = format!("{}:{number}: {error}", path.display());
+                return Err(Failure::new(exit::DAMAGED, message));
+            }
         }
     }
     Ok(values)
@@ -247,6 +252,7 @@ mod tests {
 
     #[test]
     fn damage_before_the_last_line_is_refused_with_its_number() {
+        assert_eq!(read("1\noops\n").unwrap_err().code, exit::DAMAGED);
         let failure = read("1\noops\n3\n").unwrap_err();
         assert_eq!(failure.code, exit::DAMAGED);
         assert!(failure.message.contains(":2:"), "{failure}");

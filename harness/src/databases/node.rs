@@ -294,9 +294,14 @@ fn reply(op: &Op, status: StatusCode, body: &Value) -> Result<Reply, Error> {
     };
     match (op, status) {
         (Op::Read { .. }, StatusCode::OK) => Ok(Reply::Value(number("value")?)),
-        (Op::Write { .. } | Op::Cas { .. }, StatusCode::OK) => Ok(Reply::Done {
-            entry: body.get("entry").and_then(Value::as_str).map(SmolStr::from),
-        }),
+        (Op::Write { .. } | Op::Cas { .. }, StatusCode::OK)
+            if body["revision"].is_u64() && body.get("swapped") != Some(&Value::Bool(false)) =>
+        {
+            let entry = body.get("entry").and_then(Value::as_str);
+            Ok(Reply::Done {
+                entry: entry.map(SmolStr::from),
+            })
+        }
         (Op::Cas { .. }, StatusCode::CONFLICT) => Ok(Reply::Mismatch {
             current: Some(number("current")?),
         }),

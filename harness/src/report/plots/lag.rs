@@ -49,7 +49,11 @@ pub fn panel(data: &Data<'_>) -> Option<Panel> {
         range: (0.0, high + 0.1),
         ticks: (0..=high as u32)
             .map(|tick| {
-                let entries = if tick == 0 { 0 } else { 10u64.pow(tick - 1) };
+                let entries = if tick == 0 {
+                    0
+                } else {
+                    10u64.saturating_pow(tick - 1)
+                };
                 (f64::from(tick), units::count(entries))
             })
             .collect(),
