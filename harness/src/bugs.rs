@@ -61,7 +61,7 @@ pub struct Demonstration {
 pub const DEMONSTRATIONS: &[Demonstration] = &[
     Demonstration {
         bugs: "ack-before-commit",
-        flags: "--nemesis partition --time 15",
+        flags: "--nemesis partition --time 10",
     },
     Demonstration {
         bugs: "cas-evaluated-at-propose",
@@ -69,14 +69,14 @@ pub const DEMONSTRATIONS: &[Demonstration] = &[
     },
     Demonstration {
         bugs: "follower-ack-before-fsync,leader-self-ack-before-fsync",
-        flags: "--nemesis kill --interval 0.6 --time 40",
+        flags: "--nemesis kill --interval 0.6 --time 30",
     },
     Demonstration {
         bugs: "leader-local-read",
-        flags: "--nemesis partition,pause --interval 0.5 --time 40",
+        flags: "--nemesis pause --interval 0.7 --time 45",
     },
     Demonstration {
         bugs: "readindex-without-noop-guard",
-        flags: "--nemesis partition,kill --interval 0.6 --time 25",
+        flags: "--nemesis partition,kill --interval 0.6 --time 20",
     },
 ];
