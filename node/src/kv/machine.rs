@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::command::Command;
 use super::hash::Digest;
 use crate::raft::{Entry, Index, LogId, Payload};
 
 /// A value and the revision that wrote it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Value {
     /// The value.
     pub value: String,
@@ -46,13 +46,15 @@ pub enum Outcome {
     Undecodable,
 }
 
-/// The state after a prefix of the log.
-#[derive(Clone, Debug, Default)]
+/// The state after a prefix of the log. What is serialized is the snapshot: all but what follows from the rest.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Machine {
     map: BTreeMap<String, Value>,
     applied: LogId,
     revision: u64,
     chain: Digest,
+    /// Follows from the map.
+    #[serde(skip)]
     content: u128,
 }
 
@@ -125,6 +127,13 @@ impl Machine {
         self.content = self.content.wrapping_add(weigh(&key, &new));
         self.map.insert(key, new);
         Outcome::Written { revision }
+    }
+
+    /// With what was left out of the snapshot.
+    pub(super) fn reindexed(mut self) -> Machine {
+        let weights = self.map.iter().map(|(key, value)| weigh(key, value));
+        self.content = weights.fold(0, u128::wrapping_add);
+        self
     }
 
     /// What `key` holds. O(log keys).

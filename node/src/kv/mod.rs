@@ -3,7 +3,9 @@
 mod command;
 mod hash;
 mod machine;
+mod snapshot;
 
 pub use command::{Command, Undecodable};
 pub use hash::Digest;
 pub use machine::{Machine, Outcome, Value};
+pub use snapshot::Corrupt;
