@@ -51,6 +51,48 @@ fn bad_requests_are_refused_in_json_and_change_nothing() {
         ("PUT", "/v1/kv/x", &long_value, 413, "value-too-large"),
         ("PUT", "/v1/kv/x", &huge, 413, "bad-body"),
         ("POST", "/v1/kv/x/cas", r#"{"new":"1"}"#, 400, "bad-json"),
+        (
+            "POST",
+            "/v1/kv/x/cas",
+            r#"{"expected":null,"revision":0,"new":"1"}"#,
+            400,
+            "bad-json",
+        ),
+        ("POST", "/v1/kv/x/add", r#"{"by":1.5}"#, 400, "bad-json"),
+        ("POST", "/v1/kv/x/append", "{}", 400, "bad-json"),
+        ("GET", "/v1/kv?limit=0", "", 400, "bad-query"),
+        ("GET", "/v1/kv?prefx=a", "", 400, "bad-query"),
+        ("POST", "/v1/txn", r#"{"then":[]}"#, 400, "bad-json"),
+        (
+            "POST",
+            "/v1/txn",
+            r#"{"success":[{"op":"put","key":"x"}]}"#,
+            400,
+            "bad-json",
+        ),
+        (
+            "POST",
+            "/v1/txn",
+            r#"{"success":[{"op":"put","key":"x","value":"1","ttl":1}]}"#,
+            400,
+            "bad-json",
+        ),
+        (
+            "POST",
+            "/v1/txn",
+            r#"{"success":[{"op":"delete","key":""}]}"#,
+            400,
+            "bad-key",
+        ),
+        (
+            "POST",
+            "/v1/txn",
+            r#"{"compares":[{"key":"x","absent":true,"revision":0}]}"#,
+            400,
+            "bad-json",
+        ),
+        ("POST", "/v1/session", "[]", 400, "bad-json"),
+        ("DELETE", "/v1/session/one", "", 400, "bad-session"),
     ];
     for (method, path, body, status, code) in cases {
         // A body that is too large may be refused before all of it is sent.

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::sleep_until;
 
-pub use request::{Effect, Failure, ReadMode, Request, Written};
+pub use request::{Failure, ReadMode, Request};
 pub use status::{Follower, Status};
 
 use self::persister::Report;
@@ -284,12 +284,16 @@ impl Driver {
         match request {
             Request::Write {
                 command,
+                token,
                 forward,
                 reply,
-            } => self.write(command.encode().into(), forward, ReplyTo::Client(reply)),
-            Request::Read { key, mode, reply } => match mode {
+            } => {
+                let command = command.encode_in(token).into();
+                self.write(command, forward, ReplyTo::Client(reply));
+            }
+            Request::Read { query, mode, reply } => match mode {
                 ReadMode::Stale => {
-                    let _ = reply.send(Ok(self.machine.get(&key).cloned()));
+                    let _ = reply.send(Ok(self.machine.answer(&query)));
                 }
                 ReadMode::LeaderOnly if self.role != Role::Leader => {
                     let leader = self.leader;
@@ -298,7 +302,7 @@ impl Driver {
                 ReadMode::Linearizable | ReadMode::LeaderOnly => {
                     let forward = mode == ReadMode::Linearizable;
                     let waiter = Waiter::Read {
-                        key,
+                        query,
                         forward,
                         reply,
                     };

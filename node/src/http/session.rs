@@ -1,0 +1,45 @@
+//! `/v1/session`: open and close sessions, in which a repeated write is answered and not done again.
+
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::Response;
+use serde::Deserialize;
+
+use super::Api;
+use super::answer::BadRequest;
+use super::extract::{Body, Params, WriteQuery};
+use super::write::write;
+use crate::kv::Command;
+
+/// How many entries a session outlives its last command, unless its client says otherwise.
+pub const DEFAULT_LIFETIME: u64 = 100_000;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Open {
+    lifetime: Option<u64>,
+}
+
+pub(super) async fn open(
+    State(api): State<Api>,
+    query: Params<WriteQuery>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let command = body.json().map(|Open { lifetime }| Command::OpenSession {
+        lifetime: lifetime.unwrap_or(DEFAULT_LIFETIME),
+    });
+    write(api, query, headers, command).await
+}
+
+pub(super) async fn close(
+    State(api): State<Api>,
+    path: Result<axum::extract::Path<u64>, axum::extract::rejection::PathRejection>,
+    query: Params<WriteQuery>,
+    headers: HeaderMap,
+) -> Response {
+    let command = path
+        .map(|axum::extract::Path(session)| Command::CloseSession { session })
+        .map_err(|rejection| BadRequest::Session(rejection.body_text()));
+    write(api, query, headers, command).await
+}
