@@ -3,7 +3,7 @@
 mod support;
 
 use serde_json::{Value, json};
-use support::{Answer, Cluster, request_with};
+use support::{Answer, Cluster, request_with, wait};
 
 const FAST: [&str; 2] = ["--disk", "lossy"];
 
@@ -136,4 +136,59 @@ fn a_repeated_write_in_a_session_happens_once_also_after_its_leader_is_gone() {
         (refused.status, &refused.body["error"]["code"]),
         (400, &json!("bad-session"))
     );
+}
+
+#[test]
+fn a_lease_takes_its_keys_along_when_it_ends() {
+    let mut cluster = Cluster::start(3, &FAST);
+    let grant = |cluster: &Cluster, ttl_ms: u64| {
+        let granted = post(cluster, "/v1/lease", json!({"ttl_ms":ttl_ms}));
+        granted.body["lease"].as_u64().unwrap()
+    };
+    let put = |key: &str, lease: u64| {
+        let body = json!({"value":"1","lease":lease}).to_string();
+        let answer = cluster.ask(2, "PUT", &format!("/v1/kv/{key}"), &body);
+        answer.unwrap().status
+    };
+    let (short, long) = (grant(&cluster, 200), grant(&cluster, 3_600_000));
+    assert_eq!(put("long", long), 200);
+    // It may have ended already, on a machine that stalls; then this says so.
+    assert!([200, 409].contains(&put("short", short)));
+    wait("the end of a lease", || {
+        cluster.get(3, "short") == Value::Null
+    });
+    let late = post(
+        &cluster,
+        &format!("/v1/lease/{short}/keep-alive"),
+        json!(null),
+    );
+    assert_eq!(
+        (late.status, &late.body["error"]["code"]),
+        (404, &json!("no-lease"))
+    );
+    let leader = cluster.leader();
+    cluster.kill(leader);
+    let other = 1 + leader % 3;
+    // Leases outlive leaders, and end under new ones.
+    let path = format!("/v1/lease/{long}");
+    wait("another leader", || {
+        let seen = cluster.ask(other, "GET", &path, "").unwrap();
+        seen.body["keys"] == json!(["long"]) && seen.body["ttl_ms"] == json!(3_600_000)
+    });
+    let mut short = Value::Null;
+    wait("a lease", || {
+        let granted = cluster.ask(other, "POST", "/v1/lease", r#"{"ttl_ms":100}"#);
+        short = granted.unwrap().body["lease"].clone();
+        short.is_u64()
+    });
+    wait("its end", || {
+        let seen = cluster.ask(other, "GET", &format!("/v1/lease/{short}"), "");
+        seen.unwrap().status == 404
+    });
+    let revoked = cluster.ask(other, "DELETE", &path, "").unwrap();
+    assert_eq!(
+        (&revoked.body["revoked"], &revoked.body["keys"]),
+        (&json!(true), &json!(1))
+    );
+    assert_eq!(cluster.get(other, "long"), Value::Null);
 }

@@ -92,7 +92,16 @@ fn bad_requests_are_refused_in_json_and_change_nothing() {
             "bad-json",
         ),
         ("POST", "/v1/session", "[]", 400, "bad-json"),
-        ("DELETE", "/v1/session/one", "", 400, "bad-session"),
+        ("DELETE", "/v1/session/one", "", 400, "bad-name"),
+        ("POST", "/v1/lease", r#"{"ttl_ms":0}"#, 400, "bad-json"),
+        ("POST", "/v1/lease/1/keep-alive", "", 404, "no-lease"),
+        (
+            "PUT",
+            "/v1/kv/x",
+            r#"{"value":"1","lease":1}"#,
+            409,
+            "no-lease",
+        ),
     ];
     for (method, path, body, status, code) in cases {
         // A body that is too large may be refused before all of it is sent.

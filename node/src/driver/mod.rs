@@ -1,5 +1,6 @@
 //! The one loop that owns core, state machine and waiters: inputs are stepped together, one ready is performed.
 
+mod clock;
 mod perform;
 mod persister;
 mod request;
@@ -79,6 +80,7 @@ pub struct Driver {
     from_peers: mpsc::Receiver<transport::Event>,
     from_clients: mpsc::Receiver<Request>,
     stop: Arc<Notify>,
+    clock: clock::Clock,
 }
 
 impl Driver {
@@ -109,6 +111,7 @@ impl Driver {
             from_peers: parts.from_peers,
             from_clients: parts.from_clients,
             stop: parts.stop,
+            clock: clock::Clock::default(),
         })
     }
 
@@ -134,7 +137,8 @@ impl Driver {
 
     /// Waits until there is something to do, and steps it, with what else has come meanwhile.
     async fn turn(&mut self) {
-        let wake = [self.waiters.next_deadline(), self.parked_until]
+        let clock_due = self.clock_due();
+        let wake = [self.waiters.next_deadline(), self.parked_until, clock_due]
             .into_iter()
             .flatten()
             .fold(self.core.deadline(), Time::min);
@@ -185,6 +189,9 @@ impl Driver {
         }
         if self.parked_until.is_some_and(|until| now >= until) {
             self.unpark();
+        }
+        if self.clock_due().is_some_and(|due| now >= due) {
+            self.write_clock();
         }
         loop {
             let ready = self.core.take_ready();

@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use crate::driver::Failure;
-use crate::kv::Outcome;
+use crate::kv::{Outcome, Refused};
 
 /// An answer that is not an error.
 pub(super) fn ok(body: Value) -> Response {
@@ -25,6 +25,11 @@ pub(super) fn refused(outcome: &Outcome) -> (StatusCode, Value) {
             let mut body = error(why.code(), &why.to_string(), false);
             body["error"]["operation"] = json!(operation);
             (StatusCode::CONFLICT, body)
+        }
+        Outcome::NoLease => {
+            let why = Refused::NoLease;
+            let body = error(why.code(), &why.to_string(), false);
+            (StatusCode::NOT_FOUND, body)
         }
         Outcome::OldSequence { latest } => {
             let why = format!(
@@ -67,6 +72,7 @@ pub(super) enum BadRequest {
     Key(usize),
     Value(usize),
     Session(String),
+    Number(String),
     ContentType(String),
     Body(StatusCode, String),
     Json(String),
@@ -104,6 +110,7 @@ impl BadRequest {
                 ),
             ),
             BadRequest::Session(why) => (StatusCode::BAD_REQUEST, "bad-session", why),
+            BadRequest::Number(why) => (StatusCode::BAD_REQUEST, "bad-name", why),
             BadRequest::ContentType(found) => (
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "unsupported-media-type",

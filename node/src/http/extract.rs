@@ -21,6 +21,8 @@ const SESSION: HeaderName = HeaderName::from_static("x-session");
 const SEQUENCE: HeaderName = HeaderName::from_static("x-sequence");
 
 pub(super) type KeyPath = Result<Path<String>, PathRejection>;
+/// The name of a session or lease.
+pub(super) type NumberPath = Result<Path<u64>, PathRejection>;
 pub(super) type Params<T> = Result<Query<T>, QueryRejection>;
 
 /// Parameters of every write.
@@ -33,6 +35,11 @@ pub(super) struct WriteQuery {
 pub(super) fn key(path: KeyPath) -> Result<String, BadRequest> {
     let Path(key) = path.map_err(|rejection| BadRequest::Path(rejection.body_text()))?;
     check_key(key)
+}
+
+pub(super) fn number(path: NumberPath) -> Result<u64, BadRequest> {
+    let Path(number) = path.map_err(|rejection| BadRequest::Number(rejection.body_text()))?;
+    Ok(number)
 }
 
 pub(super) fn check_key(key: String) -> Result<String, BadRequest> {

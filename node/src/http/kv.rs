@@ -19,6 +19,13 @@ use crate::kv::{Answer, Command, Operation, Query};
 #[serde(deny_unknown_fields)]
 struct Put {
     value: String,
+    lease: Option<u64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Append {
+    value: String,
 }
 
 #[derive(Deserialize)]
@@ -67,9 +74,12 @@ pub(super) async fn put(
     body: Body,
 ) -> Response {
     let command = key(path).and_then(|key| {
-        let Put { value } = body.json()?;
+        let Put { value, lease } = body.json()?;
         let value = check_value(value)?;
-        Ok(Command::Put { key, value })
+        Ok(match lease {
+            None => Command::Put { key, value },
+            lease => Command::Do(Operation::Put { key, value, lease }),
+        })
     });
     write(api, query, headers, command).await
 }
@@ -116,7 +126,7 @@ pub(super) async fn append(
     body: Body,
 ) -> Response {
     let command = key(path).and_then(|key| {
-        let Put { value } = body.json()?;
+        let Append { value } = body.json()?;
         let value = check_value(value)?;
         Ok(Command::Do(Operation::Append { key, value }))
     });

@@ -3,6 +3,7 @@
 mod answer;
 mod extract;
 mod kv;
+mod lease;
 mod read;
 mod session;
 mod status;
@@ -82,6 +83,9 @@ fn router(api: Api) -> Router {
         .route("/v1/txn", post(txn::txn))
         .route("/v1/session", post(session::open))
         .route("/v1/session/{session}", delete(session::close))
+        .route("/v1/lease", post(lease::grant))
+        .route("/v1/lease/{lease}", get(lease::get).delete(lease::revoke))
+        .route("/v1/lease/{lease}/keep-alive", post(lease::keep_alive))
         .route("/v1/status", get(status::status))
         .route("/v1/health", get(status::health))
         .route("/v1/ready", get(status::ready))

@@ -6,8 +6,7 @@ use axum::response::Response;
 use serde::Deserialize;
 
 use super::Api;
-use super::answer::BadRequest;
-use super::extract::{Body, Params, WriteQuery};
+use super::extract::{Body, NumberPath, Params, WriteQuery, number};
 use super::write::write;
 use crate::kv::Command;
 
@@ -34,12 +33,10 @@ pub(super) async fn open(
 
 pub(super) async fn close(
     State(api): State<Api>,
-    path: Result<axum::extract::Path<u64>, axum::extract::rejection::PathRejection>,
+    path: NumberPath,
     query: Params<WriteQuery>,
     headers: HeaderMap,
 ) -> Response {
-    let command = path
-        .map(|axum::extract::Path(session)| Command::CloseSession { session })
-        .map_err(|rejection| BadRequest::Session(rejection.body_text()));
+    let command = number(path).map(|session| Command::CloseSession { session });
     write(api, query, headers, command).await
 }

@@ -40,11 +40,25 @@ struct Condition {
 #[derive(Deserialize)]
 #[serde(tag = "op", rename_all = "lowercase", deny_unknown_fields)]
 enum Part {
-    Get { key: String },
-    Put { key: String, value: String },
-    Delete { key: String },
-    Append { key: String, value: String },
-    Add { key: String, by: i64 },
+    Get {
+        key: String,
+    },
+    Put {
+        key: String,
+        value: String,
+        lease: Option<u64>,
+    },
+    Delete {
+        key: String,
+    },
+    Append {
+        key: String,
+        value: String,
+    },
+    Add {
+        key: String,
+        by: i64,
+    },
 }
 
 pub(super) async fn txn(
@@ -96,9 +110,10 @@ fn part(part: Part) -> Result<Operation, BadRequest> {
         Part::Get { key } => Operation::Get {
             key: check_key(key)?,
         },
-        Part::Put { key, value } => Operation::Put {
+        Part::Put { key, value, lease } => Operation::Put {
             key: check_key(key)?,
             value: check_value(value)?,
+            lease,
         },
         Part::Delete { key } => Operation::Delete {
             key: check_key(key)?,

@@ -52,9 +52,10 @@ fn applied(swaps: bool, written: Written) -> Response {
             });
             (StatusCode::CONFLICT, body)
         }
-        Outcome::Refused { .. } | Outcome::NoSession | Outcome::OldSequence { .. } => {
-            refused(&written.outcome)
-        }
+        Outcome::Refused { .. }
+        | Outcome::NoSession
+        | Outcome::OldSequence { .. }
+        | Outcome::NoLease => refused(&written.outcome),
         Outcome::Undecodable | Outcome::Nothing => {
             let why = "the leader's version does not know this command; nothing changed";
             return BadRequest::Json(why.to_owned()).answer();
@@ -93,6 +94,12 @@ fn success(outcome: Outcome) -> Json {
         Outcome::SessionOpened { session, lifetime } => {
             json!({ "session": session, "lifetime": lifetime })
         }
+        Outcome::Leased { lease, ttl_ms } => json!({ "lease": lease, "ttl_ms": ttl_ms }),
+        Outcome::Revoked {
+            existed,
+            keys,
+            revision,
+        } => json!({ "revoked": existed, "keys": keys, "revision": revision }),
         Outcome::SessionClosed { existed } => json!({ "closed": existed }),
         // The rest is no success and has been answered.
         _ => json!({}),
@@ -113,7 +120,12 @@ fn done(done: Done) -> Json {
 pub(super) fn found(value: Option<&Value>) -> Json {
     match value {
         Some(value) => {
-            json!({ "value": data(&value.data), "revision": value.revision, "found": true })
+            let mut body =
+                json!({ "value": data(&value.data), "revision": value.revision, "found": true });
+            if let Some(lease) = value.lease {
+                body["lease"] = json!(lease);
+            }
+            body
         }
         None => json!({ "value": null, "revision": 0, "found": false }),
     }

@@ -36,7 +36,11 @@ fn operations() -> impl Strategy<Value = Operation> {
     let (key, value) = ("[abc]", "[0-9]?");
     prop_oneof![
         key.prop_map(|key| Operation::Get { key }),
-        (key, value).prop_map(|(key, value)| Operation::Put { key, value }),
+        (key, value, option::of(0..20_u64)).prop_map(|(key, value, lease)| Operation::Put {
+            key,
+            value,
+            lease
+        }),
         key.prop_map(|key| Operation::Delete { key }),
         (key, value).prop_map(|(key, value)| Operation::Append { key, value }),
         (key, -3..3_i64).prop_map(|(key, by)| Operation::Add { key, by }),
@@ -80,6 +84,10 @@ pub(super) fn commands(values: &'static str) -> impl Strategy<Value = Command> {
             }),
         (0..20_u64).prop_map(|lifetime| Command::OpenSession { lifetime }),
         (0..20_u64).prop_map(|session| Command::CloseSession { session }),
+        (0..50_u64).prop_map(|ttl_ms| Command::GrantLease { ttl_ms }),
+        (0..20_u64).prop_map(|lease| Command::KeepAlive { lease }),
+        (0..20_u64).prop_map(|lease| Command::RevokeLease { lease }),
+        (0..99_u64).prop_map(|now_ms| Command::Clock { now_ms }),
     ]
 }
 

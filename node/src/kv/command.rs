@@ -61,6 +61,26 @@ pub enum Command {
         /// Which.
         session: u64,
     },
+    /// Grants a lease, named by the index of this command's entry.
+    GrantLease {
+        /// How long it lives without being kept alive, in milliseconds.
+        ttl_ms: u64,
+    },
+    /// Gives a lease its whole time again.
+    KeepAlive {
+        /// Which.
+        lease: u64,
+    },
+    /// Ends a lease, and with it the keys that are attached to it.
+    RevokeLease {
+        /// Which.
+        lease: u64,
+    },
+    /// What a leader's monotonic clock says; from the driver, never from a client.
+    Clock {
+        /// Log time in milliseconds.
+        now_ms: u64,
+    },
 }
 
 /// A part of a transaction, or a command of its own.
@@ -77,6 +97,8 @@ pub enum Operation {
         key: String,
         /// To what.
         value: String,
+        /// The lease with which it ends.
+        lease: Option<u64>,
     },
     /// Removes `key`, if it is there.
     Delete {

@@ -5,11 +5,12 @@ use serde::{Deserialize, Serialize};
 use super::command::{Command, Logged, Operation};
 use super::execute;
 use super::hash::Digest;
+use super::lease::Leases;
 use super::outcome::{Done, Outcome, Written};
 use super::session::Sessions;
 use super::store::Store;
 use super::value::{Value, holds};
-use crate::raft::{Entry, Index, LogId, Payload};
+use crate::raft::{Entry, Index, LogId, Payload, Term};
 
 /// The state after a prefix of the log. What is serialized is the snapshot: all but what follows from the rest.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -18,6 +19,7 @@ pub struct Machine {
     chain: Digest,
     store: Store,
     sessions: Sessions,
+    leases: Leases,
 }
 
 impl Machine {
@@ -70,7 +72,7 @@ impl Machine {
 
     fn execute(&mut self, entry: LogId, command: Command) -> Outcome {
         match command {
-            Command::Put { key, value } => self.one(Operation::Put { key, value }),
+            Command::Put { key, value } => self.put(key, value),
             Command::Delete { key } => self.one(Operation::Delete { key }),
             Command::Do(operation) => self.one(operation),
             Command::Cas { key, expected, new } => {
@@ -88,7 +90,7 @@ impl Machine {
             } => {
                 let succeeded = execute::hold(&self.store, &compares);
                 let operations = if succeeded { success } else { failure };
-                match execute::all(&mut self.store, operations) {
+                match execute::all(&mut self.store, &self.leases, operations) {
                     Ok((results, revision)) => Outcome::Transaction {
                         succeeded,
                         results,
@@ -99,11 +101,30 @@ impl Machine {
             }
             Command::OpenSession { lifetime } => self.sessions.open(entry, lifetime),
             Command::CloseSession { session } => self.sessions.close(session),
+            Command::GrantLease { ttl_ms } => {
+                let revision = self.revision();
+                self.leases.grant(entry, ttl_ms, revision)
+            }
+            Command::KeepAlive { lease } => self.leases.keep_alive(lease),
+            Command::RevokeLease { lease } => {
+                let existed = self.leases.revoke(lease);
+                let (keys, revision) = self.delete_leased(&[lease]);
+                Outcome::Revoked {
+                    existed,
+                    keys,
+                    revision,
+                }
+            }
+            Command::Clock { now_ms } => {
+                let ended = self.leases.tick(entry.term, now_ms);
+                self.delete_leased(&ended);
+                Outcome::Nothing
+            }
         }
     }
 
     fn one(&mut self, operation: Operation) -> Outcome {
-        match execute::all(&mut self.store, vec![operation]) {
+        match execute::all(&mut self.store, &self.leases, vec![operation]) {
             Ok((results, revision)) => match results.into_iter().next() {
                 Some(Done::Deleted(existed)) => Outcome::Deleted { existed, revision },
                 Some(Done::Put) | None => Outcome::Written { revision },
@@ -113,9 +134,26 @@ impl Machine {
         }
     }
 
+    fn put(&mut self, key: String, value: String) -> Outcome {
+        let lease = None;
+        self.one(Operation::Put { key, value, lease })
+    }
+
+    /// How many keys that were, and the revision after it.
+    fn delete_leased(&mut self, leases: &[u64]) -> (u64, u64) {
+        let of = |&lease: &u64| self.store.leased(lease);
+        let keys: Vec<String> = leases.iter().flat_map(of).collect();
+        let count = keys.len() as u64;
+        let mut batch = self.store.batch();
+        for key in keys {
+            batch.delete(key);
+        }
+        (count, batch.commit())
+    }
+
     fn swap(&mut self, matches: bool, key: String, new: Option<String>) -> Outcome {
         match (matches, new) {
-            (true, Some(value)) => self.one(Operation::Put { key, value }),
+            (true, Some(value)) => self.put(key, value),
             (true, None) => self.one(Operation::Delete { key }),
             (false, _) => Outcome::Mismatch {
                 current: self.get(&key).cloned(),
@@ -128,6 +166,7 @@ impl Machine {
     pub(super) fn reindexed(mut self) -> Machine {
         self.store = self.store.reindexed();
         self.sessions = self.sessions.reindexed();
+        self.leases = self.leases.reindexed();
         self
     }
 
@@ -161,18 +200,42 @@ impl Machine {
         self.sessions.len()
     }
 
+    /// Log time in milliseconds: what the last clock entry said.
+    pub fn clock_ms(&self) -> u64 {
+        self.leases.now_ms()
+    }
+
+    /// Whether any lease has not ended.
+    pub fn has_leases(&self) -> bool {
+        !self.leases.is_empty()
+    }
+
+    /// The log time at which a leader of `term` should write a clock entry, in milliseconds; `None` while no
+    /// lease needs one, or while it has not applied an entry of its term, so that log time may yet move.
+    pub fn clock_due_ms(&self, term: Term) -> Option<u64> {
+        let settled = self.applied.term == term && !self.leases.is_empty();
+        settled.then(|| self.leases.clock_due_ms(term)).flatten()
+    }
+
+    /// Time to live of a lease in milliseconds and the keys that end with it, if it has not ended.
+    pub fn lease(&self, id: u64) -> Option<(u64, Vec<String>)> {
+        let ttl_ms = self.leases.ttl_ms(id)?;
+        Some((ttl_ms, self.store.leased(id)))
+    }
+
     /// Of every index, term and payload that was applied, each once and in order: equal at equal applied
     /// index, or replicas have diverged. O(1).
     pub fn chain(&self) -> Digest {
         self.chain
     }
 
-    /// Of the content: revision, every key with its value and revision, and every session. O(1).
+    /// Of the content: revision, every key with its value and revision, sessions, leases, log time. O(1).
     pub fn content(&self) -> Digest {
         self.store
             .content()
             .number(self.sessions.len() as u64)
             .field(&self.sessions.content().to_le_bytes())
+            .field(&self.leases.content().value().to_le_bytes())
     }
 }
 
@@ -439,6 +502,38 @@ mod tests {
         let late = apply_in(&mut machine, token(9), &add(1)).outcome;
         assert_eq!(late, Outcome::NoSession);
         assert_eq!((machine.sessions(), value(&machine, "n")), (0, some("3")));
+    }
+
+    fn leased(machine: &mut Machine, key: &str, lease: u64) -> Outcome {
+        let (key, value, lease) = (key.to_owned(), "1".to_owned(), Some(lease));
+        apply(machine, &Command::Do(Operation::Put { key, value, lease }))
+    }
+
+    #[test]
+    fn what_is_attached_to_a_lease_ends_with_it_and_nothing_else() {
+        let mut machine = Machine::new();
+        let Outcome::Leased { lease, .. } =
+            apply(&mut machine, &Command::GrantLease { ttl_ms: 100 })
+        else {
+            panic!("no lease")
+        };
+        for key in ["a", "b", "c"] {
+            leased(&mut machine, key, lease);
+        }
+        // A write without a lease takes the key out of it.
+        apply(&mut machine, &put("b", "2"));
+        apply(&mut machine, &Command::Clock { now_ms: 10 });
+        assert_eq!(machine.clock_due_ms(Term(1)), Some(110));
+        let mut machine = Machine::restore(&machine.snapshot()).expect("whole");
+        let before = machine.revision();
+        apply(&mut machine, &Command::Clock { now_ms: 109 });
+        assert_eq!(value(&machine, "a"), some("1"));
+        apply(&mut machine, &Command::Clock { now_ms: 110 });
+        let keys: Vec<&str> = machine.iter().map(|(key, _)| key).collect();
+        assert_eq!((keys, machine.revision()), (vec!["b"], before + 1));
+        let late = leased(&mut machine, "d", lease);
+        let why = Refused::NoLease;
+        assert!(matches!(late, Outcome::Refused { why: w, .. } if w == why));
     }
 
     #[test]

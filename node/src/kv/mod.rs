@@ -5,6 +5,7 @@ mod arbitrary;
 mod command;
 mod execute;
 mod hash;
+mod lease;
 mod machine;
 mod outcome;
 mod query;
@@ -15,6 +16,7 @@ mod value;
 
 pub use command::{Command, Compare, Logged, Operation, Undecodable};
 pub use hash::Digest;
+pub use lease::MAX_LEASES;
 pub use machine::Machine;
 pub use outcome::{Done, Outcome, Refused, Written};
 pub use query::{Answer, MAX_LISTED, Query};

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::lease::MAX_LEASES;
 use super::value::{Data, Value};
 use crate::raft::LogId;
 
@@ -86,6 +87,24 @@ pub enum Outcome {
         /// The latest.
         latest: u64,
     },
+    /// A lease has its whole time.
+    Leased {
+        /// Its name.
+        lease: u64,
+        /// How long that is, in milliseconds.
+        ttl_ms: u64,
+    },
+    /// A lease is over, and its keys are absent.
+    Revoked {
+        /// It was there before.
+        existed: bool,
+        /// How many keys were attached to it.
+        keys: u64,
+        /// The state's revision after it.
+        revision: u64,
+    },
+    /// There is no such lease, or not any more: nothing changed.
+    NoLease,
     /// The entry's bytes are no command; every replica skips it alike.
     Undecodable,
 }
@@ -116,6 +135,10 @@ pub enum Refused {
     Overflow,
     /// The list would be larger than a value may be.
     TooLarge,
+    /// The lease of a put is not there, or not any more.
+    NoLease,
+    /// As many as there may be.
+    TooManyLeases,
 }
 
 impl Refused {
@@ -126,6 +149,8 @@ impl Refused {
             Refused::NotANumber => "not-a-number",
             Refused::Overflow => "overflow",
             Refused::TooLarge => "value-too-large",
+            Refused::NoLease => "no-lease",
+            Refused::TooManyLeases => "too-many-leases",
         }
     }
 }
@@ -138,6 +163,8 @@ impl fmt::Display for Refused {
                 f.write_str("the key holds something else than a decimal integer of 64 bits")
             }
             Refused::Overflow => f.write_str("the sum does not fit into 64 bits"),
+            Refused::NoLease => f.write_str("the lease has ended or never was: grant another"),
+            Refused::TooManyLeases => write!(f, "there are {MAX_LEASES} leases: revoke some"),
             Refused::TooLarge => write!(
                 f,
                 "the list would be larger than {} bytes: go on under another key",

@@ -8,6 +8,8 @@ use super::value::Value;
 pub enum Query {
     /// One key.
     Key(String),
+    /// One lease.
+    Lease(u64),
     /// Keys that begin with `prefix`, in order.
     Prefix {
         /// The beginning; empty for all keys.
@@ -24,6 +26,8 @@ pub enum Query {
 pub enum Answer {
     /// What the key holds.
     Key(Option<Value>),
+    /// The lease's time to live in milliseconds and the keys that end with it, if it has not ended.
+    Lease(Option<(u64, Vec<String>)>),
     /// What the keys hold.
     Prefix {
         /// They.
@@ -43,6 +47,7 @@ impl Machine {
     pub fn answer(&self, query: &Query) -> Answer {
         match query {
             Query::Key(key) => Answer::Key(self.get(key).cloned()),
+            Query::Lease(id) => Answer::Lease(self.lease(*id)),
             Query::Prefix {
                 prefix,
                 after,

@@ -1,6 +1,6 @@
 //! Keys and values, their revision and the hash of them all.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +16,9 @@ pub(super) struct Store {
     /// Follows from the map.
     #[serde(skip)]
     content: u128,
+    /// Keys by their lease; follows from the map.
+    #[serde(skip)]
+    leased: BTreeMap<u64, BTreeSet<String>>,
 }
 
 /// Changes that get one revision and happen together: dropped before [`Batch::commit`], it leaves no trace.
@@ -30,6 +33,11 @@ impl Store {
     pub(super) fn reindexed(mut self) -> Store {
         let weights = self.map.iter().map(|(key, value)| weigh(key, value));
         self.content = weights.fold(0, u128::wrapping_add);
+        for (key, value) in &self.map {
+            if let Some(lease) = value.lease {
+                self.leased.entry(lease).or_default().insert(key.clone());
+            }
+        }
         self
     }
 
@@ -47,6 +55,12 @@ impl Store {
             std::ops::Bound::Included(start),
             std::ops::Bound::Unbounded::<&str>,
         ))
+    }
+
+    /// Keys that end with `lease`.
+    pub(super) fn leased(&self, lease: u64) -> Vec<String> {
+        let keys = self.leased.get(&lease);
+        keys.into_iter().flatten().cloned().collect()
     }
 
     pub(super) fn revision(&self) -> u64 {
@@ -69,6 +83,7 @@ impl Store {
 
     /// Gives what was there before.
     fn replace(&mut self, key: &str, value: Option<Value>) -> Option<Value> {
+        let lease = value.as_ref().and_then(|value| value.lease);
         if let Some(value) = &value {
             self.content = self.content.wrapping_add(weigh(key, value));
         }
@@ -78,8 +93,24 @@ impl Store {
         };
         if let Some(old) = &old {
             self.content = self.content.wrapping_sub(weigh(key, old));
+            self.detach(key, old.lease);
+        }
+        if let Some(lease) = lease {
+            let keys = self.leased.entry(lease).or_default();
+            keys.insert(key.to_owned());
         }
         old
+    }
+
+    fn detach(&mut self, key: &str, lease: Option<u64>) {
+        if let Some(lease) = lease
+            && let Some(keys) = self.leased.get_mut(&lease)
+        {
+            keys.remove(key);
+            if keys.is_empty() {
+                self.leased.remove(&lease);
+            }
+        }
     }
 }
 
@@ -88,9 +119,14 @@ impl Batch<'_> {
         self.store.get(key)
     }
 
-    pub(super) fn put(&mut self, key: String, data: Data) {
+    pub(super) fn put(&mut self, key: String, data: Data, lease: Option<u64>) {
         let revision = self.store.revision + 1;
-        let old = self.store.replace(&key, Some(Value { data, revision }));
+        let value = Value {
+            data,
+            revision,
+            lease,
+        };
+        let old = self.store.replace(&key, Some(value));
         self.undo.push((key, old));
     }
 
@@ -131,16 +167,17 @@ mod tests {
     fn a_batch_that_is_dropped_leaves_no_trace() {
         let mut store = Store::default();
         let mut batch = store.batch();
-        batch.put("x".to_owned(), text("1"));
+        batch.put("x".to_owned(), text("1"), None);
         assert_eq!(batch.commit(), 1);
         let before = store.clone();
         let mut batch = store.batch();
-        batch.put("y".to_owned(), text("2"));
+        batch.put("y".to_owned(), text("2"), Some(9));
         batch.delete("x".to_owned());
-        batch.put("x".to_owned(), text("3"));
+        batch.put("x".to_owned(), text("3"), Some(9));
         drop(batch);
         assert_eq!(store.map, before.map);
         assert_eq!(store.content(), before.content());
+        assert_eq!(store.leased, before.leased);
         assert_eq!(store.revision(), 1);
     }
 
@@ -148,8 +185,8 @@ mod tests {
     fn a_batch_has_one_revision_and_only_if_it_changes_something() {
         let mut store = Store::default();
         let mut batch = store.batch();
-        batch.put("x".to_owned(), text("1"));
-        batch.put("y".to_owned(), text("2"));
+        batch.put("x".to_owned(), text("1"), None);
+        batch.put("y".to_owned(), text("2"), Some(9));
         assert_eq!(batch.commit(), 1);
         assert!(store.iter().all(|(_, value)| value.revision == 1));
         let mut batch = store.batch();

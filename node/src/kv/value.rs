@@ -11,6 +11,8 @@ pub struct Value {
     pub data: Data,
     /// The revision of the state that it came with.
     pub revision: u64,
+    /// The lease with which it ends.
+    pub lease: Option<u64>,
 }
 
 /// A value.
@@ -55,7 +57,10 @@ pub(super) fn weigh(key: &str, value: &Value) -> u128 {
                 digest.field(item.as_bytes())
             }),
     };
-    digest.number(value.revision).value()
+    digest
+        .number(value.revision)
+        .number(value.lease.unwrap_or(0))
+        .value()
 }
 
 #[cfg(test)]
@@ -67,6 +72,7 @@ mod tests {
         let list = Value {
             data: Data::List(vec!["1".to_owned()]),
             revision: 1,
+            lease: None,
         };
         assert!(!holds(Some(&list), Some("1")));
         assert!(!holds(Some(&list), None));
@@ -74,6 +80,7 @@ mod tests {
         let text = Value {
             data: Data::Text("1".to_owned()),
             revision: 1,
+            lease: None,
         };
         assert!(holds(Some(&text), Some("1")));
         assert_ne!(weigh("k", &list), weigh("k", &text));
