@@ -1,5 +1,6 @@
 //! The one loop that owns core, state machine and waiters: inputs are stepped together, one ready is performed.
 
+mod clock;
 mod perform;
 mod persister;
 mod request;
@@ -16,7 +17,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::sleep_until;
 
-pub use request::{Effect, Failure, ReadMode, Request, Written};
+pub use request::{Failure, ReadMode, Request};
 pub use status::{Follower, Status};
 
 use self::persister::Report;
@@ -86,6 +87,7 @@ pub struct Driver {
     from_peers: mpsc::Receiver<transport::Event>,
     from_clients: mpsc::Receiver<Request>,
     stop: Arc<Notify>,
+    clock: clock::Clock,
 }
 
 impl Driver {
@@ -118,6 +120,7 @@ impl Driver {
             from_peers: parts.from_peers,
             from_clients: parts.from_clients,
             stop: parts.stop,
+            clock: clock::Clock::default(),
         })
     }
 
@@ -143,7 +146,8 @@ impl Driver {
 
     /// Waits until there is something to do, and steps it, with what else has come meanwhile.
     async fn turn(&mut self) {
-        let wake = [self.waiters.next_deadline(), self.parked_until]
+        let clock_due = self.clock_due();
+        let wake = [self.waiters.next_deadline(), self.parked_until, clock_due]
             .into_iter()
             .flatten()
             .fold(self.core.deadline(), Time::min);
@@ -194,6 +198,9 @@ impl Driver {
         }
         if self.parked_until.is_some_and(|until| now >= until) {
             self.unpark();
+        }
+        if self.clock_due().is_some_and(|due| now >= due) {
+            self.write_clock();
         }
         loop {
             let ready = self.core.take_ready();
@@ -295,12 +302,16 @@ impl Driver {
         match request {
             Request::Write {
                 command,
+                token,
                 forward,
                 reply,
-            } => self.write(command.encode().into(), forward, ReplyTo::Client(reply)),
-            Request::Read { key, mode, reply } => match mode {
+            } => {
+                let command = command.encode_in(token).into();
+                self.write(command, forward, ReplyTo::Client(reply));
+            }
+            Request::Read { query, mode, reply } => match mode {
                 ReadMode::Stale => {
-                    let _ = reply.send(Ok(self.machine.get(&key).cloned()));
+                    let _ = reply.send(Ok(self.machine.answer(&query)));
                 }
                 ReadMode::LeaderOnly if self.role != Role::Leader => {
                     let leader = self.leader;
@@ -309,7 +320,7 @@ impl Driver {
                 ReadMode::Linearizable | ReadMode::LeaderOnly => {
                     let forward = mode == ReadMode::Linearizable;
                     let waiter = Waiter::Read {
-                        key,
+                        query,
                         forward,
                         reply,
                     };

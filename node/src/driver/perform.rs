@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::waiters::{ReplyTo, Waiter};
-use super::{Driver, Effect, Failure, Written};
+use super::{Driver, Failure};
 use crate::bugs::{self, Bug};
-use crate::kv::{Command, Machine};
+use crate::kv::{Command, Logged, Machine, Outcome, Written, holds};
 use crate::log::say;
 use crate::raft::{
     Entry, Index, Input, LogId, Message, NodeId, Ready, Refusal, RequestId, Role, Snapshot,
@@ -91,14 +91,10 @@ impl Driver {
 
     fn apply(&mut self, entry: &Entry) {
         self.applied = entry.id;
-        let effect = Effect::from(self.machine.apply(entry));
+        let written = self.machine.apply(entry);
         for (accepted, waiter) in self.waiters.at(entry.id.index) {
             if accepted == entry.id {
-                let written = Written {
-                    entry: accepted,
-                    effect: effect.clone(),
-                };
-                self.finish(waiter, Ok(written));
+                self.finish(waiter, Ok(written.clone()));
             } else {
                 // This index is decided, and not for that entry.
                 self.fail(waiter, Failure::Superseded { entry: accepted });
@@ -146,8 +142,8 @@ impl Driver {
         match result {
             Ok(_) => {
                 // The core offers a read only with, or after, the entries that it needs.
-                if let Some(Waiter::Read { key, reply, .. }) = self.waiters.remove(id) {
-                    let _ = reply.send(Ok(self.machine.get(&key).cloned()));
+                if let Some(Waiter::Read { query, reply, .. }) = self.waiters.remove(id) {
+                    let _ = reply.send(Ok(self.machine.answer(&query)));
                 }
             }
             // Nothing has happened; there is time left until its deadline.
@@ -199,24 +195,28 @@ impl Driver {
         if !bugs::on(Bug::CasEvaluatedAtPropose) || self.role != Role::Leader {
             return Some(command);
         }
-        let Ok(Command::Cas { key, expected, new }) = Command::decode(&command) else {
+        let Ok(Logged {
+            token: None,
+            command: Command::Cas { key, expected, new },
+        }) = Logged::decode(&command)
+        else {
             return Some(command);
         };
         let current = self.machine.get(&key).cloned();
-        if current.as_ref().map(|c| &c.value) == expected.as_ref() {
+        if holds(current.as_ref(), expected.as_deref()) {
             let blind = match new {
                 Some(value) => Command::Put { key, value },
                 None => Command::Delete { key },
             };
             return Some(blind.encode().into());
         }
-        let effect = Effect::Mismatch {
-            current: current.map(|c| (c.value, c.revision)),
+        let outcome = Outcome::Mismatch {
+            current,
             revision: self.machine.revision(),
         };
         let entry = LogId::new(self.machine.applied().0, 0);
         if let Some(waiter) = self.waiters.remove(id) {
-            self.finish(waiter, Ok(Written { entry, effect }));
+            self.finish(waiter, Ok(early(entry, outcome)));
         }
         None
     }
@@ -227,17 +227,25 @@ impl Driver {
             return;
         };
         let revision = self.machine.revision() + 1;
-        let effect = match Command::decode(command) {
-            Ok(Command::Put { .. }) => Effect::Set { revision },
-            Ok(Command::Delete { key }) => Effect::Deleted {
+        let outcome = match Logged::decode(command).map(|logged| logged.command) {
+            Ok(Command::Put { .. }) => Outcome::Written { revision },
+            Ok(Command::Delete { key }) => Outcome::Deleted {
                 existed: exists(&self.machine, &key),
                 revision,
             },
             _ => return,
         };
         if let Some(waiter) = self.waiters.remove(id) {
-            self.finish(waiter, Ok(Written { entry, effect }));
+            self.finish(waiter, Ok(early(entry, outcome)));
         }
+    }
+}
+
+fn early(entry: LogId, outcome: Outcome) -> Written {
+    Written {
+        entry,
+        repeated: false,
+        outcome,
     }
 }
 

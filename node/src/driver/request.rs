@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
 use super::status::Status;
-use crate::kv::{Command, Outcome, Value};
+use crate::kv::{Answer, Command, Query, Token, Written};
 use crate::raft::{LogId, NodeId};
 
 /// A request of a client of this node.
@@ -16,19 +16,21 @@ pub enum Request {
     Write {
         /// The command.
         command: Command,
+        /// By which a repeat of it is known.
+        token: Option<Token>,
         /// Whether this node may pass it to the leader.
         forward: bool,
         /// Where the answer goes.
         reply: oneshot::Sender<Result<Written, Failure>>,
     },
-    /// Read a key.
+    /// Read.
     Read {
-        /// The key.
-        key: String,
+        /// What.
+        query: Query,
         /// How.
         mode: ReadMode,
         /// Where the answer goes.
-        reply: oneshot::Sender<Result<Option<Value>, Failure>>,
+        reply: oneshot::Sender<Result<Answer, Failure>>,
     },
     /// Tell about yourself.
     Status {
@@ -46,41 +48,6 @@ pub enum ReadMode {
     LeaderOnly,
     /// Whatever this node has applied.
     Stale,
-}
-
-/// A command was applied.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Written {
-    /// The log entry that carried it.
-    pub entry: LogId,
-    /// What it did.
-    pub effect: Effect,
-}
-
-/// What a command did, as told to clients and between nodes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Effect {
-    /// The key holds what was asked for.
-    Set {
-        /// The state's revision after it.
-        revision: u64,
-    },
-    /// The key is absent.
-    Deleted {
-        /// It was there before.
-        existed: bool,
-        /// The state's revision after it.
-        revision: u64,
-    },
-    /// Compare-and-set found something else.
-    Mismatch {
-        /// The value it found and that value's revision.
-        current: Option<(String, u64)>,
-        /// The state's revision.
-        revision: u64,
-    },
-    /// The leader's version could not read the command: nothing changed.
-    Undecodable,
 }
 
 /// Why a request was not served.
@@ -157,20 +124,6 @@ impl fmt::Display for Failure {
             Failure::Unconfirmed => f.write_str("the read could not be confirmed in time"),
             Failure::TimedOut => f.write_str("no answer in time: it may be applied, now or later"),
             Failure::Stopping => f.write_str("this node stops: it may be applied, now or later"),
-        }
-    }
-}
-
-impl From<Outcome> for Effect {
-    fn from(outcome: Outcome) -> Effect {
-        match outcome {
-            Outcome::Written { revision } => Effect::Set { revision },
-            Outcome::Deleted { existed, revision } => Effect::Deleted { existed, revision },
-            Outcome::Mismatch { current, revision } => Effect::Mismatch {
-                current: current.map(|value| (value.value, value.revision)),
-                revision,
-            },
-            Outcome::Nothing | Outcome::Undecodable => Effect::Undecodable,
         }
     }
 }

@@ -6,10 +6,42 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use crate::driver::Failure;
+use crate::kv::{Outcome, Refused};
 
 /// An answer that is not an error.
 pub(super) fn ok(body: Value) -> Response {
     Json(body).into_response()
+}
+
+/// Any other answer.
+pub(super) fn with_status(status: StatusCode, body: Value) -> Response {
+    (status, Json(body)).into_response()
+}
+
+/// A command that was applied and changed nothing, because it cannot be done.
+pub(super) fn refused(outcome: &Outcome) -> (StatusCode, Value) {
+    match outcome {
+        Outcome::Refused { why, operation, .. } => {
+            let mut body = error(why.code(), &why.to_string(), false);
+            body["error"]["operation"] = json!(operation);
+            (StatusCode::CONFLICT, body)
+        }
+        Outcome::NoLease => {
+            let why = Refused::NoLease;
+            let body = error(why.code(), &why.to_string(), false);
+            (StatusCode::NOT_FOUND, body)
+        }
+        Outcome::OldSequence { latest } => {
+            let why = format!(
+                "the session has gone on to {latest}; this changed nothing, but an earlier attempt may have"
+            );
+            (StatusCode::CONFLICT, error("old-sequence", &why, true))
+        }
+        _ => {
+            let why = "the session is not open, or not any more: open another; this changed nothing, but an earlier attempt may have";
+            (StatusCode::GONE, error("no-session", why, true))
+        }
+    }
 }
 
 /// A request that could not be served.
@@ -39,6 +71,8 @@ pub(super) enum BadRequest {
     Path(String),
     Key(usize),
     Value(usize),
+    Session(String),
+    Number(String),
     ContentType(String),
     Body(StatusCode, String),
     Json(String),
@@ -75,6 +109,8 @@ impl BadRequest {
                     super::MAX_VALUE
                 ),
             ),
+            BadRequest::Session(why) => (StatusCode::BAD_REQUEST, "bad-session", why),
+            BadRequest::Number(why) => (StatusCode::BAD_REQUEST, "bad-name", why),
             BadRequest::ContentType(found) => (
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "unsupported-media-type",

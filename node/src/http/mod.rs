@@ -1,8 +1,14 @@
 //! The HTTP API, version 1: small, JSON, and clear about what certainly did not happen.
 
 mod answer;
+mod extract;
 mod kv;
+mod lease;
+mod read;
+mod session;
 mod status;
+mod txn;
+mod write;
 
 use std::io;
 
@@ -10,18 +16,19 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{Method, Uri};
 use axum::response::Response;
-use axum::routing::get;
+use axum::routing::{delete, get, post};
 use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::driver::{Failure, Request};
+use crate::kv::Data;
 use answer::BadRequest;
 
 /// Longest key, in bytes.
 pub const MAX_KEY: usize = 1 << 10;
 /// Longest value, in bytes.
-pub const MAX_VALUE: usize = 1 << 20;
+pub const MAX_VALUE: usize = Data::MAX_BYTES;
 /// Longest body, in bytes: two values, some of their characters escaped.
 pub const MAX_BODY: usize = 4 << 20;
 
@@ -69,7 +76,16 @@ pub async fn serve(listener: TcpListener, api: Api) -> io::Result<()> {
 fn router(api: Api) -> Router {
     Router::new()
         .route("/v1/kv/{key}", get(kv::get).put(kv::put).delete(kv::delete))
-        .route("/v1/kv/{key}/cas", axum::routing::post(kv::cas))
+        .route("/v1/kv", get(read::list))
+        .route("/v1/kv/{key}/cas", post(kv::cas))
+        .route("/v1/kv/{key}/append", post(kv::append))
+        .route("/v1/kv/{key}/add", post(kv::add))
+        .route("/v1/txn", post(txn::txn))
+        .route("/v1/session", post(session::open))
+        .route("/v1/session/{session}", delete(session::close))
+        .route("/v1/lease", post(lease::grant))
+        .route("/v1/lease/{lease}", get(lease::get).delete(lease::revoke))
+        .route("/v1/lease/{lease}/keep-alive", post(lease::keep_alive))
         .route("/v1/status", get(status::status))
         .route("/v1/health", get(status::health))
         .route("/v1/ready", get(status::ready))
