@@ -48,7 +48,7 @@ impl Core {
     pub(super) fn election_timed_out(&mut self) {
         self.reset_election_timer();
         if !self.may_campaign() {
-            return;
+            return self.ask_again();
         }
         if self.config.pre_vote {
             self.canvass();
