@@ -36,6 +36,8 @@ pub struct Settings {
     pub peers: BTreeMap<NodeId, SocketAddr>,
     /// How long a request may wait for its answer.
     pub request_timeout: Duration,
+    /// How many entries are applied between two snapshots; 0: none is taken.
+    pub snapshot_every: u64,
     /// Planted bugs to make.
     pub bugs: Vec<Bug>,
 }
@@ -119,6 +121,15 @@ struct Run {
     /// Most unanswered messages with entries to one follower
     #[arg(long, value_name = "N", default_value_t = 64)]
     max_inflight: usize,
+    /// Take a snapshot, and cut the log, every so many entries; 0: never
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    snapshot_every: u64,
+    /// Entries that stay in the log behind a snapshot, for followers that lag
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    keep_entries: u64,
+    /// Most bytes of a snapshot in one message
+    #[arg(long, value_name = "BYTES", default_value_t = 256 << 10)]
+    snapshot_chunk_bytes: usize,
     /// Of election timeouts
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
@@ -196,6 +207,10 @@ impl Run {
             .max_batch_bytes
             .min(crate::transport::frame::MAX_PAYLOAD / 2);
         raft.max_inflight = self.max_inflight;
+        raft.keep_entries = self.keep_entries;
+        raft.snapshot_chunk_bytes = self
+            .snapshot_chunk_bytes
+            .clamp(1, crate::transport::frame::MAX_PAYLOAD / 2);
         raft.seed = self.seed;
         Ok(Settings {
             raft,
@@ -213,6 +228,7 @@ impl Run {
             listen_peer: self.listen_peer,
             peers,
             request_timeout: self.request_timeout,
+            snapshot_every: self.snapshot_every,
             bugs: bugs(&self.bugs)?,
         })
     }

@@ -23,7 +23,7 @@ pub use status::{Follower, Status};
 use self::persister::Report;
 use self::waiters::{ReplyTo, Stage, Waiter, Waiters};
 use crate::kv::Machine;
-use crate::raft::{Core, Input, Message, NodeId, Promise, RequestId, Role, Time, Write};
+use crate::raft::{Core, Input, LogId, Message, NodeId, Promise, RequestId, Role, Time, Write};
 use crate::storage::Storage;
 use crate::transport::{self, ForwardReply, Payload, Peers};
 
@@ -42,6 +42,10 @@ pub struct Parts {
     pub epoch: Instant,
     /// Where writes go.
     pub storage: Box<dyn Storage>,
+    /// The state machine, at the snapshot that the core was made with.
+    pub machine: Machine,
+    /// How many entries are applied between two snapshots; 0: none is taken.
+    pub snapshot_every: u64,
     /// How often this node has started.
     pub incarnation: u64,
     /// How long a request may wait for its answer.
@@ -61,6 +65,9 @@ pub struct Driver {
     id: NodeId,
     core: Core,
     machine: Machine,
+    /// The last entry that the machine was given.
+    applied: LogId,
+    snapshot_every: u64,
     waiters: Waiters,
     peers: Peers,
     writes: Sender<Write>,
@@ -98,7 +105,9 @@ impl Driver {
             leader: status.leader,
             writes: persister::start(status.id, parts.storage, reporter)?,
             core: parts.core,
-            machine: Machine::new(),
+            machine: parts.machine,
+            applied: status.snapshot,
+            snapshot_every: parts.snapshot_every,
             waiters: Waiters::new(parts.request_timeout, parts.incarnation),
             peers: parts.peers,
             promises: VecDeque::new(),
@@ -199,10 +208,12 @@ impl Driver {
         loop {
             let ready = self.core.take_ready();
             let leader_changed = self.perform(ready);
-            if !leader_changed || self.parked.is_empty() {
+            let snapshot = self.take_snapshot();
+            if leader_changed && !self.parked.is_empty() {
+                self.unpark();
+            } else if !snapshot {
                 return;
             }
-            self.unpark();
         }
     }
 

@@ -7,7 +7,9 @@ use super::{Driver, Failure};
 use crate::bugs::{self, Bug};
 use crate::kv::{Command, Logged, Machine, Outcome, Written, holds};
 use crate::log::say;
-use crate::raft::{Entry, Index, LogId, Message, NodeId, Ready, Refusal, RequestId, Role};
+use crate::raft::{
+    Entry, Index, Input, LogId, Message, NodeId, Ready, Refusal, RequestId, Role, Snapshot,
+};
 use crate::transport::Outgoing;
 use crate::transport::wire::{Forward, ForwardReply};
 
@@ -51,6 +53,9 @@ impl Driver {
         for (id, refusal) in ready.refused {
             self.on_refused(id, refusal);
         }
+        if let Some(snapshot) = ready.restore {
+            self.restore(&snapshot);
+        }
         for entry in &ready.committed {
             self.apply(entry);
         }
@@ -60,7 +65,32 @@ impl Driver {
         leader_changed
     }
 
+    /// Replaces the state by a leader's. Requests whose entries it may cover end at their deadline: unknown.
+    fn restore(&mut self, snapshot: &Snapshot) {
+        let last = snapshot.last;
+        match Machine::restore(&snapshot.data) {
+            Ok(machine) if machine.applied() == last.index => self.machine = machine,
+            // Its checksum held on the way here, so this is what the leader had.
+            Ok(machine) => panic!("the leader's snapshot {last} is of {}", machine.applied()),
+            Err(why) => panic!("the leader's snapshot {last} cannot be used: {why}"),
+        }
+        self.applied = last;
+        say!("{} installed snapshot {last}", self.id);
+    }
+
+    /// Takes a snapshot where one is due: of exactly what is applied. O(state).
+    pub(super) fn take_snapshot(&mut self) -> bool {
+        let last = self.applied;
+        let due = self.core.wants_snapshot(last.index, self.snapshot_every);
+        if due {
+            let data = self.machine.snapshot().into();
+            self.step(Input::Snapshot(Snapshot { last, data }));
+        }
+        due
+    }
+
     fn apply(&mut self, entry: &Entry) {
+        self.applied = entry.id;
         let written = self.machine.apply(entry);
         for (accepted, waiter) in self.waiters.at(entry.id.index) {
             if accepted == entry.id {

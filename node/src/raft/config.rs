@@ -29,6 +29,11 @@ pub struct Config {
     pub max_batch_bytes: usize,
     /// Most unanswered appends to one follower.
     pub max_inflight: usize,
+    /// Entries that stay in the log behind a snapshot's last one, so that a follower that lags a little
+    /// needs no snapshot.
+    pub keep_entries: u64,
+    /// Most bytes of a snapshot in one message.
+    pub snapshot_chunk_bytes: usize,
     /// Most bytes of uncommitted commands at a leader; beyond it proposals are refused.
     pub max_uncommitted_bytes: usize,
     /// Most reads that wait for confirmation; beyond it they are refused.
@@ -52,6 +57,8 @@ impl Config {
             max_batch_entries: 1024,
             max_batch_bytes: 1 << 20,
             max_inflight: 64,
+            keep_entries: 1000,
+            snapshot_chunk_bytes: 256 << 10,
             max_uncommitted_bytes: 64 << 20,
             max_pending_reads: 65_536,
             seed: u64::from(id.0),

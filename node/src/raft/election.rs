@@ -58,10 +58,11 @@ impl Core {
     }
 
     /// A node that cannot write could win and then not lead; one that has yet to save its last vote would
-    /// only pile up terms.
+    /// only pile up terms; one that is between two states has none to lead with (etcd #12163).
     fn may_campaign(&self) -> bool {
         self.members.is_voter(self.config.id)
             && self.durability.hard_state_ticket().is_none()
+            && !self.snapshots.is_installing()
             && (self.is_alone() || (!self.disk_full && !self.disk_stalls()))
     }
 

@@ -144,7 +144,7 @@ impl Core {
 
     /// Notes that `from` followed after `round` began; `None` where this node does not lead or the round is
     /// not one of its own.
-    fn hear(&mut self, from: NodeId, round: Round) -> Option<&mut Progress> {
+    pub(super) fn hear(&mut self, from: NodeId, round: Round) -> Option<&mut Progress> {
         let State::Leader(leader) = &mut self.state else {
             return None;
         };
@@ -239,12 +239,15 @@ impl Core {
                 return;
             };
             follower.give_up_waiting(self.now, self.config.election_timeout.0);
+            if follower.sending().is_some() {
+                return self.send_chunks(to);
+            }
             if !follower.may_send(last, self.config.max_inflight) {
                 return;
             }
             let prev = follower.next.previous();
             let Some(term) = self.log.term_at(prev) else {
-                return;
+                return self.send_snapshot(to);
             };
             let entries = self.log.batch(
                 follower.next,

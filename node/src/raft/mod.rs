@@ -15,14 +15,16 @@ mod reads;
 pub mod ready;
 mod receive;
 mod rng;
+mod sending;
+mod snapshot;
 mod status;
 mod transfer;
 pub mod types;
 
 pub use config::Config;
 pub use core::{Core, Input};
-pub use message::{Appended, Body, Message, Round};
+pub use message::{Appended, Body, Chunk, Message, Round};
 pub use quorum::Configuration;
-pub use ready::{Promise, Ready, Refusal, Ticket, Transition, Write};
+pub use ready::{Cut, Promise, Ready, Refusal, Save, Ticket, Transition, Write};
 pub use status::{FollowerStatus, Status};
 pub use types::*;

@@ -24,6 +24,10 @@ pub struct Status {
     pub last: LogId,
     /// On its disk up to here.
     pub durable: Index,
+    /// The last entry that its newest snapshot covers; `0@0` without one.
+    pub snapshot: LogId,
+    /// The first entry that its log still has, or will have next.
+    pub first: Index,
     /// It was told that its disk is full.
     pub disk_full: bool,
     /// On a leader, how far each follower is; else empty.
@@ -68,6 +72,8 @@ impl Core {
             commit: self.commit,
             last: self.log.last(),
             durable: self.durability.durable(),
+            snapshot: self.snapshots.last(),
+            first: self.log.base().index.next(),
             disk_full: self.disk_full,
             followers,
         }

@@ -29,6 +29,7 @@ pub struct Cluster {
     pub now: Time,
     pub rng: Rng,
     pub config: Config,
+    pub snapshot_every: u64,
     pub nodes: BTreeMap<NodeId, Node>,
     pub cut: BTreeSet<(NodeId, NodeId)>,
     pub loss_percent: u64,
@@ -58,6 +59,8 @@ impl Cluster {
             max_batch_entries: rng.one_of(&[1, 1, 16]),
             max_batch_bytes: rng.one_of(&[64, 1000]),
             max_inflight: rng.one_of(&[1, 4, 64]),
+            keep_entries: rng.one_of(&[0, 3, 50]),
+            snapshot_chunk_bytes: rng.one_of(&[7, 64, 4096]),
             max_uncommitted_bytes: rng.one_of(&[500, 1 << 20]),
             seed: rng.next(),
             ..Config::new(NodeId(1), ids.iter().copied().collect())
@@ -68,6 +71,7 @@ impl Cluster {
             cut: BTreeSet::new(),
             loss_percent: 0,
             delayed_percent: 0,
+            snapshot_every: rng.one_of(&[0, 1, 5, 20, 100]),
             in_order: rng.chance(60),
             links: BTreeMap::new(),
             oracle: Oracle::default(),
@@ -127,6 +131,8 @@ impl Cluster {
     /// Where replicas still differ, or a read still waits, after `time`.
     pub fn converge(&mut self, time: Duration) {
         let end = self.now + time;
+        // A transfer that was asked for before is a cause of a new term: at most an election timeout long.
+        self.run_until(self.now + Duration::from_millis(400));
         while !self.is_converged() {
             assert!(self.now < end, "not converged: {:#?}", self.statuses());
             self.run_until(self.now + Duration::from_millis(10));
@@ -316,7 +322,9 @@ impl Cluster {
     pub fn restart(&mut self, id: NodeId) {
         if !self.nodes[&id].is_up() {
             let (config, now) = (self.config_of(id), self.now);
-            self.node(id).restart(&config, now);
+            let prefix = self.oracle.prefix(self.nodes[&id].covered());
+            self.covered.starts_from_a_snapshot += u64::from(!prefix.is_empty());
+            self.node(id).restart(&config, now, prefix);
         }
     }
 }
