@@ -2,6 +2,9 @@
 
 mod support;
 
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
+
 use serde_json::{Value, json};
 use support::{Answer, Cluster, request_with, wait};
 
@@ -191,4 +194,81 @@ fn a_lease_takes_its_keys_along_when_it_ends() {
         (&json!(true), &json!(1))
     );
     assert_eq!(cluster.get(other, "long"), Value::Null);
+}
+
+/// The events of a watch, as (kind, data), for ever.
+fn watch(address: &str, query: &str) -> impl Iterator<Item = (String, Value)> + use<> {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(support::PATIENCE)).unwrap();
+    write!(
+        stream,
+        "GET /v1/watch?{query} HTTP/1.1\r\nhost: test\r\n\r\n"
+    )
+    .unwrap();
+    let mut kind = String::new();
+    BufReader::new(stream)
+        .lines()
+        .map_while(Result::ok)
+        .filter_map(move |line| {
+            if let Some(name) = line.strip_prefix("event: ") {
+                kind = name.to_owned();
+            }
+            let data = line.strip_prefix("data: ")?;
+            Some((kind.clone(), serde_json::from_str(data).unwrap()))
+        })
+}
+
+#[test]
+fn a_watch_tells_every_change_in_order_from_the_revision_that_is_asked_for() {
+    let mut cluster = Cluster::start(3, &FAST);
+    for number in 1..=100 {
+        cluster
+            .put(1, &format!("a{}", number % 3), &number.to_string())
+            .unwrap();
+        cluster.put(1, "b", "not asked for").unwrap();
+    }
+    wait("n2 to follow", || {
+        cluster
+            .status(2)
+            .is_some_and(|s| s["revision"] == json!(200))
+    });
+    let mut events = watch(&cluster.client_address(2), "prefix=a&from=11");
+    assert_eq!(events.next(), Some(("open".to_owned(), json!({"from":11}))));
+    for number in 6..=100 {
+        let (kind, data) = events.next().unwrap();
+        let change = &data["changes"][0];
+        assert_eq!(
+            (kind.as_str(), &data["revision"]),
+            ("change", &json!(number * 2 - 1))
+        );
+        assert_eq!(change["value"], json!(number.to_string()));
+    }
+    // What happens while it watches.
+    let both = json!({"success":[{"op":"put","key":"a0","value":"x"},{"op":"delete","key":"a1"}]});
+    post(&cluster, "/v1/txn", both);
+    let (_, data) = events.next().unwrap();
+    assert_eq!(data["revision"], json!(201));
+    let told: Vec<_> = data["changes"].as_array().unwrap().iter().collect();
+    assert_eq!(
+        (&told[0]["key"], &told[0]["found"]),
+        (&json!("a0"), &json!(true))
+    );
+    assert_eq!(
+        (&told[1]["key"], &told[1]["found"]),
+        (&json!("a1"), &json!(false))
+    );
+    drop(events);
+    cluster.kill(2);
+    cluster.start_node(2);
+    wait("n2 to be back", || {
+        cluster
+            .status(2)
+            .is_some_and(|s| s["revision"] == json!(201))
+    });
+    let missing = cluster.ask(2, "GET", "/v1/watch?from=0", "").unwrap();
+    assert_eq!(
+        (missing.status, &missing.body["error"]["code"]),
+        (410, &json!("compacted"))
+    );
+    assert_eq!(missing.body["oldest"], json!(1));
 }

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::sleep_until;
 
 pub use request::{Failure, ReadMode, Request};
@@ -88,6 +88,7 @@ pub struct Driver {
     from_clients: mpsc::Receiver<Request>,
     stop: Arc<Notify>,
     clock: clock::Clock,
+    revisions: watch::Sender<u64>,
 }
 
 impl Driver {
@@ -121,6 +122,7 @@ impl Driver {
             from_clients: parts.from_clients,
             stop: parts.stop,
             clock: clock::Clock::default(),
+            revisions: watch::Sender::new(0),
         })
     }
 
@@ -138,6 +140,7 @@ impl Driver {
                 () = self.turn() => {}
             }
             self.finish_turn();
+            self.tell_revision();
             if stop_at.is_some_and(|at| self.role != Role::Leader || Instant::now() >= at) {
                 return;
             }
@@ -212,6 +215,12 @@ impl Driver {
                 return;
             }
         }
+    }
+
+    fn tell_revision(&self) {
+        let now = self.machine.revision();
+        self.revisions
+            .send_if_modified(|told| std::mem::replace(told, now) != now);
     }
 
     fn now(&self) -> Time {
@@ -328,6 +337,9 @@ impl Driver {
                     self.step(Input::Read { id });
                 }
             },
+            Request::Subscribe { reply } => {
+                let _ = reply.send(self.revisions.subscribe());
+            }
             Request::Status { reply } => {
                 let _ = reply.send(Status::new(
                     self.core.status(),

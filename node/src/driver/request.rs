@@ -3,7 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use super::status::Status;
 use crate::kv::{Answer, Command, Query, Token, Written};
@@ -31,6 +31,11 @@ pub enum Request {
         mode: ReadMode,
         /// Where the answer goes.
         reply: oneshot::Sender<Result<Answer, Failure>>,
+    },
+    /// Tell the state's revision, now and whenever it has grown.
+    Subscribe {
+        /// Where the answer goes.
+        reply: oneshot::Sender<watch::Receiver<u64>>,
     },
     /// Tell about yourself.
     Status {

@@ -44,6 +44,16 @@ pub(super) fn refused(outcome: &Outcome) -> (StatusCode, Value) {
     }
 }
 
+/// Changes that are asked for and not kept any more.
+pub(super) fn compacted(oldest: u64) -> Value {
+    let why = format!(
+        "the changes before revision {oldest} are not kept any more: read what you need, then watch from its revision + 1"
+    );
+    let mut body = error("compacted", &why, false);
+    body["oldest"] = json!(oldest);
+    body
+}
+
 /// A request that could not be served.
 pub(super) fn failed(failure: Failure) -> Response {
     let status = match failure {

@@ -8,9 +8,11 @@ mod read;
 mod session;
 mod status;
 mod txn;
+mod watch;
 mod write;
 
 use std::io;
+use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -19,7 +21,7 @@ use axum::response::Response;
 use axum::routing::{delete, get, post};
 use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::driver::{Failure, Request};
 use crate::kv::Data;
@@ -36,12 +38,16 @@ pub const MAX_BODY: usize = 4 << 20;
 #[derive(Clone, Debug)]
 pub struct Api {
     requests: mpsc::Sender<Request>,
+    watches: Arc<Semaphore>,
 }
 
 impl Api {
     /// Requests go to `requests`.
     pub fn new(requests: mpsc::Sender<Request>) -> Api {
-        Api { requests }
+        Api {
+            requests,
+            watches: Arc::new(Semaphore::new(watch::MAX_WATCHES)),
+        }
     }
 
     /// Asks the driver; `None` if it stopped before it answered, and then nobody knows.
@@ -86,6 +92,7 @@ fn router(api: Api) -> Router {
         .route("/v1/lease", post(lease::grant))
         .route("/v1/lease/{lease}", get(lease::get).delete(lease::revoke))
         .route("/v1/lease/{lease}/keep-alive", post(lease::keep_alive))
+        .route("/v1/watch", get(watch::watch))
         .route("/v1/status", get(status::status))
         .route("/v1/health", get(status::health))
         .route("/v1/ready", get(status::ready))

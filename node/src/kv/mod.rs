@@ -5,6 +5,7 @@ mod arbitrary;
 mod command;
 mod execute;
 mod hash;
+mod history;
 mod lease;
 mod machine;
 mod outcome;
@@ -16,6 +17,7 @@ mod value;
 
 pub use command::{Command, Compare, Logged, Operation, Undecodable};
 pub use hash::Digest;
+pub use history::Change;
 pub use lease::MAX_LEASES;
 pub use machine::Machine;
 pub use outcome::{Done, Outcome, Refused, Written};

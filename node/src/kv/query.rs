@@ -1,5 +1,6 @@
 //! Reads: each is answered from one state, so what it shows stood there together.
 
+use super::history::Change;
 use super::machine::Machine;
 use super::value::Value;
 
@@ -10,6 +11,13 @@ pub enum Query {
     Key(String),
     /// One lease.
     Lease(u64),
+    /// Changes of keys that begin with `prefix`.
+    Changes {
+        /// The beginning; empty for all keys.
+        prefix: String,
+        /// Only of this revision and later ones.
+        from: u64,
+    },
     /// Keys that begin with `prefix`, in order.
     Prefix {
         /// The beginning; empty for all keys.
@@ -28,6 +36,18 @@ pub enum Answer {
     Key(Option<Value>),
     /// The lease's time to live in milliseconds and the keys that end with it, if it has not ended.
     Lease(Option<(u64, Vec<String>)>),
+    /// Changes in order; those of one command together.
+    Changes {
+        /// They.
+        changes: Vec<Change>,
+        /// The revision to go on from.
+        next: u64,
+    },
+    /// Not all changes that were asked for are kept any more.
+    Compacted {
+        /// The oldest revision that can be asked for.
+        oldest: u64,
+    },
     /// What the keys hold.
     Prefix {
         /// They.
@@ -42,11 +62,15 @@ pub enum Answer {
 /// Most bytes of keys and values in an [`Answer::Prefix`], but for its first one.
 pub const MAX_LISTED: usize = 4 << 20;
 
+/// Most changes in an [`Answer::Changes`], but for those of its last command.
+const MAX_CHANGES: usize = 64;
+
 impl Machine {
     /// Reads. O(log keys + what is read).
     pub fn answer(&self, query: &Query) -> Answer {
         match query {
             Query::Key(key) => Answer::Key(self.get(key).cloned()),
+            Query::Changes { prefix, from } => self.changes(prefix, *from),
             Query::Lease(id) => Answer::Lease(self.lease(*id)),
             Query::Prefix {
                 prefix,
@@ -54,6 +78,26 @@ impl Machine {
                 limit,
             } => self.list(prefix, after.as_deref(), *limit),
         }
+    }
+
+    fn changes(&self, prefix: &str, from: u64) -> Answer {
+        let kept = match self.history().from(from) {
+            Ok(kept) => kept,
+            Err(oldest) => return Answer::Compacted { oldest },
+        };
+        let mut changes: Vec<Change> = Vec::new();
+        for change in kept.filter(|change| change.key.starts_with(prefix)) {
+            if let Some(last) = changes.last()
+                && changes.len() >= MAX_CHANGES
+                && last.revision != change.revision
+            {
+                let next = change.revision;
+                return Answer::Changes { changes, next };
+            }
+            changes.push(change.clone());
+        }
+        let next = from.max(self.revision() + 1);
+        Answer::Changes { changes, next }
     }
 
     fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> Answer {
@@ -85,6 +129,7 @@ impl Machine {
 #[cfg(test)]
 mod tests {
     use super::super::arbitrary::{apply, put};
+    use super::super::{Command, Operation};
     use super::*;
 
     fn keys(machine: &Machine, prefix: &str, after: Option<&str>, limit: usize) -> (String, bool) {
@@ -101,6 +146,46 @@ mod tests {
             }
             other => panic!("{other:?}"),
         }
+    }
+
+    #[test]
+    fn changes_come_command_by_command_and_none_is_left_out() {
+        let mut machine = Machine::new();
+        let both = Command::Transaction {
+            compares: Vec::new(),
+            success: ["a1", "b", "a2", "a1"]
+                .map(|key| Operation::Add {
+                    key: key.to_owned(),
+                    by: 1,
+                })
+                .to_vec(),
+            failure: Vec::new(),
+        };
+        for _ in 0..40 {
+            apply(&mut machine, &both);
+        }
+        let (mut next, mut seen) = (1, Vec::new());
+        while next <= machine.revision() {
+            let prefix = "a".to_owned();
+            match machine.answer(&Query::Changes { prefix, from: next }) {
+                Answer::Changes { changes, next: n } => {
+                    assert!(n > next && changes.len() <= MAX_CHANGES + 1);
+                    next = n;
+                    seen.extend(changes.into_iter().map(|c| (c.revision, c.key)));
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        let both = |revision| ["a1", "a2"].map(|key| (revision, key.to_owned()));
+        let expect: Vec<(u64, String)> = (1..=40).flat_map(both).collect();
+        assert_eq!(seen, expect);
+        let machine = Machine::restore(&machine.snapshot()).expect("whole");
+        let query = |from| Query::Changes {
+            prefix: String::new(),
+            from,
+        };
+        let oldest = 41;
+        assert_eq!(machine.answer(&query(40)), Answer::Compacted { oldest });
     }
 
     #[test]

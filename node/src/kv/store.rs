@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::hash::Digest;
+use super::history::{Change, History};
 use super::value::{Data, Value, weigh};
 
 /// An ordered map that changes only in [batches](Batch).
@@ -19,6 +20,9 @@ pub(super) struct Store {
     /// Keys by their lease; follows from the map.
     #[serde(skip)]
     leased: BTreeMap<u64, BTreeSet<String>>,
+    /// No part of the state: nothing that is applied depends on it.
+    #[serde(skip)]
+    history: History,
 }
 
 /// Changes that get one revision and happen together: dropped before [`Batch::commit`], it leaves no trace.
@@ -33,6 +37,7 @@ impl Store {
     pub(super) fn reindexed(mut self) -> Store {
         let weights = self.map.iter().map(|(key, value)| weigh(key, value));
         self.content = weights.fold(0, u128::wrapping_add);
+        self.history = History::behind(self.revision);
         for (key, value) in &self.map {
             if let Some(lease) = value.lease {
                 self.leased.entry(lease).or_default().insert(key.clone());
@@ -55,6 +60,10 @@ impl Store {
             std::ops::Bound::Included(start),
             std::ops::Bound::Unbounded::<&str>,
         ))
+    }
+
+    pub(super) fn history(&self) -> &History {
+        &self.history
     }
 
     /// Keys that end with `lease`.
@@ -143,7 +152,21 @@ impl Batch<'_> {
     pub(super) fn commit(mut self) -> u64 {
         let changes = std::mem::take(&mut self.undo);
         self.store.revision += u64::from(!changes.is_empty());
-        self.store.revision
+        let revision = self.store.revision;
+        let mut told = BTreeSet::new();
+        for (key, before) in changes {
+            let value = self.store.get(&key).cloned();
+            // A key that a transaction changed twice was changed once; one that came and went, never.
+            if told.insert(key.clone()) && (before.is_some() || value.is_some()) {
+                let change = Change {
+                    revision,
+                    key,
+                    value,
+                };
+                self.store.history.push(change);
+            }
+        }
+        revision
     }
 }
 
