@@ -185,6 +185,7 @@ impl Core {
     pub(super) fn on_pre_vote(&mut self, from: NodeId, asked: Term, last: LogId) {
         let granted = asked > self.hard_state.term
             && !self.is_loyal()
+            && !self.is_bound()
             && self.is_up_to_date(last)
             && self.members.is_voter(self.config.id);
         let term = if granted { asked } else { self.hard_state.term };
