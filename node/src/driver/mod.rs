@@ -201,10 +201,6 @@ impl Driver {
         if now >= self.core.deadline() {
             self.step(Input::Tick);
         }
-        for waiter in self.waiters.expired(now) {
-            let failure = waiter.timeout();
-            self.fail(waiter, failure);
-        }
         if self.parked_until.is_some_and(|until| now >= until) {
             self.unpark();
         }
@@ -218,8 +214,14 @@ impl Driver {
             if leader_changed && !self.parked.is_empty() {
                 self.unpark();
             } else if !snapshot {
-                return;
+                break;
             }
+        }
+        // Last: a write that was stepped in this turn is in the log by now, and its waiter knows it. Before, it
+        // would be told that it was certainly not applied.
+        for waiter in self.waiters.expired(now) {
+            let failure = waiter.timeout();
+            self.fail(waiter, failure);
         }
     }
 
