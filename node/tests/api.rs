@@ -272,3 +272,72 @@ fn a_watch_tells_every_change_in_order_from_the_revision_that_is_asked_for() {
     );
     assert_eq!(missing.body["oldest"], json!(1));
 }
+
+#[test]
+fn sessions_and_leases_survive_a_restart_from_a_snapshot() {
+    let flags = [
+        "--snapshot-every",
+        "20",
+        "--keep-entries",
+        "0",
+        "--segment-size",
+        "4096",
+    ];
+    let mut cluster = Cluster::start(1, &flags);
+    let session = post(&cluster, "/v1/session", json!({})).body["session"].clone();
+    let lease = post(&cluster, "/v1/lease", json!({"ttl_ms":3_600_000})).body["lease"].clone();
+    let headers = format!("x-session: {session}\r\nx-sequence: 1\r\n");
+    let append = |cluster: &Cluster| {
+        let address = cluster.client_address(1);
+        let body = r#"{"value":"once"}"#;
+        request_with(&address, "POST", "/v1/kv/list/append", &headers, body).unwrap()
+    };
+    let first = append(&cluster);
+    let body = json!({"value":"1","lease":lease}).to_string();
+    cluster.ask(1, "PUT", "/v1/kv/leased", &body).unwrap();
+    for number in 0..60 {
+        cluster.put(1, "x", &number.to_string()).unwrap();
+    }
+    wait("a snapshot", || {
+        let status = cluster.status(1).unwrap();
+        status["snapshot"].as_u64() > Some(40)
+    });
+    cluster.kill(1);
+    cluster.start_node(1);
+    cluster.leader();
+    assert_eq!(cluster.get(1, "list"), json!(["once"]));
+    let again = append(&cluster);
+    assert_eq!(
+        (&again.body["repeated"], &again.body["entry"]),
+        (&json!(true), &first.body["entry"])
+    );
+    assert_eq!(cluster.get(1, "list"), json!(["once"]));
+    let kept = cluster
+        .ask(1, "GET", &format!("/v1/lease/{lease}"), "")
+        .unwrap();
+    assert_eq!(kept.body["keys"], json!(["leased"]));
+    let old = cluster.ask(1, "GET", "/v1/watch?from=1", "").unwrap();
+    assert_eq!(
+        (old.status, &old.body["error"]["code"]),
+        (410, &json!("compacted"))
+    );
+}
+
+#[test]
+fn metrics_count_requests_by_verb_and_outcome() {
+    let cluster = Cluster::start(1, &FAST);
+    cluster.put(1, "x", "1").unwrap();
+    cluster
+        .ask(1, "POST", "/v1/kv/x/cas", r#"{"expected":"2","new":"3"}"#)
+        .unwrap();
+    let text = support::text(&cluster.client_address(1), "/v1/metrics");
+    for expect in [
+        "ordeal_requests_total{verb=\"put\",outcome=\"ok\"} 1\n",
+        "ordeal_requests_total{verb=\"cas\",outcome=\"refused\"} 1\n",
+        "ordeal_request_duration_seconds_count{verb=\"put\"} 1\n",
+        "ordeal_revision 1\n",
+        "ordeal_role{role=\"leader\"} 1\n",
+    ] {
+        assert!(text.contains(expect), "{expect}{text}");
+    }
+}

@@ -26,7 +26,7 @@ pub(super) struct Clock {
 impl Driver {
     /// When the next clock entry is due: perhaps in the past, and never unless this node leads.
     pub(super) fn clock_due(&mut self) -> Option<Time> {
-        if self.role != Role::Leader || !self.machine.has_leases() {
+        if self.role != Role::Leader || self.machine.leases() == 0 {
             return None;
         }
         let term = self.core.status().term;

@@ -47,6 +47,10 @@ pub struct Status {
     pub incarnation: u64,
     /// Requests that wait for an answer.
     pub waiters: usize,
+    /// Open sessions.
+    pub sessions: usize,
+    /// Leases that have not ended.
+    pub leases: usize,
     /// On a leader, its followers.
     pub followers: Vec<Follower>,
 }
@@ -98,6 +102,8 @@ impl Status {
             ),
             incarnation,
             waiters,
+            sessions: machine.sessions(),
+            leases: machine.leases(),
             followers: core
                 .followers
                 .iter()

@@ -71,8 +71,16 @@ pub(super) fn failed(failure: Failure) -> Response {
     if let Failure::NotLeader { leader } = failure {
         body["leader"] = json!(leader.map(|node| node.to_string()));
     }
-    (status, Json(body)).into_response()
+    let mut answer = (status, Json(body)).into_response();
+    if failure.is_unknown() {
+        answer.extensions_mut().insert(Unknown);
+    }
+    answer
 }
+
+/// Marks answers that leave open what happened.
+#[derive(Clone, Copy)]
+pub(super) struct Unknown;
 
 /// A request that makes no sense. It has certainly had no effect.
 pub(super) enum BadRequest {

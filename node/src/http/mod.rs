@@ -5,7 +5,9 @@ mod answer;
 mod extract;
 mod kv;
 mod lease;
+mod metrics;
 mod read;
+mod serve;
 mod session;
 mod status;
 mod txn;
@@ -18,15 +20,16 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{Method, Uri};
+use axum::middleware::from_fn_with_state;
 use axum::response::Response;
 use axum::routing::{delete, get, post};
-use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::driver::{Failure, Request};
 use crate::kv::Data;
 use answer::BadRequest;
+use metrics::Metrics;
 
 /// Longest key, in bytes.
 pub const MAX_KEY: usize = 1 << 10;
@@ -40,6 +43,7 @@ pub const MAX_BODY: usize = 4 << 20;
 pub struct Api {
     requests: mpsc::Sender<Request>,
     watches: Arc<Semaphore>,
+    metrics: Arc<Metrics>,
 }
 
 impl Api {
@@ -48,6 +52,7 @@ impl Api {
         Api {
             requests,
             watches: Arc::new(Semaphore::new(watch::MAX_WATCHES)),
+            metrics: Arc::default(),
         }
     }
 
@@ -73,11 +78,7 @@ impl Api {
 /// # Errors
 /// Of the system.
 pub async fn serve(listener: TcpListener, api: Api) -> io::Result<()> {
-    let listener = listener.tap_io(|stream| {
-        // Answers are small, and somebody waits for each.
-        let _ = stream.set_nodelay(true);
-    });
-    axum::serve(listener, router(api)).await
+    serve::serve(listener, router(api)).await
 }
 
 fn router(api: Api) -> Router {
@@ -96,12 +97,14 @@ fn router(api: Api) -> Router {
         .route("/v1/watch", get(watch::watch))
         .route("/v1/admin/transfer", post(admin::transfer))
         .route("/v1/admin/snapshot", post(admin::snapshot))
+        .route("/v1/metrics", get(metrics::metrics))
         .route("/v1/status", get(status::status))
         .route("/v1/health", get(status::health))
         .route("/v1/ready", get(status::ready))
         .fallback(no_such_path)
         .method_not_allowed_fallback(no_such_method)
         .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(from_fn_with_state(api.metrics.clone(), metrics::measure))
         .with_state(api)
 }
 

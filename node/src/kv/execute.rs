@@ -2,7 +2,7 @@
 
 use super::command::{Compare, Operation};
 use super::lease::Leases;
-use super::outcome::{Done, Outcome, Refused};
+use super::outcome::{Done, MAX_ANSWER, Outcome, Refused};
 use super::store::{Batch, Store};
 use super::value::{Data, holds};
 
@@ -17,9 +17,16 @@ pub(super) fn all(
 ) -> Result<(Vec<Done>, u64), Outcome> {
     let revision = store.revision();
     let mut batch = store.batch();
-    let mut results = Vec::with_capacity(operations.len());
+    let (mut results, mut bytes) = (Vec::with_capacity(operations.len()), 0);
     for (operation, what) in operations.into_iter().enumerate() {
-        match one(&mut batch, leases, what) {
+        let done = one(&mut batch, leases, what).and_then(|result| {
+            bytes += result.bytes();
+            match bytes {
+                ..=MAX_ANSWER => Ok(result),
+                _ => Err(Refused::AnswerTooLarge),
+            }
+        });
+        match done {
             Ok(result) => results.push(result),
             Err(why) => {
                 return Err(Outcome::Refused {

@@ -56,8 +56,8 @@ impl Leases {
             .field(&self.content.to_le_bytes())
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.leases.is_empty()
+    pub(super) fn len(&self) -> usize {
+        self.leases.len()
     }
 
     pub(super) fn now_ms(&self) -> u64 {
@@ -177,7 +177,7 @@ mod tests {
         assert_eq!(leases.clock_due_ms(Term(1)), Some(150));
         assert!(leases.tick(Term(1), 149).is_empty());
         assert_eq!(leases.tick(Term(1), 150), [1]);
-        assert!(leases.is_empty());
+        assert_eq!(leases.len(), 0);
     }
 
     #[test]

@@ -211,15 +211,15 @@ impl Machine {
         self.leases.now_ms()
     }
 
-    /// Whether any lease has not ended.
-    pub fn has_leases(&self) -> bool {
-        !self.leases.is_empty()
+    /// How many leases have not ended.
+    pub fn leases(&self) -> usize {
+        self.leases.len()
     }
 
     /// The log time at which a leader of `term` should write a clock entry, in milliseconds; `None` while no
     /// lease needs one, or while it has not applied an entry of its term, so that log time may yet move.
     pub fn clock_due_ms(&self, term: Term) -> Option<u64> {
-        let settled = self.applied.term == term && !self.leases.is_empty();
+        let settled = self.applied.term == term && self.leases.len() > 0;
         settled.then(|| self.leases.clock_due_ms(term)).flatten()
     }
 

@@ -135,10 +135,38 @@ pub enum Refused {
     Overflow,
     /// The list would be larger than a value may be.
     TooLarge,
+    /// What a transaction reads would be larger than an answer may be.
+    AnswerTooLarge,
     /// The lease of a put is not there, or not any more.
     NoLease,
     /// As many as there may be.
     TooManyLeases,
+}
+
+/// Most bytes of values in the answer to a transaction: it must fit into a frame between nodes.
+pub const MAX_ANSWER: usize = 4 << 20;
+
+impl Outcome {
+    /// Bytes of the values that it tells.
+    pub(super) fn bytes(&self) -> usize {
+        let of = |value: &Option<Value>| value.as_ref().map_or(0, |value| value.data.bytes());
+        match self {
+            Outcome::Mismatch { current, .. } => of(current),
+            Outcome::Done { result, .. } => result.bytes(),
+            Outcome::Transaction { results, .. } => results.iter().map(Done::bytes).sum(),
+            _ => 0,
+        }
+    }
+}
+
+impl Done {
+    /// Bytes of the value that it tells.
+    pub(super) fn bytes(&self) -> usize {
+        match self {
+            Done::Got(Some(value)) => value.data.bytes(),
+            _ => 0,
+        }
+    }
 }
 
 impl Refused {
@@ -149,6 +177,7 @@ impl Refused {
             Refused::NotANumber => "not-a-number",
             Refused::Overflow => "overflow",
             Refused::TooLarge => "value-too-large",
+            Refused::AnswerTooLarge => "answer-too-large",
             Refused::NoLease => "no-lease",
             Refused::TooManyLeases => "too-many-leases",
         }
@@ -163,6 +192,10 @@ impl fmt::Display for Refused {
                 f.write_str("the key holds something else than a decimal integer of 64 bits")
             }
             Refused::Overflow => f.write_str("the sum does not fit into 64 bits"),
+            Refused::AnswerTooLarge => write!(
+                f,
+                "the values that it reads have more than {MAX_ANSWER} bytes: read them one by one"
+            ),
             Refused::NoLease => f.write_str("the lease has ended or never was: grant another"),
             Refused::TooManyLeases => write!(f, "there are {MAX_LEASES} leases: revoke some"),
             Refused::TooLarge => write!(

@@ -15,6 +15,8 @@ use crate::raft::{Index, LogId};
 
 /// Most sessions at a time; one more ends the one that would end first.
 pub const MAX_SESSIONS: usize = 10_000;
+/// Most bytes of values in remembered answers; more end the sessions that would end first.
+pub const MAX_REMEMBERED: usize = 64 << 20;
 
 /// Names a command for ever, however often it is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,15 +46,17 @@ pub(super) struct Sessions {
     /// Sum of the weights of all; follows from `open`.
     #[serde(skip)]
     content: u128,
+    /// Of values in remembered answers; follows from `open`.
+    #[serde(skip)]
+    bytes: usize,
 }
 
 impl Sessions {
     /// With what was left out of the snapshot.
     pub(super) fn reindexed(mut self) -> Sessions {
-        let open = self.open.iter();
-        self.ends = open.map(|(&id, session)| (session.until, id)).collect();
-        let weights = self.open.iter().map(|(&id, session)| weigh(id, session));
-        self.content = weights.fold(0, u128::wrapping_add);
+        for (id, session) in std::mem::take(&mut self.open) {
+            self.keep(id, session);
+        }
         self
     }
 
@@ -130,11 +134,17 @@ impl Sessions {
             session.until = written.entry.index.0.saturating_add(session.lifetime);
             session.last = Some((token.sequence, written.clone()));
             self.keep(token.session, session);
+            while self.bytes > MAX_REMEMBERED
+                && let Some(&(_, first)) = self.ends.iter().find(|&&(_, id)| id != token.session)
+            {
+                self.take(first);
+            }
         }
     }
 
     fn keep(&mut self, id: u64, session: Session) {
         self.ends.insert((session.until, id));
+        self.bytes += session.bytes();
         self.content = self.content.wrapping_add(weigh(id, &session));
         self.open.insert(id, session);
     }
@@ -142,8 +152,16 @@ impl Sessions {
     fn take(&mut self, id: u64) -> Option<Session> {
         let session = self.open.remove(&id)?;
         self.ends.remove(&(session.until, id));
+        self.bytes -= session.bytes();
         self.content = self.content.wrapping_sub(weigh(id, &session));
         Some(session)
+    }
+}
+
+impl Session {
+    fn bytes(&self) -> usize {
+        let last = self.last.as_ref();
+        last.map_or(0, |(_, written)| written.outcome.bytes())
     }
 }
 
@@ -158,4 +176,38 @@ fn weigh(id: u64, session: &Session) -> u128 {
         None => digest,
     }
     .value()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::value::{Data, Value};
+    use super::*;
+
+    #[test]
+    fn large_answers_are_remembered_up_to_a_bound() {
+        let mut sessions = Sessions::default();
+        for index in 1..=80 {
+            let entry = LogId::new(index, 1);
+            sessions.open(entry, 1_000);
+            let token = Token {
+                session: index,
+                sequence: 1,
+            };
+            let value = Value {
+                data: Data::Text("v".repeat(1 << 20)),
+                revision: 1,
+                lease: None,
+            };
+            let (current, revision) = (Some(value), 1);
+            let written = Written {
+                entry,
+                repeated: false,
+                outcome: Outcome::Mismatch { current, revision },
+            };
+            sessions.remember(token, &written);
+            assert_eq!(sessions.known(token, entry).map(|w| w.repeated), Some(true));
+        }
+        assert_eq!((sessions.len(), sessions.bytes), (64, MAX_REMEMBERED));
+        assert_eq!(sessions.open.keys().next(), Some(&17));
+    }
 }

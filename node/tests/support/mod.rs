@@ -226,3 +226,17 @@ pub fn request_with(
         body: serde_json::from_str(body).unwrap_or(Value::Null),
     })
 }
+
+/// The whole answer to a GET, head and all.
+pub fn text(address: &str, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n"
+    )
+    .unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    text
+}

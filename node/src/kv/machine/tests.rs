@@ -168,6 +168,31 @@ fn counters_count_and_refuse_what_is_no_number_or_does_not_fit() {
 }
 
 #[test]
+fn a_transaction_reads_no_more_than_an_answer_may_hold() {
+    let mut machine = Machine::new();
+    apply(&mut machine, &put("x", &"v".repeat(1 << 20)));
+    let read = |times| Command::Transaction {
+        compares: Vec::new(),
+        success: vec![
+            Operation::Get {
+                key: "x".to_owned()
+            };
+            times
+        ],
+        failure: Vec::new(),
+    };
+    let done = apply(&mut machine, &read(4));
+    assert!(matches!(done, Outcome::Transaction { .. }));
+    let refused = apply(&mut machine, &read(5));
+    let expect = Outcome::Refused {
+        why: Refused::AnswerTooLarge,
+        operation: 4,
+        revision: 1,
+    };
+    assert_eq!(refused, expect);
+}
+
+#[test]
 fn a_transaction_happens_wholly_or_not_at_all() {
     let mut machine = Machine::new();
     let transfer = |from: &str| Command::Transaction {
