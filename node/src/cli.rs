@@ -36,6 +36,8 @@ pub struct Settings {
     pub peers: BTreeMap<NodeId, SocketAddr>,
     /// How long a request may wait for its answer.
     pub request_timeout: Duration,
+    /// How many entries are applied between two snapshots; 0: none is taken.
+    pub snapshot_every: u64,
     /// Planted bugs to make.
     pub bugs: Vec<Bug>,
 }
@@ -110,6 +112,12 @@ struct Run {
     /// Refuse votes while a leader is heard
     #[arg(long, value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set)]
     stickiness: bool,
+    /// Serve reads on a lease: faster, but only as right as the clocks; the same on all nodes
+    #[arg(long, value_name = "BOOL", default_value_t = false, action = clap::ArgAction::Set)]
+    lease_reads: bool,
+    /// By how much the rates of two nodes' clocks may differ at most, for --lease-reads
+    #[arg(long, value_name = "PERCENT", default_value_t = 10, value_parser = clap::value_parser!(u32).range(0..=90))]
+    lease_drift: u32,
     /// Most entries in one message
     #[arg(long, value_name = "N", default_value_t = 1024)]
     max_batch_entries: usize,
@@ -119,6 +127,15 @@ struct Run {
     /// Most unanswered messages with entries to one follower
     #[arg(long, value_name = "N", default_value_t = 64)]
     max_inflight: usize,
+    /// Take a snapshot, and cut the log, every so many entries; 0: never
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    snapshot_every: u64,
+    /// Entries that stay in the log behind a snapshot, for followers that lag
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    keep_entries: u64,
+    /// Most bytes of a snapshot in one message
+    #[arg(long, value_name = "BYTES", default_value_t = 256 << 10)]
+    snapshot_chunk_bytes: usize,
     /// Of election timeouts
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
@@ -190,12 +207,24 @@ impl Run {
         raft.pre_vote = self.pre_vote;
         raft.check_quorum = self.check_quorum;
         raft.stickiness = self.stickiness;
+        if self.lease_reads && !(self.check_quorum && self.stickiness) {
+            return Err(
+                "--lease-reads true needs --check-quorum true and --stickiness true: without them followers elect \
+                 another leader while the lease holds."
+                    .into(),
+            );
+        }
+        raft.lease_drift_percent = self.lease_reads.then_some(self.lease_drift);
         raft.max_batch_entries = self.max_batch_entries;
         // Room for the message around the entries.
         raft.max_batch_bytes = self
             .max_batch_bytes
             .min(crate::transport::frame::MAX_PAYLOAD / 2);
         raft.max_inflight = self.max_inflight;
+        raft.keep_entries = self.keep_entries;
+        raft.snapshot_chunk_bytes = self
+            .snapshot_chunk_bytes
+            .clamp(1, crate::transport::frame::MAX_PAYLOAD / 2);
         raft.seed = self.seed;
         Ok(Settings {
             raft,
@@ -213,6 +242,7 @@ impl Run {
             listen_peer: self.listen_peer,
             peers,
             request_timeout: self.request_timeout,
+            snapshot_every: self.snapshot_every,
             bugs: bugs(&self.bugs)?,
         })
     }
@@ -324,6 +354,10 @@ mod tests {
             ),
             (&["--election-timeout", "300-150ms"], "lower end first"),
             (&["--heartbeat", "150ms"], "below"),
+            (
+                &["--lease-reads", "true", "--stickiness", "false"],
+                "needs --check-quorum true and --stickiness true",
+            ),
             (&["--heartbeat", "30"], "30ms"),
             (&["--segment-size", "100"], "4096"),
             (&["--request-timeout", "99999999999999999999s"], "1s"),

@@ -15,6 +15,7 @@ use crate::cli::Settings;
 use crate::driver::{Driver, Parts};
 use crate::exit;
 use crate::http::{self, Api};
+use crate::kv::Machine;
 use crate::log::say;
 use crate::raft::{Core, LogId, Time};
 use crate::storage::{self, Boot, Disk, Mode, OpenError, Recovered, Storage};
@@ -71,7 +72,16 @@ async fn serve(settings: Settings) -> Result<(), End> {
         incarnation: boot.incarnation,
         peers: settings.peers,
     };
+    let machine = match &recovered.snapshot {
+        None => Machine::new(),
+        Some(snapshot) => Machine::restore(&snapshot.data).map_err(|why| {
+            let why = format!("the state at {} cannot be used: {why}", snapshot.last);
+            End(exit::DAMAGED, Some(why))
+        })?,
+    };
     let driver = Driver::new(Parts {
+        machine,
+        snapshot_every: settings.snapshot_every,
         core: Core::new(config, recovered, Time::default()),
         epoch,
         storage,
@@ -151,7 +161,7 @@ fn refusal(error: &OpenError, directory: &Path) -> End {
 }
 
 fn started(settings: &Settings, recovered: &Recovered, boot: Boot) -> String {
-    let last = recovered.entries.last().map_or(LogId::default(), |e| e.id);
+    let last = recovered.entries.last().map_or(boot.snapshot, |e| e.id);
     let vote = recovered.hard_state.vote;
     let mut line = format!(
         "{} started term={} last={last} vote={} incarnation={} segments={} cluster={} clients={} peers={} disk={}",
@@ -168,6 +178,9 @@ fn started(settings: &Settings, recovered: &Recovered, boot: Boot) -> String {
             Mode::Lossy => "lossy",
         }
     );
+    if boot.snapshot != LogId::default() {
+        line += &format!(" snapshot={}", boot.snapshot);
+    }
     if boot.torn_bytes > 0 {
         line += &format!(" torn={}", boot.torn_bytes);
     }

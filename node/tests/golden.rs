@@ -5,8 +5,9 @@
 //! difference before committing it.
 //!
 //! Nothing happens by itself. Commands:
-//! `nodes 3 [pre-vote=off] [stickiness=off] [batch=1]`; `n1 tick` (time goes on to its deadline); `wait 100` (ms);
-//! `n1 propose x=1`; `n1 read 7`; `n1 transfer n2`; `n1 disk full|ok`; `n1 persist` (all that it has issued);
+//! `nodes 3 [pre-vote=off] [stickiness=off] [batch=1] [keep=2] [chunk=8] [lease=10]`; `n1 tick` (time goes on to its deadline); `wait 100` (ms);
+//! `n1 propose x=1`; `n1 read 7`; `n1 transfer n2`;
+//! `n1 snapshot` (of all that it committed); `n1 disk full|ok`; `n1 persist` (all that it has issued);
 //! `n1 -> n2` (deliver what is on that link, or `drop n1 -> n2`); `cut n1 -> n2`, `isolate n1`, `heal`;
 //! `n1 crash` (it loses what was not persisted, and starts again); `settle [quietly]` (persist and deliver all).
 
@@ -16,7 +17,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use node::raft::{
-    Config, Core, Entry, Input, Message, NodeId, Payload, Promise, RequestId, Time, Write,
+    Config, Core, Cut, Entry, Input, LogId, Message, NodeId, Payload, Promise, RequestId, Snapshot,
+    Time, Write,
 };
 use node::storage::Storage;
 use node::storage::memory::Memory;
@@ -26,6 +28,7 @@ struct Node {
     disk: Memory,
     queue: Vec<Write>,
     promises: Vec<Promise>,
+    applied: LogId,
 }
 
 #[derive(Default)]
@@ -75,6 +78,9 @@ impl Stage {
             match option.split_once('=') {
                 Some(("pre-vote", "off")) => config.pre_vote = false,
                 Some(("stickiness", "off")) => config.stickiness = false,
+                Some(("lease", drift)) => config.lease_drift_percent = Some(number(drift) as u32),
+                Some(("keep", count)) => config.keep_entries = number(count),
+                Some(("chunk", bytes)) => config.snapshot_chunk_bytes = number(bytes) as usize,
                 Some(("batch", size)) => config.max_batch_entries = number(size) as usize,
                 _ => panic!("no option {option}"),
             }
@@ -89,12 +95,15 @@ impl Stage {
         let config = self.config.clone().expect("nodes come first");
         let seed = u64::from(id.0);
         let config = Config { id, seed, ..config };
+        let snapshot = &disk.recovered().snapshot;
+        let applied = snapshot.as_ref().map_or(LogId::default(), |s| s.last);
         let core = Core::new(config, disk.recovered().clone(), self.now);
         let node = Node {
             core,
             disk,
             queue: Vec::new(),
             promises: Vec::new(),
+            applied,
         };
         self.nodes.insert(id, node);
     }
@@ -102,9 +111,14 @@ impl Stage {
     fn crash(&mut self, id: NodeId) {
         let node = self.nodes.remove(&id).expect("a node");
         let found = node.disk.recovered();
-        let last = found.entries.last().map(|e| e.id).unwrap_or_default();
-        let hard_state = found.hard_state;
-        self.say(format!("{id} finds {last} term={}", hard_state.term));
+        let covered = found.snapshot.as_ref().map(|s| s.last);
+        let last = found.entries.last().map(|e| e.id).or(covered);
+        let (last, hard_state) = (last.unwrap_or_default(), found.hard_state);
+        let snapshot = covered.map_or(String::new(), |last| format!(" snapshot={last}"));
+        self.say(format!(
+            "{id} finds {last} term={}{snapshot}",
+            hard_state.term
+        ));
         self.start(id, node.disk);
     }
 
@@ -127,6 +141,11 @@ impl Stage {
             ["transfer", to] => Input::Transfer {
                 to: Some(self::id(to)),
             },
+            ["snapshot"] => {
+                let last = self.nodes[&id].applied;
+                let data = format!("all up to {last}").into_bytes().into();
+                Input::Snapshot(Snapshot { last, data })
+            }
             ["disk", "full"] => Input::DiskFull(true),
             ["disk", "ok"] => Input::DiskFull(false),
             _ => panic!("no command {what:?}"),
@@ -167,6 +186,14 @@ impl Stage {
                 .iter()
                 .map(|w| format!("{id} issues{}", content(w))),
         );
+        if let Some(snapshot) = &ready.restore {
+            let data = String::from_utf8_lossy(&snapshot.data);
+            said.push(format!("{id} restores {}: {data}", snapshot.last));
+            node.applied = snapshot.last;
+        }
+        if let Some(entry) = ready.committed.last() {
+            node.applied = entry.id;
+        }
         said.extend(
             ready
                 .committed
@@ -261,6 +288,13 @@ fn entry(entry: &Entry) -> String {
 fn content(write: &Write) -> String {
     let entries = write.entries.iter().map(|e| format!(" {}", e.id));
     let mut text: String = entries.collect();
+    if let Some(save) = &write.snapshot {
+        let cut = match save.cut {
+            Cut::Prefix(upto) => format!("cuts up to {upto}"),
+            Cut::Everything => "cuts everything".to_owned(),
+        };
+        text = format!(" snapshot {} {cut}{text}", save.snapshot.last);
+    }
     if let Some(hard_state) = write.hard_state {
         let vote = hard_state.vote.map_or("none".to_owned(), |n| n.to_string());
         text += &format!(" term={} vote={vote}", hard_state.term);
@@ -335,4 +369,19 @@ fn leadership_is_handed_to_a_follower_that_has_everything() {
 #[test]
 fn a_leader_without_space_hands_over() {
     check("disk-full");
+}
+
+#[test]
+fn a_follower_below_the_cut_gets_a_snapshot_in_pieces() {
+    check("snapshot");
+}
+
+#[test]
+fn a_tail_that_conflicts_with_a_snapshot_goes_as_a_whole() {
+    check("snapshot-conflict");
+}
+
+#[test]
+fn a_lease_serves_reads_until_it_ends_and_never_after_a_transfer() {
+    check("lease");
 }

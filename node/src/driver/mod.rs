@@ -1,5 +1,7 @@
 //! The one loop that owns core, state machine and waiters: inputs are stepped together, one ready is performed.
 
+mod admin;
+mod clock;
 mod perform;
 mod persister;
 mod request;
@@ -13,16 +15,18 @@ use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::sleep_until;
 
-pub use request::{Effect, Failure, ReadMode, Request, Written};
+pub use request::{Failure, ReadMode, Request};
 pub use status::{Follower, Status};
 
 use self::persister::Report;
 use self::waiters::{ReplyTo, Stage, Waiter, Waiters};
 use crate::kv::Machine;
-use crate::raft::{Core, Input, Message, NodeId, Promise, RequestId, Role, Time, Write};
+use crate::raft::{
+    Core, Index, Input, LogId, Message, NodeId, Promise, RequestId, Role, Time, Write,
+};
 use crate::storage::Storage;
 use crate::transport::{self, ForwardReply, Payload, Peers};
 
@@ -41,6 +45,10 @@ pub struct Parts {
     pub epoch: Instant,
     /// Where writes go.
     pub storage: Box<dyn Storage>,
+    /// The state machine, at the snapshot that the core was made with.
+    pub machine: Machine,
+    /// How many entries are applied between two snapshots; 0: none is taken.
+    pub snapshot_every: u64,
     /// How often this node has started.
     pub incarnation: u64,
     /// How long a request may wait for its answer.
@@ -60,6 +68,11 @@ pub struct Driver {
     id: NodeId,
     core: Core,
     machine: Machine,
+    /// The last entry that the machine was given.
+    applied: LogId,
+    snapshot_every: u64,
+    /// Each waits for a snapshot that covers this index.
+    snapshots_asked: Vec<(Index, oneshot::Sender<Index>)>,
     waiters: Waiters,
     peers: Peers,
     writes: Sender<Write>,
@@ -79,6 +92,8 @@ pub struct Driver {
     from_peers: mpsc::Receiver<transport::Event>,
     from_clients: mpsc::Receiver<Request>,
     stop: Arc<Notify>,
+    clock: clock::Clock,
+    revisions: watch::Sender<u64>,
 }
 
 impl Driver {
@@ -95,7 +110,10 @@ impl Driver {
             leader: status.leader,
             writes: persister::start(status.id, parts.storage, reporter)?,
             core: parts.core,
-            machine: Machine::new(),
+            machine: parts.machine,
+            applied: status.snapshot,
+            snapshot_every: parts.snapshot_every,
+            snapshots_asked: Vec::new(),
             waiters: Waiters::new(parts.request_timeout, parts.incarnation),
             peers: parts.peers,
             promises: VecDeque::new(),
@@ -109,6 +127,8 @@ impl Driver {
             from_peers: parts.from_peers,
             from_clients: parts.from_clients,
             stop: parts.stop,
+            clock: clock::Clock::default(),
+            revisions: watch::Sender::new(0),
         })
     }
 
@@ -126,6 +146,7 @@ impl Driver {
                 () = self.turn() => {}
             }
             self.finish_turn();
+            self.tell_revision();
             if stop_at.is_some_and(|at| self.role != Role::Leader || Instant::now() >= at) {
                 return;
             }
@@ -134,7 +155,8 @@ impl Driver {
 
     /// Waits until there is something to do, and steps it, with what else has come meanwhile.
     async fn turn(&mut self) {
-        let wake = [self.waiters.next_deadline(), self.parked_until]
+        let clock_due = self.clock_due();
+        let wake = [self.waiters.next_deadline(), self.parked_until, clock_due]
             .into_iter()
             .flatten()
             .fold(self.core.deadline(), Time::min);
@@ -182,13 +204,18 @@ impl Driver {
         if self.parked_until.is_some_and(|until| now >= until) {
             self.unpark();
         }
+        if self.clock_due().is_some_and(|due| now >= due) {
+            self.write_clock();
+        }
         loop {
             let ready = self.core.take_ready();
             let leader_changed = self.perform(ready);
-            if !leader_changed || self.parked.is_empty() {
+            let snapshot = self.take_snapshot();
+            if leader_changed && !self.parked.is_empty() {
+                self.unpark();
+            } else if !snapshot {
                 break;
             }
-            self.unpark();
         }
         // Last: a write that was stepped in this turn is in the log by now, and its waiter knows it. Before, it
         // would be told that it was certainly not applied.
@@ -196,6 +223,12 @@ impl Driver {
             let failure = waiter.timeout();
             self.fail(waiter, failure);
         }
+    }
+
+    fn tell_revision(&self) {
+        let now = self.machine.revision();
+        self.revisions
+            .send_if_modified(|told| std::mem::replace(told, now) != now);
     }
 
     fn now(&self) -> Time {
@@ -286,12 +319,16 @@ impl Driver {
         match request {
             Request::Write {
                 command,
+                token,
                 forward,
                 reply,
-            } => self.write(command.encode().into(), forward, ReplyTo::Client(reply)),
-            Request::Read { key, mode, reply } => match mode {
+            } => {
+                let command = command.encode_in(token).into();
+                self.write(command, forward, ReplyTo::Client(reply));
+            }
+            Request::Read { query, mode, reply } => match mode {
                 ReadMode::Stale => {
-                    let _ = reply.send(Ok(self.machine.get(&key).cloned()));
+                    let _ = reply.send(Ok(self.machine.answer(&query)));
                 }
                 ReadMode::LeaderOnly if self.role != Role::Leader => {
                     let leader = self.leader;
@@ -300,7 +337,7 @@ impl Driver {
                 ReadMode::Linearizable | ReadMode::LeaderOnly => {
                     let forward = mode == ReadMode::Linearizable;
                     let waiter = Waiter::Read {
-                        key,
+                        query,
                         forward,
                         reply,
                     };
@@ -308,6 +345,11 @@ impl Driver {
                     self.step(Input::Read { id });
                 }
             },
+            Request::Subscribe { reply } => {
+                let _ = reply.send(self.revisions.subscribe());
+            }
+            Request::Transfer { to, reply } => self.hand_over(to, reply),
+            Request::Snapshot { reply } => self.snapshots_asked.push((self.applied.index, reply)),
             Request::Status { reply } => {
                 let _ = reply.send(Status::new(
                     self.core.status(),

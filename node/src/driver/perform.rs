@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use super::waiters::{ReplyTo, Waiter};
-use super::{Driver, Effect, Failure, Written};
+use super::{Driver, Failure};
 use crate::bugs::{self, Bug};
-use crate::kv::{Command, Machine};
+use crate::kv::{Command, Logged, Machine, Outcome, Written, holds};
 use crate::log::say;
-use crate::raft::{Entry, Index, LogId, Message, NodeId, Ready, Refusal, RequestId, Role};
+use crate::raft::{
+    Entry, Index, LogId, Message, NodeId, Ready, Refusal, RequestId, Role, Snapshot,
+};
 use crate::transport::Outgoing;
 use crate::transport::wire::{Forward, ForwardReply};
 
@@ -51,6 +53,9 @@ impl Driver {
         for (id, refusal) in ready.refused {
             self.on_refused(id, refusal);
         }
+        if let Some(snapshot) = ready.restore {
+            self.restore(&snapshot);
+        }
         for entry in &ready.committed {
             self.apply(entry);
         }
@@ -60,15 +65,25 @@ impl Driver {
         leader_changed
     }
 
+    /// Replaces the state by a leader's. Requests whose entries it may cover end at their deadline: unknown.
+    fn restore(&mut self, snapshot: &Snapshot) {
+        let last = snapshot.last;
+        match Machine::restore(&snapshot.data) {
+            Ok(machine) if machine.applied() == last.index => self.machine = machine,
+            // Its checksum held on the way here, so this is what the leader had.
+            Ok(machine) => panic!("the leader's snapshot {last} is of {}", machine.applied()),
+            Err(why) => panic!("the leader's snapshot {last} cannot be used: {why}"),
+        }
+        self.applied = last;
+        say!("{} installed snapshot {last}", self.id);
+    }
+
     fn apply(&mut self, entry: &Entry) {
-        let effect = Effect::from(self.machine.apply(entry));
+        self.applied = entry.id;
+        let written = self.machine.apply(entry);
         for (accepted, waiter) in self.waiters.at(entry.id.index) {
             if accepted == entry.id {
-                let written = Written {
-                    entry: accepted,
-                    effect: effect.clone(),
-                };
-                self.finish(waiter, Ok(written));
+                self.finish(waiter, Ok(written.clone()));
             } else {
                 // This index is decided, and not for that entry.
                 self.fail(waiter, Failure::Superseded { entry: accepted });
@@ -116,8 +131,8 @@ impl Driver {
         match result {
             Ok(_) => {
                 // The core offers a read only with, or after, the entries that it needs.
-                if let Some(Waiter::Read { key, reply, .. }) = self.waiters.remove(id) {
-                    let _ = reply.send(Ok(self.machine.get(&key).cloned()));
+                if let Some(Waiter::Read { query, reply, .. }) = self.waiters.remove(id) {
+                    let _ = reply.send(Ok(self.machine.answer(&query)));
                 }
             }
             // Nothing has happened; there is time left until its deadline.
@@ -169,24 +184,28 @@ impl Driver {
         if !bugs::on(Bug::CasEvaluatedAtPropose) || self.role != Role::Leader {
             return Some(command);
         }
-        let Ok(Command::Cas { key, expected, new }) = Command::decode(&command) else {
+        let Ok(Logged {
+            token: None,
+            command: Command::Cas { key, expected, new },
+        }) = Logged::decode(&command)
+        else {
             return Some(command);
         };
         let current = self.machine.get(&key).cloned();
-        if current.as_ref().map(|c| &c.value) == expected.as_ref() {
+        if holds(current.as_ref(), expected.as_deref()) {
             let blind = match new {
                 Some(value) => Command::Put { key, value },
                 None => Command::Delete { key },
             };
             return Some(blind.encode().into());
         }
-        let effect = Effect::Mismatch {
-            current: current.map(|c| (c.value, c.revision)),
+        let outcome = Outcome::Mismatch {
+            current,
             revision: self.machine.revision(),
         };
         let entry = LogId::new(self.machine.applied().0, 0);
         if let Some(waiter) = self.waiters.remove(id) {
-            self.finish(waiter, Ok(Written { entry, effect }));
+            self.finish(waiter, Ok(early(entry, outcome)));
         }
         None
     }
@@ -197,17 +216,25 @@ impl Driver {
             return;
         };
         let revision = self.machine.revision() + 1;
-        let effect = match Command::decode(command) {
-            Ok(Command::Put { .. }) => Effect::Set { revision },
-            Ok(Command::Delete { key }) => Effect::Deleted {
+        let outcome = match Logged::decode(command).map(|logged| logged.command) {
+            Ok(Command::Put { .. }) => Outcome::Written { revision },
+            Ok(Command::Delete { key }) => Outcome::Deleted {
                 existed: exists(&self.machine, &key),
                 revision,
             },
             _ => return,
         };
         if let Some(waiter) = self.waiters.remove(id) {
-            self.finish(waiter, Ok(Written { entry, effect }));
+            self.finish(waiter, Ok(early(entry, outcome)));
         }
+    }
+}
+
+fn early(entry: LogId, outcome: Outcome) -> Written {
+    Written {
+        entry,
+        repeated: false,
+        outcome,
     }
 }
 

@@ -162,6 +162,7 @@ mod tests {
         Write {
             ticket: Ticket(ticket),
             hard_state: None,
+            snapshot: None,
             entries: Vec::new(),
             as_leader: false,
         }

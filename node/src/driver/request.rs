@@ -3,11 +3,11 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use super::status::Status;
-use crate::kv::{Command, Outcome, Value};
-use crate::raft::{LogId, NodeId};
+use crate::kv::{Answer, Command, Query, Token, Written};
+use crate::raft::{Index, LogId, NodeId};
 
 /// A request of a client of this node.
 #[derive(Debug)]
@@ -16,19 +16,38 @@ pub enum Request {
     Write {
         /// The command.
         command: Command,
+        /// By which a repeat of it is known.
+        token: Option<Token>,
         /// Whether this node may pass it to the leader.
         forward: bool,
         /// Where the answer goes.
         reply: oneshot::Sender<Result<Written, Failure>>,
     },
-    /// Read a key.
+    /// Read.
     Read {
-        /// The key.
-        key: String,
+        /// What.
+        query: Query,
         /// How.
         mode: ReadMode,
         /// Where the answer goes.
-        reply: oneshot::Sender<Result<Option<Value>, Failure>>,
+        reply: oneshot::Sender<Result<Answer, Failure>>,
+    },
+    /// Tell the state's revision, now and whenever it has grown.
+    Subscribe {
+        /// Where the answer goes.
+        reply: oneshot::Sender<watch::Receiver<u64>>,
+    },
+    /// Hand leadership over. Answered as soon as the attempt begins, with the node that is to lead.
+    Transfer {
+        /// To whom; `None`: to the follower that has come furthest.
+        to: Option<NodeId>,
+        /// Where the answer goes.
+        reply: oneshot::Sender<Result<NodeId, Failure>>,
+    },
+    /// Take a snapshot of what this node has applied. Answered once it is on disk, with its last index.
+    Snapshot {
+        /// Where the answer goes.
+        reply: oneshot::Sender<Index>,
     },
     /// Tell about yourself.
     Status {
@@ -46,41 +65,6 @@ pub enum ReadMode {
     LeaderOnly,
     /// Whatever this node has applied.
     Stale,
-}
-
-/// A command was applied.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Written {
-    /// The log entry that carried it.
-    pub entry: LogId,
-    /// What it did.
-    pub effect: Effect,
-}
-
-/// What a command did, as told to clients and between nodes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Effect {
-    /// The key holds what was asked for.
-    Set {
-        /// The state's revision after it.
-        revision: u64,
-    },
-    /// The key is absent.
-    Deleted {
-        /// It was there before.
-        existed: bool,
-        /// The state's revision after it.
-        revision: u64,
-    },
-    /// Compare-and-set found something else.
-    Mismatch {
-        /// The value it found and that value's revision.
-        current: Option<(String, u64)>,
-        /// The state's revision.
-        revision: u64,
-    },
-    /// The leader's version could not read the command: nothing changed.
-    Undecodable,
 }
 
 /// Why a request was not served.
@@ -108,6 +92,8 @@ pub enum Failure {
     TimedOut,
     /// This node stops.
     Stopping,
+    /// There is nobody to hand leadership to: no voter that answers, or not the one that was named.
+    NoSuccessor,
 }
 
 impl Failure {
@@ -127,6 +113,7 @@ impl Failure {
             Failure::Unconfirmed => "unconfirmed",
             Failure::TimedOut => "timed-out",
             Failure::Stopping => "stopping",
+            Failure::NoSuccessor => "no-successor",
         }
     }
 }
@@ -156,21 +143,10 @@ impl fmt::Display for Failure {
             }
             Failure::Unconfirmed => f.write_str("the read could not be confirmed in time"),
             Failure::TimedOut => f.write_str("no answer in time: it may be applied, now or later"),
+            Failure::NoSuccessor => {
+                f.write_str("no other voter answers, or the one that was named is none")
+            }
             Failure::Stopping => f.write_str("this node stops: it may be applied, now or later"),
-        }
-    }
-}
-
-impl From<Outcome> for Effect {
-    fn from(outcome: Outcome) -> Effect {
-        match outcome {
-            Outcome::Written { revision } => Effect::Set { revision },
-            Outcome::Deleted { existed, revision } => Effect::Deleted { existed, revision },
-            Outcome::Mismatch { current, revision } => Effect::Mismatch {
-                current: current.map(|value| (value.value, value.revision)),
-                revision,
-            },
-            Outcome::Nothing | Outcome::Undecodable => Effect::Undecodable,
         }
     }
 }

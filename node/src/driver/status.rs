@@ -29,6 +29,10 @@ pub struct Status {
     pub last_entry: String,
     /// Index up to which its log is on its disk.
     pub durable: u64,
+    /// Index of the last entry that its newest snapshot covers; 0 without one.
+    pub snapshot: u64,
+    /// Index of the first entry that its log still has.
+    pub first: u64,
     /// Writes fail for want of space.
     pub disk_full: bool,
     /// How many mutations it has applied.
@@ -43,6 +47,10 @@ pub struct Status {
     pub incarnation: u64,
     /// Requests that wait for an answer.
     pub waiters: usize,
+    /// Open sessions.
+    pub sessions: usize,
+    /// Leases that have not ended.
+    pub leases: usize,
     /// On a leader, its followers.
     pub followers: Vec<Follower>,
 }
@@ -81,6 +89,8 @@ impl Status {
             last: core.last.index.0,
             last_entry: core.last.to_string(),
             durable: core.durable.0,
+            snapshot: core.snapshot.index.0,
+            first: core.first.0,
             disk_full,
             revision: machine.revision(),
             chain: machine.chain().to_string(),
@@ -92,6 +102,8 @@ impl Status {
             ),
             incarnation,
             waiters,
+            sessions: machine.sessions(),
+            leases: machine.leases(),
             followers: core
                 .followers
                 .iter()

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::request::{Failure, Written};
-use crate::kv::Value;
+use super::request::Failure;
+use crate::kv::{Answer, Query, Written};
 use crate::raft::{Index, LogId, NodeId, RequestId, Term, Time};
 
 /// A request that waits.
@@ -21,10 +21,10 @@ pub(super) enum Waiter {
         reply: ReplyTo,
     },
     Read {
-        key: String,
+        query: Query,
         /// May be confirmed by another node that leads.
         forward: bool,
-        reply: oneshot::Sender<Result<Option<Value>, Failure>>,
+        reply: oneshot::Sender<Result<Answer, Failure>>,
     },
 }
 

@@ -6,16 +6,59 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use crate::driver::Failure;
+use crate::kv::{Outcome, Refused};
 
 /// An answer that is not an error.
 pub(super) fn ok(body: Value) -> Response {
     Json(body).into_response()
 }
 
+/// Any other answer.
+pub(super) fn with_status(status: StatusCode, body: Value) -> Response {
+    (status, Json(body)).into_response()
+}
+
+/// A command that was applied and changed nothing, because it cannot be done.
+pub(super) fn refused(outcome: &Outcome) -> (StatusCode, Value) {
+    match outcome {
+        Outcome::Refused { why, operation, .. } => {
+            let mut body = error(why.code(), &why.to_string(), false);
+            body["error"]["operation"] = json!(operation);
+            (StatusCode::CONFLICT, body)
+        }
+        Outcome::NoLease => {
+            let why = Refused::NoLease;
+            let body = error(why.code(), &why.to_string(), false);
+            (StatusCode::NOT_FOUND, body)
+        }
+        Outcome::OldSequence { latest } => {
+            let why = format!(
+                "the session has gone on to {latest}; this changed nothing, but an earlier attempt may have"
+            );
+            (StatusCode::CONFLICT, error("old-sequence", &why, true))
+        }
+        _ => {
+            let why = "the session is not open, or not any more: open another; this changed nothing, but an earlier attempt may have";
+            (StatusCode::GONE, error("no-session", why, true))
+        }
+    }
+}
+
+/// Changes that are asked for and not kept any more.
+pub(super) fn compacted(oldest: u64) -> Value {
+    let why = format!(
+        "the changes before revision {oldest} are not kept any more: read what you need, then watch from its revision + 1"
+    );
+    let mut body = error("compacted", &why, false);
+    body["oldest"] = json!(oldest);
+    body
+}
+
 /// A request that could not be served.
 pub(super) fn failed(failure: Failure) -> Response {
     let status = match failure {
         Failure::NotLeader { .. } => StatusCode::MISDIRECTED_REQUEST,
+        Failure::NoSuccessor => StatusCode::CONFLICT,
         Failure::DiskFull => StatusCode::INSUFFICIENT_STORAGE,
         Failure::TimedOut => StatusCode::GATEWAY_TIMEOUT,
         Failure::NoLeader
@@ -28,8 +71,16 @@ pub(super) fn failed(failure: Failure) -> Response {
     if let Failure::NotLeader { leader } = failure {
         body["leader"] = json!(leader.map(|node| node.to_string()));
     }
-    (status, Json(body)).into_response()
+    let mut answer = (status, Json(body)).into_response();
+    if failure.is_unknown() {
+        answer.extensions_mut().insert(Unknown);
+    }
+    answer
 }
+
+/// Marks answers that leave open what happened.
+#[derive(Clone, Copy)]
+pub(super) struct Unknown;
 
 /// A request that makes no sense. It has certainly had no effect.
 pub(super) enum BadRequest {
@@ -39,6 +90,8 @@ pub(super) enum BadRequest {
     Path(String),
     Key(usize),
     Value(usize),
+    Session(String),
+    Number(String),
     ContentType(String),
     Body(StatusCode, String),
     Json(String),
@@ -75,6 +128,8 @@ impl BadRequest {
                     super::MAX_VALUE
                 ),
             ),
+            BadRequest::Session(why) => (StatusCode::BAD_REQUEST, "bad-session", why),
+            BadRequest::Number(why) => (StatusCode::BAD_REQUEST, "bad-name", why),
             BadRequest::ContentType(found) => (
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "unsupported-media-type",

@@ -1,27 +1,40 @@
 //! The HTTP API, version 1: small, JSON, and clear about what certainly did not happen.
 
+mod admin;
 mod answer;
+mod extract;
 mod kv;
+mod lease;
+mod metrics;
+mod read;
+mod serve;
+mod session;
 mod status;
+mod txn;
+mod watch;
+mod write;
 
 use std::io;
+use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{Method, Uri};
+use axum::middleware::from_fn_with_state;
 use axum::response::Response;
-use axum::routing::get;
-use axum::serve::ListenerExt;
+use axum::routing::{delete, get, post};
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::driver::{Failure, Request};
+use crate::kv::Data;
 use answer::BadRequest;
+use metrics::Metrics;
 
 /// Longest key, in bytes.
 pub const MAX_KEY: usize = 1 << 10;
 /// Longest value, in bytes.
-pub const MAX_VALUE: usize = 1 << 20;
+pub const MAX_VALUE: usize = Data::MAX_BYTES;
 /// Longest body, in bytes: two values, some of their characters escaped.
 pub const MAX_BODY: usize = 4 << 20;
 
@@ -29,12 +42,18 @@ pub const MAX_BODY: usize = 4 << 20;
 #[derive(Clone, Debug)]
 pub struct Api {
     requests: mpsc::Sender<Request>,
+    watches: Arc<Semaphore>,
+    metrics: Arc<Metrics>,
 }
 
 impl Api {
     /// Requests go to `requests`.
     pub fn new(requests: mpsc::Sender<Request>) -> Api {
-        Api { requests }
+        Api {
+            requests,
+            watches: Arc::new(Semaphore::new(watch::MAX_WATCHES)),
+            metrics: Arc::default(),
+        }
     }
 
     /// Asks the driver; `None` if it stopped before it answered, and then nobody knows.
@@ -59,23 +78,33 @@ impl Api {
 /// # Errors
 /// Of the system.
 pub async fn serve(listener: TcpListener, api: Api) -> io::Result<()> {
-    let listener = listener.tap_io(|stream| {
-        // Answers are small, and somebody waits for each.
-        let _ = stream.set_nodelay(true);
-    });
-    axum::serve(listener, router(api)).await
+    serve::serve(listener, router(api)).await
 }
 
 fn router(api: Api) -> Router {
     Router::new()
         .route("/v1/kv/{key}", get(kv::get).put(kv::put).delete(kv::delete))
-        .route("/v1/kv/{key}/cas", axum::routing::post(kv::cas))
+        .route("/v1/kv", get(read::list))
+        .route("/v1/kv/{key}/cas", post(kv::cas))
+        .route("/v1/kv/{key}/append", post(kv::append))
+        .route("/v1/kv/{key}/add", post(kv::add))
+        .route("/v1/txn", post(txn::txn))
+        .route("/v1/session", post(session::open))
+        .route("/v1/session/{session}", delete(session::close))
+        .route("/v1/lease", post(lease::grant))
+        .route("/v1/lease/{lease}", get(lease::get).delete(lease::revoke))
+        .route("/v1/lease/{lease}/keep-alive", post(lease::keep_alive))
+        .route("/v1/watch", get(watch::watch))
+        .route("/v1/admin/transfer", post(admin::transfer))
+        .route("/v1/admin/snapshot", post(admin::snapshot))
+        .route("/v1/metrics", get(metrics::metrics))
         .route("/v1/status", get(status::status))
         .route("/v1/health", get(status::health))
         .route("/v1/ready", get(status::ready))
         .fallback(no_such_path)
         .method_not_allowed_fallback(no_such_method)
         .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(from_fn_with_state(api.metrics.clone(), metrics::measure))
         .with_state(api)
 }
 

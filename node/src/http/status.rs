@@ -43,7 +43,7 @@ pub(super) async fn ready(State(api): State<Api>) -> Response {
     }
 }
 
-async fn ask(api: &Api) -> Result<Status, Failure> {
+pub(super) async fn ask(api: &Api) -> Result<Status, Failure> {
     let answer = api.ask(|reply| Request::Status { reply }).await?;
     answer.ok_or(Failure::Unconfirmed)
 }

@@ -1,9 +1,27 @@
-//! The replicated state machine: an ordered map of strings with revisions, a function of the log alone.
+//! The replicated state machine: an ordered map of texts and lists with revisions, a function of the log alone.
 
+#[cfg(test)]
+mod arbitrary;
 mod command;
+mod execute;
 mod hash;
+mod history;
+mod lease;
 mod machine;
+mod outcome;
+mod query;
+mod session;
+mod snapshot;
+mod store;
+mod value;
 
-pub use command::{Command, Undecodable};
+pub use command::{Command, Compare, Logged, Operation, Undecodable};
 pub use hash::Digest;
-pub use machine::{Machine, Outcome, Value};
+pub use history::Change;
+pub use lease::MAX_LEASES;
+pub use machine::Machine;
+pub use outcome::{Done, Outcome, Refused, Written};
+pub use query::{Answer, MAX_LISTED, Query};
+pub use session::{MAX_SESSIONS, Token};
+pub use snapshot::Corrupt;
+pub use value::{Data, Value, holds};

@@ -23,12 +23,21 @@ pub struct Config {
     /// Refuse votes while a leader is heard, except where that leader asked for the election
     /// (Raft dissertation, 4.2.3).
     pub stickiness: bool,
+    /// Serve reads on a lease, given that the clocks of any two nodes run at rates that differ by less than so
+    /// many percent. Needs check-quorum and stickiness, and the same on all nodes. `None`: a round for every
+    /// batch of reads, and no clock matters.
+    pub lease_drift_percent: Option<u32>,
     /// Most entries in one append.
     pub max_batch_entries: usize,
     /// Most bytes of entries in one append; one entry is sent however large it is.
     pub max_batch_bytes: usize,
     /// Most unanswered appends to one follower.
     pub max_inflight: usize,
+    /// Entries that stay in the log behind a snapshot's last one, so that a follower that lags a little
+    /// needs no snapshot.
+    pub keep_entries: u64,
+    /// Most bytes of a snapshot in one message.
+    pub snapshot_chunk_bytes: usize,
     /// Most bytes of uncommitted commands at a leader; beyond it proposals are refused.
     pub max_uncommitted_bytes: usize,
     /// Most reads that wait for confirmation; beyond it they are refused.
@@ -49,9 +58,12 @@ impl Config {
             pre_vote: true,
             check_quorum: true,
             stickiness: true,
+            lease_drift_percent: None,
             max_batch_entries: 1024,
             max_batch_bytes: 1 << 20,
             max_inflight: 64,
+            keep_entries: 1000,
+            snapshot_chunk_bytes: 256 << 10,
             max_uncommitted_bytes: 64 << 20,
             max_pending_reads: 65_536,
             seed: u64::from(id.0),

@@ -12,7 +12,8 @@ use super::quorum::Configuration;
 use super::reads::Reads;
 use super::ready::{Promise, Ready, Refusal, Ticket, Transition};
 use super::rng::Rng;
-use super::types::{HardState, Index, NodeId, RequestId, Role, Term, Time};
+use super::snapshot::Snapshots;
+use super::types::{HardState, Index, NodeId, RequestId, Role, Snapshot, Term, Time};
 use crate::storage::{Durable, Recovered};
 
 /// Something that happened around the core.
@@ -38,6 +39,9 @@ pub enum Input {
     Persisted(Durable),
     /// The disk has no space for writes, or (false) has again. The driver keeps retrying the writes.
     DiskFull(bool),
+    /// The state machine's state after an entry that was handed out: keep it and cut the log. Ignored where
+    /// a later one is known.
+    Snapshot(Snapshot),
     /// Hand leadership to `to`, or to the follower that has come furthest. Ignored by all but a leader.
     Transfer {
         /// The next leader, a voter.
@@ -63,9 +67,12 @@ pub struct Core {
     pub(super) leader: Option<NodeId>,
     /// When the current leader was last heard.
     pub(super) heard: Option<Time>,
+    /// When any leader was last heard, or this node started: what it promised then it may not remember.
+    pub(super) bound_since: Option<Time>,
     pub(super) election_deadline: Time,
     /// Up to here the log equals the current leader's, by its appends in this term.
     pub(super) verified: Index,
+    pub(super) snapshots: Snapshots,
     pub(super) reads: Reads,
     pub(super) disk_full: bool,
     pub(super) ready: Ready,
@@ -93,12 +100,15 @@ impl State {
 }
 
 impl Core {
-    /// A follower with what was found on disk; it knows of nothing that is committed.
+    /// A follower with what was found on disk; it knows of nothing that is committed but the snapshot, whose
+    /// state the driver's state machine has already.
     ///
     /// # Panics
-    /// Where the recovered entries are not contiguous from 1: storage must not offer such.
+    /// Where the recovered entries are not contiguous or do not meet the snapshot: storage must not offer such.
     pub fn new(config: Config, recovered: Recovered, now: Time) -> Core {
-        let log = Log::new(recovered.entries);
+        let snapshots = Snapshots::new(recovered.snapshot.map(Arc::new));
+        let covered = snapshots.last();
+        let log = Log::new(covered, recovered.entries);
         let first_name = Rng::new(config.seed ^ now.0.as_nanos() as u64).next();
         let mut core = Core {
             members: Configuration::new(config.voters.clone()),
@@ -107,13 +117,15 @@ impl Core {
             hard_state: recovered.hard_state,
             durability: Durability::new(log.last().index, now),
             log,
-            commit: Index(0),
-            handed_out: Index(0),
+            commit: covered.index,
+            handed_out: covered.index,
             state: State::Follower,
             leader: None,
             heard: None,
+            bound_since: Some(now),
             election_deadline: now,
             verified: Index(0),
+            snapshots,
             reads: Reads::new(first_name),
             disk_full: false,
             ready: Ready::default(),
@@ -139,6 +151,7 @@ impl Core {
             Input::Read { id } => self.read(id),
             Input::Persisted(proof) => self.persisted(proof),
             Input::DiskFull(full) => self.disk_is_full(full),
+            Input::Snapshot(snapshot) => self.keep_snapshot(snapshot),
             Input::Transfer { to } => self.transfer(to),
         }
         self.note_transition();
@@ -179,12 +192,16 @@ impl Core {
 
     fn persisted(&mut self, proof: Durable) {
         self.durability.complete(proof.ticket(), self.now);
+        self.cut_log(proof.ticket());
         self.count_own_vote();
         self.advance_leader_commit();
     }
 
     /// Entries that are committed and on disk here, each once.
     fn hand_out_committed(&mut self) {
+        if !self.hand_out_snapshot() {
+            return;
+        }
         let upto = self.commit.min(self.durability.durable());
         if upto > self.handed_out {
             let entries = self.log.range(self.handed_out.next(), upto);

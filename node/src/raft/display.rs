@@ -52,6 +52,28 @@ impl fmt::Display for Body {
                 Some(index) => write!(f, "read-index-reply {index}"),
                 None => write!(f, "read-index-reply refused"),
             },
+            Body::Snapshot { chunk, round } => {
+                let end = chunk.offset + chunk.bytes.len() as u64;
+                let (last, offset, size) = (chunk.last, chunk.offset, chunk.size);
+                write!(
+                    f,
+                    "snapshot {last} bytes {offset}-{end} of {size} round={}",
+                    round.0
+                )
+            }
+            Body::SnapshotReply {
+                last,
+                received,
+                installed,
+                round,
+            } => match installed {
+                true => write!(f, "snapshot-reply {last} installed round={}", round.0),
+                false => write!(
+                    f,
+                    "snapshot-reply {last} received={received} round={}",
+                    round.0
+                ),
+            },
             Body::TimeoutNow => write!(f, "timeout-now"),
         }
     }

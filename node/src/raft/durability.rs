@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::log::Log;
-use super::ready::{Ticket, Write};
+use super::ready::{Cut, Save, Ticket, Write};
 use super::types::{HardState, Index, Time};
 
 /// Follows writes from the core's memory to the disk.
@@ -20,6 +20,7 @@ pub(super) struct Durability {
     durable: Index,
     hard_state: HardStateOn,
     unwritten: Option<Index>,
+    unwritten_snapshot: Option<Save>,
     as_leader: bool,
 }
 
@@ -51,6 +52,7 @@ impl Durability {
             durable,
             hard_state: HardStateOn::Write(Ticket(0)),
             unwritten: None,
+            unwritten_snapshot: None,
             as_leader: true,
         }
     }
@@ -82,12 +84,26 @@ impl Durability {
         }
     }
 
+    /// A snapshot of what is on disk is to be kept; gives the write that will take it.
+    pub(super) fn snapshot_taken(&mut self, save: Save) -> Ticket {
+        self.unwritten_snapshot = Some(save);
+        self.upcoming()
+    }
+
+    /// The whole log was dropped in memory for the leader's snapshot; gives the write that will take it.
+    pub(super) fn snapshot_installed(&mut self, save: Save) -> Ticket {
+        self.truncated(Index(1));
+        self.unwritten = None;
+        self.snapshot_taken(save)
+    }
+
     /// The write that brings all that is only in memory; `None` where nothing is.
     pub(super) fn take(&mut self, now: Time, hard_state: HardState, log: &Log) -> Option<Write> {
         let hard_state = matches!(self.hard_state, HardStateOn::Paper).then_some(hard_state);
         let last = log.last().index;
         let entries = self.unwritten.take().filter(|first| *first <= last);
-        if hard_state.is_none() && entries.is_none() {
+        let snapshot = self.unwritten_snapshot.take();
+        if hard_state.is_none() && entries.is_none() && snapshot.is_none() {
             return None;
         }
         let ticket = self.upcoming();
@@ -95,15 +111,22 @@ impl Durability {
         if hard_state.is_some() {
             self.hard_state = HardStateOn::Write(ticket);
         }
+        let installed = snapshot.as_ref().filter(|save| save.cut == Cut::Everything);
+        let claim = match installed {
+            // It brings all that it stands in for.
+            Some(save) => Some((Index(1), save.snapshot.last.index.max(last))),
+            None => entries.map(|first| (first, last)),
+        };
         self.outstanding.push_back(Outstanding {
             ticket,
             issued: now,
-            entries: entries.map(|first| (first, last)),
+            entries: claim,
         });
         let as_leader = std::mem::replace(&mut self.as_leader, true) && entries.is_some();
         Some(Write {
             ticket,
             hard_state,
+            snapshot,
             entries: entries.map_or_else(Vec::new, |first| log.range(first, last).to_vec()),
             as_leader,
         })
@@ -133,6 +156,13 @@ impl Durability {
 
     /// The write after which entry `index` is on disk; `None` where it is. O(outstanding writes).
     pub(super) fn entry_ticket(&self, index: Index) -> Option<Ticket> {
+        let installed = self
+            .unwritten_snapshot
+            .as_ref()
+            .filter(|save| save.cut == Cut::Everything);
+        if installed.is_some() {
+            return Some(self.upcoming());
+        }
         if self.unwritten.is_some_and(|first| first <= index) {
             return Some(self.upcoming());
         }
@@ -225,7 +255,10 @@ mod tests {
         // The entry of term 1 comes back, from a leader of term 4 that has it.
         disk.log.truncate(Index(2));
         disk.durability.truncated(Index(2));
-        disk.log = Log::new(disk.log.range(Index(1), Index(1)).to_vec());
+        disk.log = Log::new(
+            LogId::default(),
+            disk.log.range(Index(1), Index(1)).to_vec(),
+        );
         disk.write(2, 1);
         assert_eq!(disk.complete(2), Index(1));
         assert_eq!(disk.complete(3), Index(1));

@@ -48,7 +48,7 @@ impl Core {
     pub(super) fn election_timed_out(&mut self) {
         self.reset_election_timer();
         if !self.may_campaign() {
-            return;
+            return self.ask_again();
         }
         if self.config.pre_vote {
             self.canvass();
@@ -58,10 +58,11 @@ impl Core {
     }
 
     /// A node that cannot write could win and then not lead; one that has yet to save its last vote would
-    /// only pile up terms.
+    /// only pile up terms; one that is between two states has none to lead with (etcd #12163).
     fn may_campaign(&self) -> bool {
         self.members.is_voter(self.config.id)
             && self.durability.hard_state_ticket().is_none()
+            && !self.snapshots.is_installing()
             && (self.is_alone() || (!self.disk_full && !self.disk_stalls()))
     }
 
@@ -184,6 +185,7 @@ impl Core {
     pub(super) fn on_pre_vote(&mut self, from: NodeId, asked: Term, last: LogId) {
         let granted = asked > self.hard_state.term
             && !self.is_loyal()
+            && !self.is_bound()
             && self.is_up_to_date(last)
             && self.members.is_voter(self.config.id);
         let term = if granted { asked } else { self.hard_state.term };

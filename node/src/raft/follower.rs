@@ -6,7 +6,7 @@ use super::types::{Entry, Index, LogId, NodeId};
 
 impl Core {
     /// Takes `from` for the leader of the current term; false where that is somebody else already.
-    fn follow(&mut self, from: NodeId) -> bool {
+    pub(super) fn follow(&mut self, from: NodeId) -> bool {
         if matches!(self.state, State::Leader(_)) || self.leader.is_some_and(|l| l != from) {
             return false;
         }
@@ -14,6 +14,7 @@ impl Core {
             self.become_follower(self.hard_state.term, Some(from));
         }
         self.heard = Some(self.now);
+        self.bound_since = Some(self.now);
         self.reset_election_timer();
         true
     }
@@ -31,7 +32,9 @@ impl Core {
         if !self.follow(from) {
             return;
         }
-        if !self.log.contains(prev) {
+        let (prev, entries) = self.skip_compacted(prev, entries);
+        let compacted = prev.index < self.log.base().index;
+        if !compacted && !self.log.contains(prev) {
             let hint = self.log.last_not_after(prev.index, prev.term);
             let result = Appended::Conflict { prev, hint };
             return self.send(from, Body::AppendReply { result, round });
@@ -42,6 +45,27 @@ impl Core {
         self.commit_to(commit.min(index));
         let result = Appended::Match { index };
         self.send_after_entry(index, from, Body::AppendReply { result, round });
+    }
+
+    /// Drops what lies up to the log's base: it is committed, so this node and the leader agree on it.
+    fn skip_compacted(&self, prev: LogId, mut entries: Vec<Entry>) -> (LogId, Vec<Entry>) {
+        let base = self.log.base();
+        if prev.index >= base.index {
+            return (prev, entries);
+        }
+        let known = (base.index.0 - prev.index.0).min(entries.len() as u64);
+        let end = entries
+            .drain(..known as usize)
+            .next_back()
+            .map_or(prev, |e| e.id);
+        if end.index == base.index {
+            assert!(
+                end == base,
+                "{end} conflicts with a committed entry (base {base})"
+            );
+        }
+        // All of it lies below: whatever of this log is behind it, the answer covers none of that.
+        (end, entries)
     }
 
     /// Keeps what it has already: an append that arrives late or twice must not cut off what came after it

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::core::{Core, State};
+use super::lease::Lease;
 use super::log::weight;
 use super::message::{Appended, Body, Round};
 use super::progress::Progress;
@@ -21,6 +22,7 @@ pub(super) struct Leader {
     pub(super) round: Round,
     pub(super) heartbeat_due: Time,
     pub(super) reads: LeaderReads,
+    pub(super) lease: Lease,
     pub(super) transfer: Option<Transfer>,
     pub(super) uncommitted_bytes: usize,
 }
@@ -37,6 +39,7 @@ impl Leader {
             round: Round(0),
             heartbeat_due: now + heartbeat,
             reads: LeaderReads::default(),
+            lease: Lease::new(now),
             transfer: None,
             uncommitted_bytes: 0,
         }
@@ -120,6 +123,7 @@ impl Core {
         };
         leader.round = Round(leader.round.0 + 1);
         leader.heartbeat_due = self.now + self.config.heartbeat;
+        leader.lease.begins(leader.round, self.now);
         let followers: Vec<NodeId> = leader.followers.keys().copied().collect();
         for to in followers {
             self.send_heartbeat(to);
@@ -144,7 +148,7 @@ impl Core {
 
     /// Notes that `from` followed after `round` began; `None` where this node does not lead or the round is
     /// not one of its own.
-    fn hear(&mut self, from: NodeId, round: Round) -> Option<&mut Progress> {
+    pub(super) fn hear(&mut self, from: NodeId, round: Round) -> Option<&mut Progress> {
         let State::Leader(leader) = &mut self.state else {
             return None;
         };
@@ -239,12 +243,15 @@ impl Core {
                 return;
             };
             follower.give_up_waiting(self.now, self.config.election_timeout.0);
+            if follower.sending().is_some() {
+                return self.send_chunks(to);
+            }
             if !follower.may_send(last, self.config.max_inflight) {
                 return;
             }
             let prev = follower.next.previous();
             let Some(term) = self.log.term_at(prev) else {
-                return;
+                return self.send_snapshot(to);
             };
             let entries = self.log.batch(
                 follower.next,

@@ -1,10 +1,11 @@
-//! The log in memory: what this node holds, on disk or on the way there.
+//! The log in memory: what this node holds behind its base, on disk or on the way there.
 
 use super::types::{Entry, Index, LogId, Payload, Term};
 
-/// Entries from index 1, contiguous, terms never decreasing.
+/// Entries behind `base`, contiguous, terms never decreasing. All up to the base is committed and in a snapshot.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Log {
+    base: LogId,
     entries: Vec<Entry>,
 }
 
@@ -19,35 +20,73 @@ pub(super) fn weight(entry: &Entry) -> usize {
 }
 
 impl Log {
+    /// The log of `entries`, which follow the snapshot that ends in `snapshot`, or begin before its end.
+    ///
     /// # Panics
-    /// Where `entries` are not contiguous from 1: storage promised it.
-    pub(super) fn new(entries: Vec<Entry>) -> Log {
-        let mut log = Log::default();
-        log.entries.reserve(entries.len());
+    /// Where `entries` are not contiguous, or leave a gap behind the snapshot: storage promised it.
+    pub(super) fn new(snapshot: LogId, entries: Vec<Entry>) -> Log {
+        let mut entries = entries.into_iter().peekable();
+        let base = match entries.peek() {
+            // Of what was before the first entry nothing is known, not even the term.
+            Some(first) if first.id.index.0 > 1 && first.id.index <= snapshot.index => {
+                entries.next().map_or(snapshot, |first| first.id)
+            }
+            Some(first) if first.id.index.0 == 1 => LogId::default(),
+            _ => snapshot,
+        };
+        let mut log = Log {
+            base,
+            entries: Vec::with_capacity(entries.size_hint().0),
+        };
         for entry in entries {
             log.push(entry);
         }
         log
     }
 
+    /// The last entry that is not here any more; `0@0` where all are.
+    pub(super) fn base(&self) -> LogId {
+        self.base
+    }
+
     pub(super) fn last(&self) -> LogId {
-        self.entries.last().map(|e| e.id).unwrap_or_default()
+        self.entries.last().map_or(self.base, |e| e.id)
     }
 
     pub(super) fn get(&self, index: Index) -> Option<&Entry> {
-        self.entries.get(position(index)?)
+        self.entries.get(self.position(index)?)
     }
 
-    /// 0 before the first entry, `None` after the last.
+    /// `None` after the last entry and before the base.
     pub(super) fn term_at(&self, index: Index) -> Option<Term> {
-        match index {
-            Index(0) => Some(Term(0)),
-            _ => self.get(index).map(|e| e.id.term),
+        match index == self.base.index {
+            true => Some(self.base.term),
+            false => self.get(index).map(|e| e.id.term),
         }
     }
 
     pub(super) fn contains(&self, id: LogId) -> bool {
         self.term_at(id.index) == Some(id.term)
+    }
+
+    /// Forgets entries up to `upto`, which a snapshot covers. O(entries kept).
+    pub(super) fn compact(&mut self, upto: Index) {
+        let count = self.position(upto.next()).unwrap_or(0);
+        if let Some(last) = count.checked_sub(1).and_then(|i| self.entries.get(i)) {
+            self.base = last.id;
+            self.entries.drain(..count);
+        }
+    }
+
+    /// Begins anew behind `base`; gives the names of what was here, in order.
+    pub(super) fn reset(&mut self, base: LogId) -> Vec<LogId> {
+        self.base = base;
+        self.entries.drain(..).map(|e| e.id).collect()
+    }
+
+    fn position(&self, index: Index) -> Option<usize> {
+        let behind = index.0.checked_sub(self.base.index.0)?.checked_sub(1)?;
+        usize::try_from(behind).ok()
     }
 
     /// # Panics
@@ -64,16 +103,16 @@ impl Log {
 
     /// Drops everything at or above `from`; gives its names in order.
     pub(super) fn truncate(&mut self, from: Index) -> Vec<LogId> {
-        let keep = position(from).unwrap_or(0).min(self.entries.len());
+        let keep = self.position(from).unwrap_or(0).min(self.entries.len());
         self.entries.drain(keep..).map(|e| e.id).collect()
     }
 
     /// Entries `from..=to`, as many as there are.
     pub(super) fn range(&self, from: Index, to: Index) -> &[Entry] {
-        let start = position(from).unwrap_or(0).min(self.entries.len());
-        let end = usize::try_from(to.0)
-            .unwrap_or(usize::MAX)
-            .clamp(start, self.entries.len());
+        let start = self.position(from).unwrap_or(0).min(self.entries.len());
+        let count = to.0.saturating_sub(self.base.index.0);
+        let end = usize::try_from(count).unwrap_or(usize::MAX);
+        let end = end.clamp(start, self.entries.len());
         &self.entries[start..end]
     }
 
@@ -94,18 +133,18 @@ impl Log {
     }
 
     /// The last entry at or below `bound` whose term is at most `term`: nothing above it can match a log
-    /// that has `term` at `bound` (Raft paper, 5.3, the optimisation; etcd's findConflictByTerm). O(log n).
+    /// that has `term` at `bound` (Raft paper, 5.3, the optimisation; etcd's findConflictByTerm). `0@0` where
+    /// that would be before the base. O(log n).
     pub(super) fn last_not_after(&self, bound: Index, term: Term) -> LogId {
-        self.range(Index(1), bound)
+        let base = match self.base.index <= bound && self.base.term <= term {
+            true => self.base,
+            false => LogId::default(),
+        };
+        self.range(self.base.index.next(), bound)
             .partition_point(|e| e.id.term <= term)
             .checked_sub(1)
-            .map(|i| self.entries[i].id)
-            .unwrap_or_default()
+            .map_or(base, |i| self.entries[i].id)
     }
-}
-
-fn position(index: Index) -> Option<usize> {
-    usize::try_from(index.0).ok()?.checked_sub(1)
 }
 
 #[cfg(test)]
@@ -113,7 +152,7 @@ mod tests {
     use super::*;
 
     fn log(terms: &[u64]) -> Log {
-        Log::new(entries(terms))
+        Log::new(LogId::default(), entries(terms))
     }
 
     fn entries(terms: &[u64]) -> Vec<Entry> {
@@ -156,6 +195,38 @@ mod tests {
     fn a_gap_is_refused() {
         let mut all = entries(&[1, 1, 1]);
         all.remove(1);
-        Log::new(all);
+        Log::new(LogId::default(), all);
+    }
+
+    #[test]
+    fn behind_a_base_everything_keeps_its_place() {
+        let mut log = log(&[1, 1, 2, 2, 3]);
+        log.compact(Index(3));
+        assert_eq!(
+            (log.base(), log.last()),
+            (LogId::new(3, 2), LogId::new(5, 3))
+        );
+        assert_eq!(log.term_at(Index(3)), Some(Term(2)));
+        assert_eq!(log.term_at(Index(2)), None);
+        assert_eq!(log.range(Index(1), Index(4)).len(), 1);
+        assert_eq!(log.last_not_after(Index(5), Term(2)), LogId::new(4, 2));
+        assert_eq!(log.last_not_after(Index(3), Term(2)), LogId::new(3, 2));
+        assert_eq!(log.last_not_after(Index(2), Term(2)), LogId::default());
+        assert_eq!(log.truncate(Index(5)), [LogId::new(5, 3)]);
+        log.compact(Index(1));
+        assert_eq!(log.base(), LogId::new(3, 2));
+        assert_eq!(log.reset(LogId::new(9, 4)), [LogId::new(4, 2)]);
+        assert_eq!(log.last(), LogId::new(9, 4));
+    }
+
+    #[test]
+    fn a_recovered_log_begins_behind_the_snapshot_or_before_its_end() {
+        let some = entries(&[1, 1, 2, 2]);
+        let behind = Log::new(LogId::new(2, 1), some[2..].to_vec());
+        assert_eq!((behind.base(), behind.entries.len()), (LogId::new(2, 1), 2));
+        let before = Log::new(LogId::new(4, 2), some[1..].to_vec());
+        assert_eq!((before.base(), before.entries.len()), (LogId::new(2, 1), 2));
+        assert_eq!(Log::new(LogId::new(4, 2), some).base(), LogId::default());
+        assert_eq!(Log::new(LogId::new(4, 2), vec![]).last(), LogId::new(4, 2));
     }
 }

@@ -1,5 +1,7 @@
 //! What nodes say to each other about the log. A message travels only on the connection its sender dialled.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::types::{Entry, Index, LogId, NodeId, RequestId, Term};
@@ -92,8 +94,42 @@ pub enum Body {
         /// Serve once this is applied; `None`: the asked node could not confirm that it leads.
         index: Option<Index>,
     },
+    /// InstallSnapshot (Raft paper, 7): a piece of the state that stands in for entries that the leader does
+    /// not have any more.
+    Snapshot {
+        /// The piece.
+        chunk: Chunk,
+        /// The leader's current round.
+        round: Round,
+    },
+    /// Answers [`Body::Snapshot`].
+    SnapshotReply {
+        /// Of which snapshot.
+        last: LogId,
+        /// Bytes from the beginning that it holds; the leader goes on from there.
+        received: u64,
+        /// Everything up to `last` is on its disk, by this snapshot or without it.
+        installed: bool,
+        /// Echo.
+        round: Round,
+    },
     /// Leadership transfer: campaign at once (Raft dissertation, 3.10).
     TimeoutNow,
+}
+
+/// A piece of a snapshot. Its own checksum is the frame's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Chunk {
+    /// The last entry that the snapshot covers.
+    pub last: LogId,
+    /// Bytes of the whole snapshot.
+    pub size: u64,
+    /// crc32c of the whole snapshot.
+    pub crc: u32,
+    /// Where in the snapshot the piece begins.
+    pub offset: u64,
+    /// The piece.
+    pub bytes: Arc<[u8]>,
 }
 
 /// What a follower made of an append.
@@ -128,6 +164,8 @@ impl Body {
             Body::HeartbeatReply { .. } => 9,
             Body::ReadIndex { .. } => 10,
             Body::ReadIndexReply { .. } => 11,
+            Body::Snapshot { .. } => 14,
+            Body::SnapshotReply { .. } => 15,
             Body::TimeoutNow => 16,
         }
     }

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::message::Round;
+use super::sending::Sending;
 use super::types::{Index, LogId, Time};
 
 /// A leader's view of one follower.
@@ -35,6 +36,8 @@ enum Pace {
         /// When the oldest of them was sent, or the last of them was answered.
         moved: Time,
     },
+    /// What it needs next is not in the leader's log any more.
+    Snapshot(Sending),
 }
 
 impl Progress {
@@ -60,6 +63,7 @@ impl Progress {
             Pace::Pipeline { inflight, .. } => {
                 self.next <= last && inflight.len() < max_inflight.max(1)
             }
+            Pace::Snapshot(_) => false,
         }
     }
 
@@ -74,6 +78,20 @@ impl Progress {
                 inflight.push_back(last);
                 self.next = last.next();
             }
+            Pace::Snapshot(_) => {}
+        }
+    }
+
+    /// A snapshot goes first.
+    pub(super) fn begin_snapshot(&mut self, sending: Sending) {
+        self.pace = Pace::Snapshot(sending);
+    }
+
+    /// The snapshot that is on its way.
+    pub(super) fn sending(&mut self) -> Option<&mut Sending> {
+        match &mut self.pace {
+            Pace::Snapshot(sending) => Some(sending),
+            _ => None,
         }
     }
 
@@ -87,6 +105,7 @@ impl Progress {
                     self.probe_from(self.matched.next());
                 }
             }
+            Pace::Snapshot(sending) => sending.give_up_waiting(now, patience),
         }
     }
 
@@ -100,7 +119,8 @@ impl Progress {
             Pace::Probe { sent } if sent.is_some_and(|(_, end)| index < end) => {
                 self.next = self.next.max(self.matched.next());
             }
-            Pace::Probe { .. } => {
+            Pace::Snapshot(sending) if self.matched < sending.last().index => {}
+            Pace::Probe { .. } | Pace::Snapshot(_) => {
                 self.next = self.matched.next();
                 self.pace = Pace::Pipeline {
                     inflight: VecDeque::new(),
@@ -131,7 +151,7 @@ impl Progress {
                 let lower = candidate.next().min(self.next.previous());
                 self.probe_from(lower.max(self.matched.next()));
             }
-            Pace::Probe { .. } => {}
+            Pace::Probe { .. } | Pace::Snapshot(_) => {}
             // An append before this one was lost.
             Pace::Pipeline { .. } => self.probe_from(self.matched.next()),
         }

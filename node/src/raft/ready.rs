@@ -1,9 +1,11 @@
 //! What the core asks of its driver after inputs: write this, send that, send those once it is on disk.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
 use super::message::Message;
-use super::types::{Entry, HardState, Index, LogId, NodeId, RequestId, Role, Term};
+use super::types::{Entry, HardState, Index, LogId, NodeId, RequestId, Role, Snapshot, Term};
 use crate::storage::Durable;
 
 /// Numbers the core's writes, from 1, in order and without gaps within a boot.
@@ -17,10 +19,30 @@ pub struct Write {
     pub ticket: Ticket,
     /// New term and vote.
     pub hard_state: Option<HardState>,
+    /// A snapshot to keep; it comes before the entries.
+    pub snapshot: Option<Save>,
     /// Entries to append, contiguous. Everything in the log at or above the first one's index is replaced.
     pub entries: Vec<Entry>,
     /// Appended by this node as leader (true) or on a leader's word (false).
     pub as_leader: bool,
+}
+
+/// A snapshot to put on disk, and what of the log goes once it is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Save {
+    /// It replaces all earlier ones.
+    pub snapshot: Arc<Snapshot>,
+    /// What it stands in for.
+    pub cut: Cut,
+}
+
+/// What of the log goes once a snapshot is on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cut {
+    /// Taken here: entries up to this index are not needed any more.
+    Prefix(Index),
+    /// From the leader, and not part of this log: all of it goes, the next entry follows the snapshot.
+    Everything,
 }
 
 /// A message that rests on a write. It leaves only in exchange for proof that the write is on disk.
@@ -85,7 +107,7 @@ pub struct Transition {
 }
 
 /// All that the driver has to do, in the order: queue `write`, send `messages`, keep `promises` until proof,
-/// apply `committed`, answer `reads`, resolve the rest.
+/// take `restore` for the state, apply `committed`, answer `reads`, resolve the rest.
 #[derive(Debug, Default)]
 pub struct Ready {
     /// To disk; its [`Durable`] comes back as an input.
@@ -94,6 +116,9 @@ pub struct Ready {
     pub messages: Vec<Message>,
     /// Leave when their write is on disk.
     pub promises: Vec<Promise>,
+    /// The state machine's new state, before `committed`: it stands in for all entries up to its last. On disk
+    /// here and committed.
+    pub restore: Option<Arc<Snapshot>>,
     /// To the state machine, in order, each exactly once in a boot. On disk here and on a majority.
     pub committed: Vec<Entry>,
     /// Reads that may be answered from the state machine once this `committed` is applied; or not at all.

@@ -20,6 +20,10 @@ impl Core {
         match body {
             Body::PreVote { last } => return self.on_pre_vote(from, term, last),
             Body::PreVoteReply { granted: true } => return self.on_pre_vote_granted(from, term),
+            // A leader may be serving reads in the certainty that this node elects nobody now.
+            Body::Vote {
+                transfer: false, ..
+            } if self.is_bound() => return,
             // Not even the term is taken: a node that lost touch must not depose a leader that others hear.
             Body::Vote { transfer, .. }
                 if term > self.hard_state.term && !transfer && self.is_loyal() =>
@@ -48,6 +52,13 @@ impl Core {
             Body::HeartbeatReply { round } => self.on_heartbeat_reply(from, round),
             Body::ReadIndex { id } => self.on_read_index(from, id),
             Body::ReadIndexReply { id, index } => self.on_read_index_reply(from, id, index),
+            Body::Snapshot { chunk, round } => self.on_snapshot(from, chunk, round),
+            Body::SnapshotReply {
+                last,
+                received,
+                installed,
+                round,
+            } => self.on_snapshot_reply(from, last, received, installed, round),
             Body::TimeoutNow => self.on_timeout_now(from),
             Body::PreVote { .. } | Body::PreVoteReply { .. } => {}
         }
@@ -65,6 +76,12 @@ impl Core {
                 round,
             },
             Body::Heartbeat { round, .. } => Body::HeartbeatReply { round },
+            Body::Snapshot { chunk, round } => Body::SnapshotReply {
+                last: chunk.last,
+                received: 0,
+                installed: false,
+                round,
+            },
             Body::ReadIndex { id } => Body::ReadIndexReply { id, index: None },
             _ => return,
         };
@@ -92,6 +109,13 @@ fn is_well_formed(message: &Message) -> bool {
                     follows
                 })
                 && before.term <= message.term
+        }
+        Body::Snapshot { chunk, .. } => {
+            let end = chunk.offset.checked_add(chunk.bytes.len() as u64);
+            possible(chunk.last)
+                && chunk.last.index.0 > 0
+                && chunk.last.term <= message.term
+                && end.is_some_and(|end| end <= chunk.size)
         }
         _ => true,
     }

@@ -59,6 +59,16 @@ pub struct Entry {
     pub payload: Payload,
 }
 
+/// The state machine after all entries up to `last`: it stands in for them (Raft paper, 7).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    /// The last entry that it covers.
+    pub last: LogId,
+    /// The state, opaque to Raft. Equal states should make equal bytes, so that a transfer that one leader
+    /// began can be ended by the next.
+    pub data: Arc<[u8]>,
+}
+
 /// What must be on disk before anything that rests on it leaves (Raft paper, figure 2: persistent state).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HardState {

@@ -105,3 +105,12 @@ impl From<io::Error> for OpenError {
         OpenError::Io(error)
     }
 }
+
+impl From<StorageError> for OpenError {
+    fn from(error: StorageError) -> OpenError {
+        OpenError::Io(match error {
+            StorageError::Full => io::Error::from_raw_os_error(libc::ENOSPC),
+            StorageError::Broken(error) => error,
+        })
+    }
+}

@@ -10,9 +10,10 @@ use nix::fcntl::{Flock, FlockArg};
 
 use super::files::{Files, direct::Direct, lossy::Lossy, sort_error};
 use super::hard_state::{self, HardStateFile};
+use super::snapshot;
 use super::wal::{Wal, segment};
 use super::{Damage, Durable, Identity, OpenError, Recovered, Storage, StorageError};
-use crate::raft::{HardState, LogId, NodeId, Ticket, Write};
+use crate::raft::{Cut, HardState, Index, LogId, NodeId, Save, Ticket, Write};
 
 /// What SIGKILL costs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +44,11 @@ pub struct Disk {
     files: Box<dyn Files>,
     hard_state: HardStateFile,
     wal: Wal,
+    /// The newest snapshot on disk.
+    kept: LogId,
     durable: Ticket,
+    /// Writes up to this one are on disk for good, although the batch that they came in may have failed.
+    settled: Ticket,
     _lock: Option<Flock<fs::File>>,
 }
 
@@ -56,6 +61,8 @@ pub struct Boot {
     pub torn_bytes: u64,
     /// How many segments the log has.
     pub segments: usize,
+    /// The last entry that the snapshot covers; `0@0` without one.
+    pub snapshot: LogId,
 }
 
 impl Disk {
@@ -89,12 +96,31 @@ impl Disk {
         let mut hard_state = HardStateFile::open(files.as_ref())?;
         let slot = hard_state.state();
         check_owner(slot.identity, options)?;
-        let (wal, found) = Wal::open(files.as_ref(), slot.identity, options.segment_size)?;
+        let snapshot = snapshot::load(files.as_ref(), slot.identity)?;
+        let (mut wal, mut found) = Wal::open(files.as_ref(), slot.identity, options.segment_size)?;
+        let covered = snapshot
+            .as_ref()
+            .map_or(LogId::default(), |s| s.snapshot.last);
+        if !found.meets(covered)? {
+            if snapshot.as_ref().is_some_and(|s| !s.installed) {
+                let what =
+                    format!("it ends or differs before {covered}, which a snapshot of it covers");
+                return Err(Damage::new("the log", 0, &what).into());
+            }
+            // Power went between the arrival of a leader's snapshot and the end of what it replaced.
+            wal.reset(files.as_ref(), covered.index.next())
+                .map_err(OpenError::from)?;
+            found.entries.clear();
+        }
+        wal.purge(files.as_ref(), Index(0))
+            .map_err(OpenError::from)?;
+        snapshot::sweep(files.as_ref())?;
         let recovered = Recovered {
             hard_state: slot.hard_state,
+            snapshot: snapshot.map(|found| found.snapshot),
             entries: found.entries,
         };
-        let last = recovered.entries.last().map_or(LogId::default(), |e| e.id);
+        let last = recovered.entries.last().map_or(covered, |e| e.id);
         if last.term > slot.hard_state.term {
             // A term is durable before any entry of it is written.
             let what = format!(
@@ -108,13 +134,16 @@ impl Disk {
             incarnation: slot.incarnation + 1,
             torn_bytes: found.segments.iter().map(|s| s.dirty - s.end).sum(),
             segments: found.segments.len(),
+            snapshot: covered,
         };
         hard_state.write(slot.hard_state, boot.incarnation)?;
         let disk = Disk {
             files,
             hard_state,
             wal,
+            kept: covered,
             durable: Ticket(0),
+            settled: Ticket(0),
             _lock: None,
         };
         Ok((disk, recovered, boot))
@@ -136,9 +165,34 @@ impl Disk {
                 .map_err(sort_error)?;
         }
         for write in writes {
+            if write.ticket <= self.settled {
+                continue;
+            }
+            if let Some(save) = &write.snapshot {
+                self.keep(write.ticket, save)?;
+            }
             self.wal.append(self.files.as_ref(), &write.entries)?;
         }
         Ok(())
+    }
+
+    /// Puts a snapshot on disk, and only then cuts the log. All earlier writes are synced first and for good: tried
+    /// again behind a log that begins anew, they would not fit.
+    fn keep(&mut self, ticket: Ticket, save: &Save) -> Result<(), StorageError> {
+        self.wal.sync()?;
+        self.settled = Ticket(ticket.0 - 1);
+        let last = save.snapshot.last;
+        let installed = save.cut == Cut::Everything;
+        if self.kept != last {
+            let identity = self.hard_state.state().identity;
+            snapshot::save(self.files.as_ref(), identity, &save.snapshot, installed)
+                .map_err(sort_error)?;
+            self.kept = last;
+        }
+        match save.cut {
+            Cut::Prefix(upto) => self.wal.purge(self.files.as_ref(), upto),
+            Cut::Everything => self.wal.reset(self.files.as_ref(), last.index.next()),
+        }
     }
 
     /// Makes durable what was written.
@@ -172,6 +226,10 @@ fn lock(options: &Options) -> Result<Flock<fs::File>, OpenError> {
 
 /// Makes an empty log, then term and vote: once those exist, the log has existed.
 fn make(files: &dyn Files, names: &[String], options: &Options) -> Result<(), OpenError> {
+    if names.iter().any(|name| snapshot::index(name).is_some()) {
+        let what = "term and vote are missing, although a snapshot exists";
+        return Err(Damage::new(hard_state::FILE, 0, what).into());
+    }
     let segments: Vec<&String> = names
         .iter()
         .filter(|name| segment::sequence(name).is_some())

@@ -36,9 +36,10 @@ impl Eager {
         }
     }
 
-    /// Entries alone: a vote is synced all the same, as that is another bug.
+    /// Entries alone: a vote or a snapshot is synced all the same, as those are other bugs.
     fn lies_about(&self, write: &Write) -> bool {
         write.hard_state.is_none()
+            && write.snapshot.is_none()
             && if write.as_leader {
                 self.leader
             } else {

@@ -1,7 +1,7 @@
 //! A disk in memory, for tests and simulations: what is not persisted is lost in a crash.
 
 use super::{Durable, Recovered, Storage, StorageError};
-use crate::raft::Write;
+use crate::raft::{Cut, Write};
 
 /// Attests at once. A test that wants a slow disk keeps writes back and persists them later; a test that
 /// wants a crash builds the next core from [`Memory::recovered`] and forgets what it kept back.
@@ -31,10 +31,18 @@ impl Memory {
         if let Some(hard_state) = write.hard_state {
             self.disk.hard_state = hard_state;
         }
+        if let Some(save) = &write.snapshot {
+            match save.cut {
+                Cut::Prefix(upto) => self.disk.entries.retain(|e| e.id.index > upto),
+                Cut::Everything => self.disk.entries.clear(),
+            }
+            self.disk.snapshot = Some((*save.snapshot).clone());
+        }
         if let Some(first) = write.entries.first() {
-            let end = self.disk.entries.last().map_or(1, |e| e.id.index.0 + 1);
+            let covered = self.disk.snapshot.as_ref().map_or(0, |s| s.last.index.0);
+            let end = self.disk.entries.last().map_or(covered, |e| e.id.index.0) + 1;
             assert!(first.id.index.0 <= end, "{} leaves a gap", first.id);
-            self.disk.entries.truncate(first.id.index.0 as usize - 1);
+            self.disk.entries.retain(|e| e.id.index < first.id.index);
             self.disk.entries.extend_from_slice(&write.entries);
         }
     }

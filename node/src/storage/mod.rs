@@ -8,6 +8,7 @@ pub mod eager;
 pub mod files;
 pub mod hard_state;
 pub mod memory;
+pub mod snapshot;
 #[cfg(test)]
 mod tests;
 pub mod verify;
@@ -20,7 +21,7 @@ pub use durable::Durable;
 use std::fmt;
 use std::time::Duration;
 
-use crate::raft::{Entry, HardState, NodeId, Write};
+use crate::raft::{Entry, HardState, NodeId, Snapshot, Write};
 
 /// A log on disk.
 pub trait Storage: Send {
@@ -64,7 +65,9 @@ pub fn cluster_id(name: &str) -> u64 {
 pub struct Recovered {
     /// Term and vote.
     pub hard_state: HardState,
-    /// The log, contiguous from index 1.
+    /// The newest snapshot.
+    pub snapshot: Option<Snapshot>,
+    /// The log, contiguous; it begins with index 1, or at or before the index behind the snapshot.
     pub entries: Vec<Entry>,
 }
 

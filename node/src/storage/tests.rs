@@ -1,5 +1,7 @@
 //! A whole data directory: two slots, a log and a lock, through crashes and refusals.
 
+mod snapshots;
+
 use std::sync::Arc;
 
 use super::files::double::{self, Fault};
@@ -23,6 +25,7 @@ fn write(ticket: u64, term: Option<u64>, ids: &[(u64, u64)]) -> Write {
             term: Term(term),
             vote: Some(NodeId(1)),
         }),
+        snapshot: None,
         entries: ids
             .iter()
             .map(|&(index, term)| Entry {

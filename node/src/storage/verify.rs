@@ -3,10 +3,10 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use super::OpenError;
 use super::files::{Files, direct::Direct};
 use super::hard_state;
 use super::wal::{recovery, segment};
+use super::{Damage, OpenError, snapshot};
 use crate::raft::LogId;
 
 /// A report on the data directory at `path`, for people, one line a fact.
@@ -47,6 +47,22 @@ fn facts(files: &dyn Files, report: &mut String) -> Result<(), OpenError> {
         "belongs to {} of cluster {:016x}, log {:016x}",
         identity.node, identity.cluster, identity.log
     ));
+    let snapshot = snapshot::load(files, identity)?;
+    let covered = snapshot
+        .as_ref()
+        .map_or(LogId::default(), |s| s.snapshot.last);
+    match &snapshot {
+        None => say("no snapshot".to_owned()),
+        Some(found) => say(format!(
+            "{}: covers entries up to {covered}, {} bytes of state, {}",
+            snapshot::name(covered.index.0),
+            found.snapshot.data.len(),
+            match found.installed {
+                true => "sent by a leader in place of the log",
+                false => "taken here",
+            }
+        )),
+    }
     let found = recovery::read(files, identity)?;
     for segment in &found.segments {
         say(format!(
@@ -68,7 +84,22 @@ fn facts(files: &dyn Files, report: &mut String) -> Result<(), OpenError> {
             "{name}: was being made when the node stopped; the next start will remove it"
         ));
     }
-    let last = found.entries.last().map_or(LogId::default(), |e| e.id);
-    say(format!("log: {} entries, last {last}", found.entries.len()));
+    let last = found.entries.last().map_or(covered, |e| e.id);
+    say(format!(
+        "log: {} entries, last {last}, beginning with index {}",
+        found.entries.len(),
+        found.first
+    ));
+    if !found.meets(covered)? {
+        match snapshot.is_some_and(|s| s.installed) {
+            true => say(format!(
+                "the log does not reach {covered}: the next start will drop it for the snapshot"
+            )),
+            false => {
+                let what = format!("it ends or differs before {covered}, which a snapshot covers");
+                return Err(Damage::new("the log", 0, &what).into());
+            }
+        }
+    }
     Ok(())
 }

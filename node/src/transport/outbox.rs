@@ -131,6 +131,7 @@ impl Outgoing {
                 Body::Append { entries, .. } => {
                     entries.iter().map(|e| 24 + command(&e.payload)).sum()
                 }
+                Body::Snapshot { chunk, .. } => chunk.bytes.len(),
                 _ => 0,
             },
             Outgoing::Forward { forward, .. } => forward.command.len(),

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::Outgoing;
 use super::frame::{self, BadFrame, Header};
-use crate::driver::{Failure, Written};
+use crate::driver::Failure;
+use crate::kv::Written;
 use crate::raft::{Body, NodeId, RequestId, Term};
 
 /// The kind of [`Payload::Hello`].

@@ -3,7 +3,8 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use node::raft::{
-    Appended, Body, Entry, Index, Input, LogId, Message, NodeId, Payload, RequestId, Round, Term,
+    Appended, Body, Chunk, Entry, Index, Input, LogId, Message, NodeId, Payload, RequestId, Round,
+    Term,
 };
 use proptest::prelude::*;
 
@@ -73,6 +74,20 @@ fn id() -> impl Strategy<Value = LogId> + Clone {
     (number(), number()).prop_map(|(index, term)| LogId::new(index, term))
 }
 
+fn round() -> impl Strategy<Value = Round> {
+    number().prop_map(Round)
+}
+
+/// Size, checksum, offset and bytes: mostly a whole snapshot, or a part that fits.
+fn piece() -> impl Strategy<Value = (u64, u32, u64, Vec<u8>)> {
+    let bytes = || proptest::collection::vec(any::<u8>(), 0..4);
+    prop_oneof![
+        4 => bytes().prop_map(|b| (b.len() as u64, crc32c::crc32c(&b), 0, b)),
+        1 => (number(), any::<u32>(), number(), bytes()),
+        1 => bytes().prop_map(|b| (4, 0, 0, b)),
+    ]
+}
+
 fn body() -> impl Strategy<Value = Body> {
     let entry = id().prop_map(|id| Entry {
         id,
@@ -88,14 +103,13 @@ fn body() -> impl Strategy<Value = Body> {
         (prev, (1..=count).map(entry).collect::<Vec<_>>())
     });
     let appends = prop_oneof![4 => tidy, 1 => (id(), loose)];
-    let round = number().prop_map(Round);
     let index = number().prop_map(Index);
     prop_oneof![
         id().prop_map(|last| Body::PreVote { last }),
         any::<bool>().prop_map(|granted| Body::PreVoteReply { granted }),
         (id(), any::<bool>()).prop_map(|(last, transfer)| Body::Vote { last, transfer }),
         any::<bool>().prop_map(|granted| Body::VoteReply { granted }),
-        (appends, index.clone(), round.clone()).prop_map(|((prev, entries), commit, round)| {
+        (appends, index.clone(), round()).prop_map(|((prev, entries), commit, round)| {
             Body::Append {
                 prev,
                 entries,
@@ -103,21 +117,39 @@ fn body() -> impl Strategy<Value = Body> {
                 round,
             }
         }),
-        (index.clone(), round.clone()).prop_map(|(index, round)| Body::AppendReply {
+        (index.clone(), round()).prop_map(|(index, round)| Body::AppendReply {
             result: Appended::Match { index },
             round
         }),
-        (id(), id(), round.clone()).prop_map(|(prev, hint, round)| Body::AppendReply {
+        (id(), id(), round()).prop_map(|(prev, hint, round)| Body::AppendReply {
             result: Appended::Conflict { prev, hint },
             round
         }),
-        (index.clone(), round.clone())
-            .prop_map(|(commit, round)| Body::Heartbeat { commit, round }),
-        round.prop_map(|round| Body::HeartbeatReply { round }),
+        (index.clone(), round()).prop_map(|(commit, round)| Body::Heartbeat { commit, round }),
+        round().prop_map(|round| Body::HeartbeatReply { round }),
         number().prop_map(|id| Body::ReadIndex { id: RequestId(id) }),
         (number(), proptest::option::of(index)).prop_map(|(id, index)| Body::ReadIndexReply {
             id: RequestId(id),
             index
+        }),
+        (id(), piece(), round()).prop_map(|(last, (size, crc, offset, bytes), round)| {
+            let bytes = bytes.into();
+            let chunk = Chunk {
+                last,
+                size,
+                crc,
+                offset,
+                bytes,
+            };
+            Body::Snapshot { chunk, round }
+        }),
+        (id(), number(), any::<bool>(), round()).prop_map(|(last, received, installed, round)| {
+            Body::SnapshotReply {
+                last,
+                received,
+                installed,
+                round,
+            }
         }),
         Just(Body::TimeoutNow),
     ]

@@ -29,6 +29,7 @@ pub struct Cluster {
     pub now: Time,
     pub rng: Rng,
     pub config: Config,
+    pub snapshot_every: u64,
     pub nodes: BTreeMap<NodeId, Node>,
     pub cut: BTreeSet<(NodeId, NodeId)>,
     pub loss_percent: u64,
@@ -51,13 +52,18 @@ impl Cluster {
         let mut rng = Rng(seed);
         let size = rng.one_of(&[1, 2, 3, 3, 3, 4, 5, 5]);
         let ids: Vec<NodeId> = (1..=size).map(NodeId).collect();
+        let (check_quorum, stickiness) = (rng.chance(80), rng.chance(70));
+        let leases = check_quorum && stickiness && rng.chance(50);
         let config = Config {
             pre_vote: rng.chance(60),
-            check_quorum: rng.chance(80),
-            stickiness: rng.chance(70),
+            check_quorum,
+            stickiness,
+            lease_drift_percent: leases.then(|| rng.one_of(&[0, 0, 20])),
             max_batch_entries: rng.one_of(&[1, 1, 16]),
             max_batch_bytes: rng.one_of(&[64, 1000]),
             max_inflight: rng.one_of(&[1, 4, 64]),
+            keep_entries: rng.one_of(&[0, 3, 50]),
+            snapshot_chunk_bytes: rng.one_of(&[7, 64, 4096]),
             max_uncommitted_bytes: rng.one_of(&[500, 1 << 20]),
             seed: rng.next(),
             ..Config::new(NodeId(1), ids.iter().copied().collect())
@@ -68,6 +74,7 @@ impl Cluster {
             cut: BTreeSet::new(),
             loss_percent: 0,
             delayed_percent: 0,
+            snapshot_every: rng.one_of(&[0, 1, 5, 20, 100]),
             in_order: rng.chance(60),
             links: BTreeMap::new(),
             oracle: Oracle::default(),
@@ -127,6 +134,8 @@ impl Cluster {
     /// Where replicas still differ, or a read still waits, after `time`.
     pub fn converge(&mut self, time: Duration) {
         let end = self.now + time;
+        // A transfer that was asked for before is a cause of a new term: at most an election timeout long.
+        self.run_until(self.now + Duration::from_millis(400));
         while !self.is_converged() {
             assert!(self.now < end, "not converged: {:#?}", self.statuses());
             self.run_until(self.now + Duration::from_millis(10));
@@ -299,6 +308,9 @@ impl Cluster {
         self.requests += 1;
         let id = RequestId(self.requests);
         self.oracle.asked(id, node);
+        let lease = self.nodes[&node].core.as_ref();
+        let lease = lease.and_then(|core| core.status().lease_until);
+        self.covered.reads_on_a_lease += u64::from(lease > Some(self.now));
         self.step(node, Input::Read { id });
     }
 
@@ -316,7 +328,9 @@ impl Cluster {
     pub fn restart(&mut self, id: NodeId) {
         if !self.nodes[&id].is_up() {
             let (config, now) = (self.config_of(id), self.now);
-            self.node(id).restart(&config, now);
+            let prefix = self.oracle.prefix(self.nodes[&id].covered());
+            self.covered.starts_from_a_snapshot += u64::from(!prefix.is_empty());
+            self.node(id).restart(&config, now, prefix);
         }
     }
 }

@@ -19,6 +19,13 @@ pub struct Coverage {
     pub reads_abandoned: u64,
     pub promises_released: u64,
     pub batches_cut_by_size: u64,
+    pub reads_on_a_lease: u64,
+    pub starts_from_a_snapshot: u64,
+    pub transfers_begun_anew: u64,
+    pub later_pieces: u64,
+    pub tails_dropped_for_a_snapshot: u64,
+    pub snapshots_installed: u64,
+    pub snapshots_taken: u64,
 }
 
 macro_rules! each {
@@ -40,6 +47,13 @@ macro_rules! each {
             reads_at_followers,
             reads_abandoned,
             promises_released,
+            snapshots_taken,
+            snapshots_installed,
+            tails_dropped_for_a_snapshot,
+            later_pieces,
+            transfers_begun_anew,
+            starts_from_a_snapshot,
+            reads_on_a_lease,
             batches_cut_by_size
         )
     };

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use node::raft::{Appended, Body, Input, Message, NodeId, Ready, Refusal, Role};
+use node::raft::{Appended, Body, Cut, Input, Message, NodeId, Ready, Refusal, Role, Snapshot};
 use node::storage::Storage;
 
 use super::cluster::{Cluster, Event};
@@ -16,6 +16,7 @@ impl Cluster {
             write,
             messages,
             promises,
+            restore,
             committed,
             reads,
             accepted: _,
@@ -30,6 +31,13 @@ impl Cluster {
             self.covered.rolled_back_from_disk += u64::from(on_disk == Some(*rolled_back));
         }
         if let Some(write) = write {
+            if let Some(save) = &write.snapshot
+                && save.cut == Cut::Everything
+            {
+                self.covered.snapshots_installed += 1;
+                self.covered.tails_dropped_for_a_snapshot += u64::from(!rolled_back.is_empty());
+                node.log = self.oracle.prefix(save.snapshot.last);
+            }
             self.oracle.issued(node, &write);
             node.append(&write);
             node.queue.push_back(write);
@@ -45,9 +53,14 @@ impl Cluster {
             self.covered.leaders_without_quorum_deposed += u64::from(deposed);
         }
         self.judge_commit(id);
+        if let Some(snapshot) = restore {
+            self.node(id).restore(&snapshot);
+            self.oracle.restored(&self.nodes[&id]);
+        }
         for entry in &committed {
             let mut machine = std::mem::take(&mut self.node(id).machine);
             machine.apply(entry);
+            self.node(id).applied = entry.id;
             self.oracle.applied(&self.nodes[&id], &machine, entry);
             self.node(id).machine = machine;
         }
@@ -71,12 +84,35 @@ impl Cluster {
             self.transmit(message);
         }
         self.sync(id);
+        self.take_snapshot(id);
+    }
+
+    fn take_snapshot(&mut self, id: NodeId) {
+        let every = self.snapshot_every;
+        let node = &self.nodes[&id];
+        let last = node.applied;
+        let core = node.core.as_ref().expect("it is up");
+        if core.wants_snapshot(last.index, every) {
+            self.covered.snapshots_taken += 1;
+            let data = node.machine.snapshot().into();
+            self.step(id, Input::Snapshot(Snapshot { last, data }));
+            let delay = self.rng.micros(50, 1000);
+            self.after(delay, Event::Take(id));
+        }
     }
 
     fn transmit(&mut self, message: Message) {
         self.oracle.leaves(&self.nodes[&message.from], &message);
         match &message.body {
             Body::PreVoteReply { granted: false } => self.covered.pre_votes_refused += 1,
+            Body::Snapshot { chunk, .. } if chunk.offset > 0 => {
+                self.covered.later_pieces += 1;
+            }
+            Body::SnapshotReply {
+                installed: false,
+                received: 0,
+                ..
+            } => self.covered.transfers_begun_anew += 1,
             Body::TimeoutNow => self.covered.transfers += 1,
             Body::AppendReply {
                 result: Appended::Conflict { prev, hint },

@@ -3,7 +3,9 @@
 use std::collections::VecDeque;
 
 use node::kv::Machine;
-use node::raft::{Config, Core, Entry, Index, NodeId, Promise, Role, Status, Time, Write};
+use node::raft::{
+    Config, Core, Entry, Index, LogId, NodeId, Promise, Role, Snapshot, Status, Time, Write,
+};
 use node::storage::Storage;
 use node::storage::memory::Memory;
 
@@ -23,7 +25,9 @@ pub struct Node {
     pub syncing: usize,
     pub promises: Vec<Promise>,
     pub machine: Machine,
-    /// The core's log, as its writes tell it: on disk and queued.
+    /// The last entry that the machine was given.
+    pub applied: LogId,
+    /// The core's log, as its writes tell it: on disk and queued, and what a snapshot stands in for.
     pub log: Vec<Entry>,
     pub status: Status,
 }
@@ -44,6 +48,7 @@ impl Node {
             syncing: 0,
             promises: Vec::new(),
             machine: Machine::new(),
+            applied: LogId::default(),
             log: Vec::new(),
         }
     }
@@ -64,18 +69,35 @@ impl Node {
         lost
     }
 
-    pub fn restart(&mut self, config: &Config, now: Time) {
+    /// `prefix` is what the snapshot on its disk stands in for.
+    pub fn restart(&mut self, config: &Config, now: Time, prefix: Vec<Entry>) {
         let config = Config {
             seed: config.seed ^ (self.boot << 32),
             ..config.clone()
         };
         let recovered = self.disk.recovered().clone();
-        self.log = recovered.entries.clone();
+        self.log = prefix;
+        for entry in &recovered.entries {
+            match self.log.get(entry.id.index.0 as usize - 1) {
+                Some(known) => assert_eq!(known, entry, "the log differs from the snapshot"),
+                None => self.log.push(entry.clone()),
+            }
+        }
         self.machine = Machine::new();
+        self.applied = LogId::default();
+        if let Some(snapshot) = &recovered.snapshot {
+            self.restore(snapshot);
+        }
         let core = Core::new(config, recovered, now);
         self.status = core.status();
         self.core = Some(core);
         self.told_full = false;
+    }
+
+    pub fn restore(&mut self, snapshot: &Snapshot) {
+        self.machine = Machine::restore(&snapshot.data).expect("whole");
+        self.applied = snapshot.last;
+        assert_eq!(self.machine.applied(), snapshot.last.index);
     }
 
     pub fn id(&self) -> NodeId {
@@ -98,8 +120,20 @@ impl Node {
         }
     }
 
+    /// The last entry that the snapshot on its disk covers.
+    pub fn covered(&self) -> LogId {
+        let snapshot = &self.disk.recovered().snapshot;
+        snapshot.as_ref().map_or(LogId::default(), |s| s.last)
+    }
+
+    /// As itself, or covered by a snapshot.
     pub fn entry_on_disk(&self, index: Index) -> Option<&Entry> {
         let position = (index.0 as usize).checked_sub(1)?;
-        self.disk.recovered().entries.get(position)
+        if index <= self.covered().index {
+            return self.log.get(position);
+        }
+        let entries = &self.disk.recovered().entries;
+        let first = entries.first()?.id.index.0;
+        entries.get(index.0.checked_sub(first)? as usize)
     }
 }

@@ -93,6 +93,14 @@ impl Oracle {
                     node.entry_on_disk(*index).is_some() || index.0 == 0 || term > message.term;
                 assert!(kept, "{message}: the entry is not on disk");
             }
+            Body::SnapshotReply {
+                last,
+                installed: true,
+                ..
+            } => {
+                let kept = node.entry_on_disk(last.index).map(|e| e.id) == Some(*last);
+                assert!(kept, "{message}: it is not on disk");
+            }
             _ => {}
         }
     }
@@ -131,6 +139,27 @@ impl Oracle {
         self.committed
             .extend(new.iter().map(|id| (*id, node.status.term)));
         new
+    }
+
+    /// All committed entries up to `last`, which must be one: what a snapshot may stand in for (V07, V16).
+    pub fn prefix(&self, last: LogId) -> Vec<Entry> {
+        let count = last.index.0 as usize;
+        let committed = count.checked_sub(1).map(|i| self.committed[i].0);
+        assert_eq!(
+            committed.unwrap_or_default(),
+            last,
+            "a snapshot of what is not committed"
+        );
+        let entry = |(id, _): &(LogId, Term)| self.entries[id].1.clone();
+        self.committed[..count].iter().map(entry).collect()
+    }
+
+    /// A snapshot's state is the one that its last entry made everywhere (V16), and it is on the own disk.
+    pub fn restored(&self, node: &Node) {
+        let last = node.applied;
+        let chain = self.chains[last.index.0 as usize - 1];
+        assert_eq!(chain, node.machine.chain(), "the snapshot {last} differs");
+        assert!(node.covered().index >= last.index, "{last} is not on disk");
     }
 
     /// State machine safety (V12, V13): equal states at equal index, and only what is on the own disk.

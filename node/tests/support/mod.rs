@@ -198,13 +198,24 @@ pub fn wait(what: &str, mut so: impl FnMut() -> bool) {
 
 /// One HTTP request on a connection of its own.
 pub fn request(address: &str, method: &str, path: &str, body: &str) -> std::io::Result<Answer> {
+    request_with(address, method, path, "", body)
+}
+
+/// As [`request`], with more header lines.
+pub fn request_with(
+    address: &str,
+    method: &str,
+    path: &str,
+    headers: &str,
+    body: &str,
+) -> std::io::Result<Answer> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     let length = body.len();
     write!(
         stream,
         "{method} {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\ncontent-type: application/json\r\n\
-         content-length: {length}\r\n\r\n{body}"
+         content-length: {length}\r\n{headers}\r\n{body}"
     )?;
     let mut text = String::new();
     stream.read_to_string(&mut text)?;
@@ -214,4 +225,18 @@ pub fn request(address: &str, method: &str, path: &str, body: &str) -> std::io::
         status: status.ok_or(std::io::ErrorKind::UnexpectedEof)?,
         body: serde_json::from_str(body).unwrap_or(Value::Null),
     })
+}
+
+/// The whole answer to a GET, head and all.
+pub fn text(address: &str, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n"
+    )
+    .unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    text
 }

@@ -8,6 +8,10 @@
 //! of it, entries that a leader sent and nobody acknowledged, which Raft allows; others are a torn tail.
 //! And were bytes of another life behind the end all the same (a reused block, a restored copy), their
 //! checksums begin with the id of their own segment and are chained to the records before them.
+//!
+//! # How it gets shorter
+//! Whole segments go, oldest first, once a snapshot that is on disk covers every entry in them ([`Wal::purge`]).
+//! Where a leader's snapshot takes the place of the log, a segment begins that says so ([`Wal::reset`]).
 
 pub mod record;
 pub mod recovery;
@@ -15,13 +19,14 @@ pub mod segment;
 #[cfg(test)]
 mod tests;
 
+use std::collections::VecDeque;
 use std::io;
 
 use self::recovery::Found;
 use self::segment::Header;
 use super::files::{File, Files, sort_error};
 use super::{Identity, OpenError, StorageError};
-use crate::raft::Entry;
+use crate::raft::{Entry, Index};
 
 /// Where the log ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +36,14 @@ struct End {
     previous: u32,
     last: u64,
     capacity: u64,
+}
+
+/// A full segment.
+#[derive(Clone, Copy, Debug)]
+struct Older {
+    sequence: u64,
+    /// The highest index that any record in it has; 0 where none of them counts any more.
+    highest: u64,
 }
 
 /// The log, open for appending.
@@ -44,6 +57,10 @@ pub struct Wal {
     synced: End,
     /// Highest offset of segment `synced.sequence` that was written to.
     written: u64,
+    /// Segments before the current one that are still there, oldest first.
+    older: VecDeque<Older>,
+    /// The highest index that a record of the current segment has.
+    highest: u64,
     /// A batch failed: above `synced` nothing counts and everything is to be cleared.
     failed: bool,
 }
@@ -54,7 +71,16 @@ impl Wal {
     /// # Errors
     /// Of the system.
     pub fn create(files: &dyn Files, identity: Identity, segment_size: u64) -> io::Result<Wal> {
-        let (current, header) = make_segment(files, identity, 1, 0, 1, segment_size)?;
+        let mut header = Header {
+            crc: 0,
+            previous: 0,
+            identity,
+            sequence: 1,
+            anew: false,
+            first: 1,
+            capacity: segment_size,
+        };
+        let current = make_segment(files, &mut header)?;
         let end = End {
             sequence: 1,
             offset: segment::HEADER as u64,
@@ -69,6 +95,8 @@ impl Wal {
             end,
             synced: end,
             written: end.offset,
+            older: VecDeque::new(),
+            highest: 0,
             failed: false,
         })
     }
@@ -103,9 +131,10 @@ impl Wal {
             sequence: last.header.sequence,
             offset: last.end,
             previous: found.previous,
-            last: found.entries.len() as u64,
+            last: found.last(),
             capacity: last.header.capacity,
         };
+        let older = found.segments.iter().rev().skip(1).rev();
         let wal = Wal {
             identity,
             segment_size,
@@ -113,6 +142,13 @@ impl Wal {
             end,
             synced: end,
             written: end.offset,
+            older: older
+                .map(|segment| Older {
+                    sequence: segment.header.sequence,
+                    highest: segment.highest,
+                })
+                .collect(),
+            highest: last.highest,
             failed: false,
         };
         Ok((wal, found))
@@ -148,6 +184,49 @@ impl Wal {
         self.after(result)
     }
 
+    /// Removes the segments in which all entries are at or below `upto`, oldest first, each removal durable before
+    /// the next, so that no gap can be left. A snapshot that covers them must be on disk.
+    ///
+    /// # Errors
+    /// As [`Wal::sync`]; may be done again.
+    pub fn purge(&mut self, files: &dyn Files, upto: Index) -> Result<(), StorageError> {
+        while let Some(oldest) = self.older.front()
+            && oldest.highest <= upto.0
+            && oldest.sequence < self.synced.sequence
+        {
+            let name = segment::name(oldest.sequence);
+            match files.remove(&name) {
+                // By an attempt whose directory could not be synced.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+                result => result,
+            }
+            .and_then(|()| files.sync_dir())
+            .map_err(sort_error)?;
+            self.older.pop_front();
+        }
+        Ok(())
+    }
+
+    /// Begins anew: the next entry has index `first`, and what was there before counts no more. Durable when it
+    /// returns. Everything that was appended must have been synced.
+    ///
+    /// # Errors
+    /// As [`Wal::sync`]; the log is as it was, and it may be done again.
+    pub fn reset(&mut self, files: &dyn Files, first: Index) -> Result<(), StorageError> {
+        let result = self
+            .clear_failed(files)
+            .and_then(|()| self.begin_segment(files, first.0, 0, true));
+        if result.is_ok() {
+            self.end.last = first.previous().0;
+            for segment in &mut self.older {
+                segment.highest = 0;
+            }
+            self.mark_synced();
+        }
+        self.after(result)?;
+        self.purge(files, Index(0))
+    }
+
     /// The index of the last entry that is on disk.
     pub fn last(&self) -> u64 {
         self.synced.last
@@ -168,7 +247,7 @@ impl Wal {
             if self.end.offset + size > self.end.capacity {
                 self.write(start, &bytes)?;
                 bytes.clear();
-                self.rotate(files, index, size)?;
+                self.begin_segment(files, index, size, false)?;
                 start = self.end.offset;
             }
             // Segments are at most a GiB, or as long as one entry: an offset fits 32 bits.
@@ -180,6 +259,7 @@ impl Wal {
             self.end.previous = record::encode(&mut bytes, id, self.end.previous, floor, entry);
             self.end.offset += size;
             self.end.last = index;
+            self.highest = self.highest.max(index);
         }
         self.write(start, &bytes)
     }
@@ -196,25 +276,34 @@ impl Wal {
     }
 
     /// Begins the next segment. The full one is synced first, so that the new one's header proves it whole.
-    fn rotate(&mut self, files: &dyn Files, first: u64, size: u64) -> io::Result<()> {
+    fn begin_segment(
+        &mut self,
+        files: &dyn Files,
+        first: u64,
+        size: u64,
+        anew: bool,
+    ) -> io::Result<()> {
         self.current.sync()?;
-        let sequence = self.end.sequence + 1;
-        let capacity = self.segment_size.max(segment::HEADER as u64 + size);
-        let (current, header) = make_segment(
-            files,
-            self.identity,
-            sequence,
-            self.end.previous,
+        let mut header = Header {
+            crc: 0,
+            previous: self.end.previous,
+            identity: self.identity,
+            sequence: self.end.sequence + 1,
+            anew,
             first,
-            capacity,
-        )?;
-        self.current = current;
+            capacity: self.segment_size.max(segment::HEADER as u64 + size),
+        };
+        self.current = make_segment(files, &mut header)?;
+        self.older.push_back(Older {
+            sequence: self.end.sequence,
+            highest: std::mem::take(&mut self.highest),
+        });
         self.end = End {
-            sequence,
+            sequence: header.sequence,
             offset: segment::HEADER as u64,
             previous: header.crc,
             last: self.end.last,
-            capacity,
+            capacity: header.capacity,
         };
         Ok(())
     }
@@ -251,34 +340,25 @@ impl Wal {
         result.map_err(|error| {
             self.failed = true;
             self.end = self.synced;
+            while let Some(segment) = self.older.back()
+                && segment.sequence >= self.synced.sequence
+            {
+                self.highest = segment.highest;
+                self.older.pop_back();
+            }
             sort_error(error)
         })
     }
 }
 
 /// Makes a segment: content first, then the name, both synced before anything rests on them.
-fn make_segment(
-    files: &dyn Files,
-    identity: Identity,
-    sequence: u64,
-    previous: u32,
-    first: u64,
-    capacity: u64,
-) -> io::Result<(Box<dyn File>, Header)> {
-    let mut header = Header {
-        crc: 0,
-        previous,
-        identity,
-        sequence,
-        first,
-        capacity,
-    };
-    let file = files.create(&segment::name(sequence))?;
-    file.preallocate(capacity)?;
+fn make_segment(files: &dyn Files, header: &mut Header) -> io::Result<Box<dyn File>> {
+    let file = files.create(&segment::name(header.sequence))?;
+    file.preallocate(header.capacity)?;
     file.write_at(0, &header.encode())?;
     file.sync()?;
     files.sync_dir()?;
-    Ok((file, header))
+    Ok(file)
 }
 
 fn zero(file: &dyn File, from: u64, to: u64) -> io::Result<()> {

@@ -17,6 +17,9 @@
 //! A record with an index that the log has already replaces that entry and all behind it (a leader's
 //! conflicting entries): the file itself is only ever appended to, so the order of records is the order of
 //! history, and no bytes of a former tail ever stand behind the end.
+//!
+//! The oldest segments may be gone: a snapshot covers what they held, which [`Found::meets`] makes sure of. A
+//! segment that says so in its header begins the log anew, behind a snapshot that a leader sent.
 
 use super::record::{self, ALIGN, Fault};
 use super::segment::{self, Header};
@@ -27,8 +30,12 @@ use crate::storage::{Damage, Identity, OpenError};
 /// What was found.
 #[derive(Debug)]
 pub struct Found {
-    /// The log, contiguous from index 1.
+    /// The log, contiguous from index `first`.
     pub entries: Vec<Entry>,
+    /// Index of the first entry, or of the next one where there is none.
+    pub first: u64,
+    /// Entries before `first` may have been in segments that are gone.
+    cut: bool,
     /// One for each segment, in order.
     pub segments: Vec<Segment>,
     /// Chained to by the next record.
@@ -44,6 +51,8 @@ pub struct Segment {
     pub header: Header,
     /// How many records it holds.
     pub records: u64,
+    /// The highest index that any of them has; 0 where a later segment begins anew.
+    pub highest: u64,
     /// Where the last valid record ends.
     pub end: u64,
     /// Where bytes that are not zero end; above `end`: a torn tail.
@@ -62,16 +71,19 @@ pub fn read(files: &dyn Files, identity: Identity) -> Result<Found, OpenError> {
     let sequences: Vec<u64> = names.iter().filter_map(|n| segment::sequence(n)).collect();
     let mut found = Found {
         entries: Vec::new(),
+        first: 1,
+        cut: false,
         segments: Vec::new(),
         previous: 0,
         unborn: None,
     };
-    if sequences.first() != Some(&1) {
+    let Some(&oldest) = sequences.first() else {
         let missing = segment::name(1);
-        return Err(Damage::new(&missing, 0, "the first segment of the log is missing").into());
-    }
+        return Err(Damage::new(&missing, 0, "the log is missing").into());
+    };
+    found.cut = oldest > 1;
     for (position, &sequence) in sequences.iter().enumerate() {
-        let expected = position as u64 + 1;
+        let expected = oldest + position as u64;
         if sequence != expected {
             let what = "this segment is missing, although later ones exist";
             return Err(Damage::new(&segment::name(expected), 0, what).into());
@@ -84,6 +96,39 @@ pub fn read(files: &dyn Files, identity: Identity) -> Result<Found, OpenError> {
 }
 
 impl Found {
+    /// Index of the last entry.
+    pub fn last(&self) -> u64 {
+        self.first + self.entries.len() as u64 - 1
+    }
+
+    /// Whether the log goes on from the snapshot that ends in `covered` (`0@0`: there is none), or covers its end.
+    /// False: it knows nothing of the snapshot's last entry.
+    ///
+    /// # Errors
+    /// Where entries between the snapshot and the log are missing.
+    pub fn meets(&self, covered: LogId) -> Result<bool, Damage> {
+        if self.first > covered.index.0 + 1 {
+            let name = match self.segments.first() {
+                Some(segment) => segment::name(segment.header.sequence),
+                None => segment::name(1),
+            };
+            let what = format!(
+                "segments before this one are missing, and no snapshot covers entries {} to {}",
+                covered.index.next(),
+                self.first - 1
+            );
+            return Err(Damage::new(&name, 0, &what));
+        }
+        let position = covered.index.0.checked_sub(self.first);
+        Ok(match position {
+            None => true,
+            Some(position) => self
+                .entries
+                .get(position as usize)
+                .is_some_and(|entry| entry.id == covered),
+        })
+    }
+
     fn take_segment(
         &mut self,
         bytes: &[u8],
@@ -97,12 +142,18 @@ impl Found {
             Ok(header) => header,
             // A header is synced before the first record follows it: without a record this segment
             // was being made. The first one was there before the node ever ran.
-            Err(_) if last && sequence > 1 && valid_behind(bytes, id, 0, 0).is_none() => {
+            Err(_)
+                if last && !self.segments.is_empty() && valid_behind(bytes, id, 0, 0).is_none() =>
+            {
                 self.unborn = Some(sequence);
                 return Ok(());
             }
             Err(what) => return Err(Damage::new(&name, 0, what)),
         };
+        if self.segments.is_empty() && self.cut {
+            self.previous = header.previous;
+            self.first = header.first;
+        }
         if header.previous != self.previous {
             let before = self.segments.last();
             let (name, end) = match before {
@@ -113,8 +164,16 @@ impl Found {
             return Err(Damage::new(&name, end, what));
         }
         self.previous = header.crc;
+        if header.anew {
+            self.entries.clear();
+            self.first = header.first;
+            self.cut = false;
+            for segment in &mut self.segments {
+                segment.highest = 0;
+            }
+        }
         let mut end = segment::HEADER;
-        let mut records = 0;
+        let (mut records, mut highest) = (0, 0);
         let fault = loop {
             match self.take_record(bytes, id, end) {
                 Ok(next) => end = next,
@@ -122,6 +181,7 @@ impl Found {
                 Err(Fault::Misplaced(what)) => return Err(Damage::new(&name, end as u64, what)),
             }
             records += 1;
+            highest = self.last().max(highest);
         };
         let dirty = end.max(used(bytes));
         let length = bytes.len() as u64;
@@ -148,6 +208,7 @@ impl Found {
         self.segments.push(Segment {
             header,
             records,
+            highest,
             end: end as u64,
             dirty: dirty as u64,
         });
@@ -162,13 +223,17 @@ impl Found {
             ));
         }
         let index = record.entry.id.index.0;
-        if index == 0 || index > self.entries.len() as u64 + 1 {
+        if index == 0 || index > self.last() + 1 || (index < self.first && !self.cut) {
             return Err(Fault::Misplaced(
                 "the record's index leaves a gap in the log",
             ));
         }
-        // Below `len() + 1`, so it fits a usize.
-        self.entries.truncate(index as usize - 1);
+        if index < self.first {
+            // It replaces entries whose first ones were in a segment that is gone.
+            self.first = index;
+        }
+        // At most `len()`, so it fits a usize.
+        self.entries.truncate((index - self.first) as usize);
         if let Some(before) = self.entries.last()
             && before.id.term > record.entry.id.term
         {

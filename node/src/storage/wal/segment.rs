@@ -5,10 +5,11 @@
 //!  4 previous  u32  the crc of the last record of the segment before; 0 for the first segment
 //!  8 magic     8 bytes, "ordeal.w"
 //! 16 version   u32  1
-//! 20 node      u32
+//! 20 node      u16
+//! 22 anew      u16  1: the log begins anew with this segment, behind a leader's snapshot; else 0
 //! 24 cluster   u64
 //! 32 log       u64  drawn at random when the data directory was made
-//! 40 sequence  u64  from 1, without gaps
+//! 40 sequence  u64  from 1, without gaps; the first ones may be gone
 //! 48 first     u64  index of its first record
 //! 56 capacity  u64  length of the file when it was made
 //! ```
@@ -40,6 +41,8 @@ pub struct Header {
     pub identity: Identity,
     /// Position among the segments, from 1.
     pub sequence: u64,
+    /// The log begins anew with it: nothing that earlier segments hold counts.
+    pub anew: bool,
     /// Index of its first record.
     pub first: u64,
     /// Length of the file when it was made, in bytes.
@@ -53,7 +56,8 @@ impl Header {
         bytes[4..8].copy_from_slice(&self.previous.to_le_bytes());
         bytes[8..16].copy_from_slice(MAGIC);
         bytes[16..20].copy_from_slice(&VERSION.to_le_bytes());
-        bytes[20..24].copy_from_slice(&u32::from(self.identity.node.0).to_le_bytes());
+        bytes[20..22].copy_from_slice(&self.identity.node.0.to_le_bytes());
+        bytes[22] = u8::from(self.anew);
         bytes[24..32].copy_from_slice(&self.identity.cluster.to_le_bytes());
         bytes[32..40].copy_from_slice(&self.identity.log.to_le_bytes());
         bytes[40..48].copy_from_slice(&self.sequence.to_le_bytes());
@@ -84,6 +88,7 @@ impl Header {
             previous: u32_at(bytes, 4),
             identity,
             sequence,
+            anew: bytes[22] == 1,
             first: u64_at(bytes, 48),
             capacity: u64_at(bytes, 56),
         };

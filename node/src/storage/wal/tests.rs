@@ -153,7 +153,11 @@ fn the_end_of_a_full_segment_is_vouched_for_by_the_next() {
     assert!(damage(&copy).what.contains("missing"));
     let copy = disk.copy();
     copy.remove(&segment::name(1)).unwrap();
-    assert_eq!(damage(&copy).file, segment::name(1));
+    let found = recovery::read(&copy, IDENTITY).unwrap();
+    assert!(found.meets(LogId::new(full as u64, 1)).unwrap());
+    assert!(!found.meets(LogId::new(10, 1)).unwrap());
+    let damage = found.meets(LogId::new(full as u64 - 1, 1)).unwrap_err();
+    assert_eq!(damage.file, segment::name(2));
 }
 
 #[test]

@@ -1,0 +1,88 @@
+//! What a key holds: a text or a list of texts, and the revision that wrote it.
+
+use serde::{Deserialize, Serialize};
+
+use super::hash::Digest;
+
+/// A value and the revision that wrote it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Value {
+    /// The value.
+    pub data: Data,
+    /// The revision of the state that it came with.
+    pub revision: u64,
+    /// The lease with which it ends.
+    pub lease: Option<u64>,
+}
+
+/// A value.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Data {
+    /// What put and compare-and-set write, and in decimal what add writes.
+    Text(String),
+    /// What append writes.
+    List(Vec<String>),
+}
+
+impl Data {
+    /// Most bytes of a list's items: no more than one text may have.
+    pub const MAX_BYTES: usize = 1 << 20;
+
+    /// Bytes of its texts. O(items).
+    pub fn bytes(&self) -> usize {
+        match self {
+            Data::Text(text) => text.len(),
+            Data::List(items) => items.iter().map(String::len).sum(),
+        }
+    }
+}
+
+/// Whether a key that holds `current` holds the text `expected`; `None` is absence.
+pub fn holds(current: Option<&Value>, expected: Option<&str>) -> bool {
+    match (current.map(|value| &value.data), expected) {
+        (Some(Data::Text(text)), Some(expected)) => text == expected,
+        (None, None) => true,
+        _ => false,
+    }
+}
+
+/// What `key` with `value` adds to the hash of the content.
+pub(super) fn weigh(key: &str, value: &Value) -> u128 {
+    let digest = Digest::default().field(key.as_bytes());
+    let digest = match &value.data {
+        Data::Text(text) => digest.field(text.as_bytes()),
+        Data::List(items) => items
+            .iter()
+            .fold(digest.number(items.len() as u64), |digest, item| {
+                digest.field(item.as_bytes())
+            }),
+    };
+    digest
+        .number(value.revision)
+        .number(value.lease.unwrap_or(0))
+        .value()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_is_neither_a_text_nor_absent() {
+        let list = Value {
+            data: Data::List(vec!["1".to_owned()]),
+            revision: 1,
+            lease: None,
+        };
+        assert!(!holds(Some(&list), Some("1")));
+        assert!(!holds(Some(&list), None));
+        assert!(holds(None, None));
+        let text = Value {
+            data: Data::Text("1".to_owned()),
+            revision: 1,
+            lease: None,
+        };
+        assert!(holds(Some(&text), Some("1")));
+        assert_ne!(weigh("k", &list), weigh("k", &text));
+    }
+}
