@@ -102,14 +102,20 @@ pub fn is_served(history: &History, operation: &Operation) -> bool {
     }
 }
 
-/// Measures. O(operations log operations).
+/// Measures. O(operations log operations). Final reads are no part of the service: they come after a time in
+/// which nobody asked.
 pub fn measure(history: &History, heals: &[Duration]) -> Service {
-    let last = history.events().last().map_or(0, |event| ns(event.time));
+    let last = (history.events().iter())
+        .rfind(|event| !event.is_final)
+        .map_or(0, |event| ns(event.time));
     let mut all = Tally::default();
     let mut nodes: BTreeMap<SmolStr, Tally> = BTreeMap::new();
     let mut answers: Vec<(u64, u64)> = Vec::new();
     for operation in history.operations() {
         let invocation = history.invocation(operation);
+        if invocation.is_final {
+            continue;
+        }
         let start = ns(invocation.time);
         let served = is_served(history, operation);
         let end = history

@@ -64,6 +64,9 @@ impl WorkDone {
                 self.ok_operations, minimum.ok_operations
             ));
         }
+        if self.faults_planned == 0 && minimum.faults_that_acted > 0 {
+            return Some("no fault acted before the run ended".into());
+        }
         if self.faults_that_acted < minimum.faults_that_acted {
             return Some(format!(
                 "only {} of {} faults had a measured effect, at least {} are needed",

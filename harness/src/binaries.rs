@@ -2,6 +2,7 @@
 
 use std::env;
 use std::fs;
+use std::io::IsTerminal;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -88,7 +89,10 @@ impl Workshop {
         if self.release {
             command.arg("--release");
         }
-        command.arg("--target-dir").arg(target).arg("--quiet");
+        command.arg("--target-dir").arg(target);
+        if !std::io::stderr().is_terminal() {
+            command.arg("--quiet");
+        }
         let status = command.status().map_err(|error| {
             Failure::new(
                 exit::MISSING,
@@ -131,7 +135,7 @@ pub fn prepare(
         }
         (None, Some(package)) if bugs => {
             say(&format!(
-                "building {package} with planted bugs, apart from the healthy one"
+                "building {package} with planted bugs, apart from the healthy one (a minute or two the first time)"
             ));
             shop.build(&["shim"], None, &shop.target)?;
             let target = shop.target.join("planted-bugs");
@@ -139,7 +143,9 @@ pub fn prepare(
                 .join(package)
         }
         (None, Some(package)) => {
-            say(&format!("building {package}"));
+            say(&format!(
+                "building {package} (a minute or so the first time)"
+            ));
             shop.build(&[package, "shim"], None, &shop.target)?
                 .join(package)
         }

@@ -69,14 +69,14 @@ pub const DEMONSTRATIONS: &[Demonstration] = &[
     },
     Demonstration {
         bugs: "follower-ack-before-fsync,leader-self-ack-before-fsync",
-        flags: "--nemesis kill --time 15",
+        flags: "--nemesis kill --interval 0.6 --time 40",
     },
     Demonstration {
         bugs: "leader-local-read",
-        flags: "--nemesis partition --time 20",
+        flags: "--nemesis partition,pause --interval 0.5 --time 40",
     },
     Demonstration {
         bugs: "readindex-without-noop-guard",
-        flags: "--nemesis partition,kill --time 15",
+        flags: "--nemesis partition,kill --interval 0.6 --time 25",
     },
 ];

@@ -1,7 +1,7 @@
 //! The command line: flags become a [`Plan`], or one sentence about what is wrong with them.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
@@ -131,11 +131,14 @@ pub fn read(arguments: impl Iterator<Item = OsString>) -> Result<Wish, Failure> 
                 .lines()
                 .map(str::trim)
                 .find(|line| line.starts_with("tip:"));
-            let first = text
-                .lines()
-                .next()
-                .unwrap_or_default()
-                .trim_start_matches("error: ");
+            // Some first lines end in a colon and go on below, indented.
+            let head = text.lines().take_while(|line| !line.trim().is_empty());
+            let head: Vec<&str> = head
+                .map(str::trim)
+                .filter(|line| !line.starts_with("tip:"))
+                .collect();
+            let first = head.join(" ");
+            let first = first.trim_start_matches("error: ");
             let tip = tip.map(|tip| format!(" ({tip})")).unwrap_or_default();
             return Err(usage(format!(
                 "{first}{tip}; `harness --help` lists all flags"
@@ -274,7 +277,7 @@ fn plan(args: RunArgs) -> Result<Wish, Failure> {
         bugs,
         command: String::new(),
     };
-    plan.command = command(&plan, args.binary.as_deref());
+    plan.command = command(&plan, args.binary.as_deref(), &args.out);
     Ok(Wish::Run {
         plan: Box::new(plan),
         binary: args.binary,
@@ -284,7 +287,7 @@ fn plan(args: RunArgs) -> Result<Wish, Failure> {
 }
 
 /// The command that repeats the plan, every choice spelled out.
-fn command(plan: &Plan, binary: Option<&std::path::Path>) -> String {
+fn command(plan: &Plan, binary: Option<&Path>, out: &Path) -> String {
     let list = |names: &[String]| {
         if names.is_empty() {
             "none".to_string()
@@ -309,6 +312,9 @@ fn command(plan: &Plan, binary: Option<&std::path::Path>) -> String {
     );
     if !plan.bugs.is_empty() {
         command += &format!(" --bug {}", plan.bugs.join(","));
+    }
+    if out != Path::new("results") {
+        command += &format!(" --out '{}'", out.display());
     }
     if let Some(binary) = binary {
         command += &format!(" --binary '{}'", binary.display());

@@ -15,7 +15,7 @@ pub struct Injury {
     pub shape: String,
     /// The nodes that it is aimed at, such as `n1`.
     pub targets: Vec<String>,
-    /// In words, for people: `n1 cut off from n2, n3, n4, n5`.
+    /// In words, a clause that can follow "while": `n1 was cut off from n2, n3 and n4`.
     pub description: String,
     /// All that is needed to inflict it again.
     pub parameters: Value,

@@ -45,6 +45,8 @@ pub struct Phase {
 pub struct Totals {
     /// Operations that happened.
     pub ok: AtomicU64,
+    /// Compare-and-sets that found another value.
+    pub unequal: AtomicU64,
     /// Operations that did not.
     pub fail: AtomicU64,
     /// Operations of unknown outcome.
@@ -230,6 +232,7 @@ impl Interpreter {
             return;
         };
         let kind = done.ending.kind;
+        let unequal = done.ending.current.is_some();
         let event = Event {
             index: 0,
             time,
@@ -251,6 +254,7 @@ impl Interpreter {
         match kind {
             Kind::Ok if open.is_final => self.totals.final_ok.fetch_add(1, Relaxed),
             Kind::Ok => self.totals.ok.fetch_add(1, Relaxed),
+            Kind::Fail if unequal => self.totals.unequal.fetch_add(1, Relaxed),
             Kind::Fail => self.totals.fail.fetch_add(1, Relaxed),
             _ => self.totals.info.fetch_add(1, Relaxed),
         };

@@ -67,13 +67,8 @@ pub fn judge_and_report(folder: &Path) -> Result<u8, Failure> {
         |name: &str, error: std::io::Error| store::cannot_write(&folder.join(name), &error);
     store::write_json(&folder.join(store::VERDICT), &file)
         .map_err(|error| cannot(store::VERDICT, error))?;
-    let mut environment = ending.map(|ending| ending.environment).unwrap_or_default();
-    if torn {
-        environment.push((
-            "history".into(),
-            "the run broke off: its last line was torn and is left out".into(),
-        ));
-    }
+    let notes = notes(&plan, ending.as_ref(), torn);
+    let environment = ending.map(|ending| ending.environment).unwrap_or_default();
     let run = Run {
         plan,
         history,
@@ -81,6 +76,7 @@ pub fn judge_and_report(folder: &Path) -> Result<u8, Failure> {
         observations,
         verdicts,
         exit_code,
+        notes,
         environment,
     };
     let page = report::render(&run);
@@ -100,13 +96,38 @@ fn read_history(path: &Path) -> Result<(History, bool), Failure> {
     }
 }
 
-/// An injury is written down before and after: the later line has all that the earlier one had.
+/// What a reader must know beside the verdict.
+fn notes(plan: &Plan, ending: Option<&Ending>, torn: bool) -> Vec<String> {
+    let mut notes = Vec::new();
+    match ending {
+        None => notes
+            .push("The run broke off before its end: only what it had recorded is judged.".into()),
+        Some(ending) if ending.interrupted => notes.push(format!(
+            "The run was interrupted after {:.1} s of {} s: what there is was judged.",
+            ending.main_phase_ended_ns as f64 / 1e9,
+            plan.time.as_secs_f64()
+        )),
+        Some(_) => {}
+    }
+    if torn {
+        notes.push("The last line of the history was torn and is left out.".into());
+    }
+    notes
+}
+
+/// An injury is written down before and after: the later line has all that the earlier one had. One that has
+/// no later line acted to the end of a run that broke off.
 fn last_words(lines: Vec<Injury>) -> Vec<Injury> {
     let by_id: BTreeMap<u64, Injury> = lines
         .into_iter()
         .map(|injury| (injury.id, injury))
         .collect();
-    by_id.into_values().collect()
+    let known = |mut injury: Injury| {
+        let begun = [injury.planned_ns[0]; 2];
+        injury.injected_ns.get_or_insert(begun);
+        injury
+    };
+    by_id.into_values().map(known).collect()
 }
 
 fn judge(
@@ -203,7 +224,9 @@ fn rolled_back(history: &History, observations: &[Observation]) -> Verdict {
             violations.extend(event.map(|event| acknowledged_and_dropped(node, &entry, event)));
         }
     }
-    let summary = if violations.is_empty() {
+    let summary = if dropped == 0 {
+        "no entry was rolled back".into()
+    } else if violations.is_empty() {
         format!("{dropped} entries were rolled back, none of them acknowledged to a client")
     } else {
         format!(
@@ -324,6 +347,15 @@ fn healed(injuries: &[Injury]) -> Option<Verdict> {
     Some(verdict("faults", Valid::Unknown, summary))
 }
 
+/// A summary without the verdict's word, which stands before it already.
+fn plain(summary: &str) -> &str {
+    let words = ["Valid: ", "Invalid: ", "Unknown: "];
+    words
+        .iter()
+        .find_map(|word| summary.strip_prefix(word))
+        .unwrap_or(summary)
+}
+
 /// The verdict in words on standard output.
 fn print(run: &Run, folder: &Path) {
     let (word, colour) = match run.exit_code {
@@ -335,13 +367,25 @@ fn print(run: &Run, folder: &Path) {
         _ => ("FAILED", Colour::Bad),
     };
     println!("{}", paint(word, colour));
+    for note in &run.notes {
+        println!("  {note}");
+    }
+    if !run.plan.bugs.is_empty() {
+        let valid = run
+            .verdicts
+            .iter()
+            .map(|verdict| verdict.valid)
+            .max()
+            .unwrap_or(Valid::Unknown);
+        println!("  {}", report::planted(&run.plan, valid));
+    }
     for verdict in &run.verdicts {
         let mark = match verdict.valid {
             Valid::Yes => "ok",
             Valid::Unknown => "??",
             Valid::No => "XX",
         };
-        println!("  {mark} {}: {}", verdict.checker, verdict.summary);
+        println!("  {mark} {}: {}", verdict.checker, plain(&verdict.summary));
         if let Some(violation) = verdict.violations.first() {
             println!("     {}: {}", violation.anomaly, violation.explanation);
         }

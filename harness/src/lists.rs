@@ -44,10 +44,10 @@ fn table(what: &str) -> Result<u8, Failure> {
             .iter()
             .map(|system| (system.name().into(), system.about()))
             .collect(),
-        "bugs" => bugs::BUGS
-            .iter()
-            .map(|bug| (format!("{} ({})", bug.name, bug.id), bug.about))
-            .collect(),
+        "bugs" => {
+            demonstrations();
+            return Ok(exit::VALID);
+        }
         _ => {
             let message =
                 format!("there is no list of '{what}': choose faults, workloads, systems or bugs");
@@ -59,4 +59,18 @@ fn table(what: &str) -> Result<u8, Failure> {
         println!("{name:width$}  {about}");
     }
     Ok(exit::VALID)
+}
+
+/// The planted bugs, and the command that shows each.
+fn demonstrations() {
+    for bug in bugs::BUGS {
+        println!("{}: {} (catalogue {})", bug.name, bug.about, bug.id);
+    }
+    println!("\nShown by (a run of at most a minute; `scripts/planted-bugs` measures how often):");
+    for shown in bugs::DEMONSTRATIONS {
+        println!(
+            "  cargo run -p harness -- --bug {} {}",
+            shown.bugs, shown.flags
+        );
+    }
 }

@@ -51,7 +51,7 @@ impl Nemesis {
             .unwrap_or_else(|poisoned| poisoned.into_inner());
         active
             .iter()
-            .map(|injury| format!("{} ({})", injury.fault, injury.description))
+            .map(|injury| injury.description.clone())
             .collect()
     }
 

@@ -12,17 +12,28 @@ pub struct Progress {
     dirty: Mutex<bool>,
 }
 
+/// Operations by how they ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// They happened.
+    pub ok: u64,
+    /// Compare-and-sets that found another value: answered, but not done.
+    pub unequal: u64,
+    /// They certainly did not happen.
+    pub fail: u64,
+    /// Nobody knows.
+    pub info: u64,
+}
+
 /// The state of a run at one moment.
 pub struct Moment {
-    /// Since the run began.
-    pub elapsed: Duration,
     /// Until faults end.
     pub left: Duration,
-    /// Operations so far: ok, fail, info.
-    pub counts: [u64; 3],
+    /// Operations so far.
+    pub counts: Counts,
     /// Operations that happened in the last second.
     pub rate: u64,
-    /// Who leads, such as `n2 term 7`.
+    /// Who leads, such as `n2 leads in term 7`.
     pub leader: String,
     /// Faults that act now.
     pub faults: Vec<String>,
@@ -87,20 +98,51 @@ impl Progress {
     }
 }
 
+/// What matters most stands first: a narrow terminal cuts the end off.
 fn render(moment: &Moment) -> String {
-    let [ok, fail, info] = moment.counts;
-    let faults = if moment.faults.is_empty() {
-        "none".into()
+    let Counts {
+        ok,
+        unequal,
+        fail,
+        info,
+    } = moment.counts;
+    let (over, acted) = moment.injuries;
+    let now = if moment.faults.is_empty() {
+        "no fault".into()
     } else {
         moment.faults.join("; ")
     };
     format!(
-        "{:>5.1} s, {:.0} s left | {} ok/s | ok {ok}, fail {fail}, info {info} | leader {} | {} faults, {} with effect | now: {faults}",
-        moment.elapsed.as_secs_f64(),
+        "{:>4.0} s left | {} | {now} | {} ok/s | ok {ok}, unequal {unequal}, fail {fail}, unknown {info} | {acted} of {over} faults had an effect",
         moment.left.as_secs_f64(),
-        moment.rate,
         moment.leader,
-        moment.injuries.0,
-        moment.injuries.1,
+        moment.rate,
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn leader_and_faults_fit_on_a_narrow_terminal() {
+        let text = render(&Moment {
+            left: Duration::from_secs(250),
+            counts: Counts {
+                ok: 100_000,
+                unequal: 1,
+                fail: 2,
+                info: 3,
+            },
+            rate: 950,
+            leader: "n2 leads in term 17".into(),
+            faults: vec!["n2 was cut off from n1, n3, n4 and n5".into()],
+            injuries: (9, 8),
+        });
+        let narrow: String = text.chars().take(79).collect();
+        assert!(
+            narrow.contains("n2 leads") && narrow.contains("n2 was cut off"),
+            "{narrow}"
+        );
+    }
 }

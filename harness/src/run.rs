@@ -16,7 +16,7 @@ use crate::interpreter::{Interpreter, Phase, Totals};
 use crate::nemesis::Nemesis;
 use crate::observation::Observation;
 use crate::plan::Plan;
-use crate::progress::{Moment, Progress};
+use crate::progress::{Counts, Moment, Progress};
 use crate::site::Site;
 use crate::store::{self, Lines};
 use crate::worker::{self, Pinning};
@@ -26,6 +26,8 @@ use crate::{binaries, databases, environment, judge, observe, recovery, stalls};
 const CLIENT_TIMEOUT: Duration = Duration::from_millis(1000);
 /// How long a cluster may take to elect its first leader.
 const FIRST_LEADER: Duration = Duration::from_secs(20);
+/// Clients go on for this long after the last heal, so that they feel the recovery from it too.
+const TAIL: Duration = Duration::from_secs(1);
 /// No faults and no work: what is under way may end.
 const QUIET: Duration = Duration::from_millis(300);
 
@@ -82,10 +84,22 @@ pub fn run(plan: &Plan, binary: Option<&Path>, out: &Path, quiet: bool) -> Resul
         failure.map_or(Ok(()), Err)
     });
     runtime.shutdown_background();
+    signals_end_the_process();
     code?;
     progress.say("judging");
     let code = judge::judge_and_report(&folder)?;
     Ok(code)
+}
+
+/// While judging nothing is at stake: a signal ends the process at once, as it would any other program.
+/// (The runtime took the signals over, and keeps them when it ends.)
+fn signals_end_the_process() {
+    use nix::sys::signal::{SigHandler, Signal, signal};
+    for kind in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
+        // SAFETY: the default action is no handler of ours, so nothing runs in a signal's context.
+        #[allow(unsafe_code)]
+        let _ = unsafe { signal(kind, SigHandler::SigDfl) };
+    }
 }
 
 /// Everything between the first process and the last.
@@ -107,7 +121,8 @@ async fn act(
         seed: plan.seed,
     };
     let (stop, stopped) = watch::channel(false);
-    tokio::spawn(interrupts(stop, progress.clone()));
+    let stop = Arc::new(stop);
+    tokio::spawn(interrupts(stop.clone(), progress.clone()));
     let watchers = watch_cluster(cluster);
     let _stalls = watch_stalls(cluster)?;
     for node in cluster.nodes() {
@@ -153,6 +168,7 @@ async fn act(
         let interpreter = Interpreter::new(cluster.began(), recorder, workers, totals.clone());
         tokio::spawn(interpreter.run(done_in, notes_in, phases_in))
     };
+    tokio::spawn(stop_when_unwritable(stop, totals.clone()));
     let nemesis = Arc::new(Nemesis::new(
         cluster.clone(),
         Lines::create(folder.join(store::INJURIES))?,
@@ -165,11 +181,10 @@ async fn act(
     let generator: Box<dyn Generator> = Box::new(Stoppable {
         inner: workload.generator(&settings),
         stopped: stopped.clone(),
-        totals: totals.clone(),
     });
     let phase = Phase {
         generator,
-        until: Some(until),
+        until: Some(until + TAIL),
         rate: plan.rate,
         is_final: false,
         finished,
@@ -290,7 +305,7 @@ async fn first_leader(
 }
 
 /// The first SIGINT, SIGTERM or SIGHUP ends the main phase; the second ends the process, and with it all nodes.
-async fn interrupts(stop: watch::Sender<bool>, progress: Arc<Progress>) {
+async fn interrupts(stop: Arc<watch::Sender<bool>>, progress: Arc<Progress>) {
     use tokio::signal::unix::{SignalKind, signal};
     let kinds = [
         SignalKind::interrupt(),
@@ -316,16 +331,23 @@ async fn interrupts(stop: watch::Sender<bool>, progress: Arc<Progress>) {
     }
 }
 
+/// A run whose history cannot be written ends: nobody could judge the rest.
+async fn stop_when_unwritable(stop: Arc<watch::Sender<bool>>, totals: Arc<Totals>) {
+    while !totals.write_failed.load(Relaxed) {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let _ = stop.send(true);
+}
+
 /// Ends a generator when the run is to stop.
 struct Stoppable {
     inner: Box<dyn Generator>,
     stopped: watch::Receiver<bool>,
-    totals: Arc<Totals>,
 }
 
 impl Generator for Stoppable {
     fn next(&mut self, context: &workloads::Context) -> workloads::Next {
-        if *self.stopped.borrow() || self.totals.write_failed.load(Relaxed) {
+        if *self.stopped.borrow() {
             return workloads::Next::Done;
         }
         self.inner.next(context)
@@ -354,14 +376,18 @@ async fn show(
             last = (Instant::now(), ok);
         }
         progress.moment(&Moment {
-            elapsed: cluster.began().elapsed(),
             left: until.saturating_duration_since(Instant::now()),
-            counts: [ok, totals.fail.load(Relaxed), totals.info.load(Relaxed)],
+            counts: Counts {
+                ok,
+                unequal: totals.unequal.load(Relaxed),
+                fail: totals.fail.load(Relaxed),
+                info: totals.info.load(Relaxed),
+            },
             rate,
             leader: cluster
                 .leader_and_term()
-                .map_or("nobody".into(), |(node, term)| {
-                    format!("{node} term {term}")
+                .map_or("nobody leads".into(), |(node, term)| {
+                    format!("{node} leads in term {term}")
                 }),
             faults: nemesis.active(),
             injuries: nemesis.counts(),

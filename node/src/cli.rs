@@ -112,6 +112,12 @@ struct Run {
     /// Refuse votes while a leader is heard
     #[arg(long, value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set)]
     stickiness: bool,
+    /// Serve reads on a lease: faster, but only as right as the clocks; the same on all nodes
+    #[arg(long, value_name = "BOOL", default_value_t = false, action = clap::ArgAction::Set)]
+    lease_reads: bool,
+    /// By how much the rates of two nodes' clocks may differ at most, for --lease-reads
+    #[arg(long, value_name = "PERCENT", default_value_t = 10, value_parser = clap::value_parser!(u32).range(0..=90))]
+    lease_drift: u32,
     /// Most entries in one message
     #[arg(long, value_name = "N", default_value_t = 1024)]
     max_batch_entries: usize,
@@ -201,6 +207,14 @@ impl Run {
         raft.pre_vote = self.pre_vote;
         raft.check_quorum = self.check_quorum;
         raft.stickiness = self.stickiness;
+        if self.lease_reads && !(self.check_quorum && self.stickiness) {
+            return Err(
+                "--lease-reads true needs --check-quorum true and --stickiness true: without them followers elect \
+                 another leader while the lease holds."
+                    .into(),
+            );
+        }
+        raft.lease_drift_percent = self.lease_reads.then_some(self.lease_drift);
         raft.max_batch_entries = self.max_batch_entries;
         // Room for the message around the entries.
         raft.max_batch_bytes = self
@@ -340,6 +354,10 @@ mod tests {
             ),
             (&["--election-timeout", "300-150ms"], "lower end first"),
             (&["--heartbeat", "150ms"], "below"),
+            (
+                &["--lease-reads", "true", "--stickiness", "false"],
+                "needs --check-quorum true and --stickiness true",
+            ),
             (&["--heartbeat", "30"], "30ms"),
             (&["--segment-size", "100"], "4096"),
             (&["--request-timeout", "99999999999999999999s"], "1s"),

@@ -5,7 +5,7 @@
 //! difference before committing it.
 //!
 //! Nothing happens by itself. Commands:
-//! `nodes 3 [pre-vote=off] [stickiness=off] [batch=1] [keep=2] [chunk=8]`; `n1 tick` (time goes on to its deadline); `wait 100` (ms);
+//! `nodes 3 [pre-vote=off] [stickiness=off] [batch=1] [keep=2] [chunk=8] [lease=10]`; `n1 tick` (time goes on to its deadline); `wait 100` (ms);
 //! `n1 propose x=1`; `n1 read 7`; `n1 transfer n2`;
 //! `n1 snapshot` (of all that it committed); `n1 disk full|ok`; `n1 persist` (all that it has issued);
 //! `n1 -> n2` (deliver what is on that link, or `drop n1 -> n2`); `cut n1 -> n2`, `isolate n1`, `heal`;
@@ -78,6 +78,7 @@ impl Stage {
             match option.split_once('=') {
                 Some(("pre-vote", "off")) => config.pre_vote = false,
                 Some(("stickiness", "off")) => config.stickiness = false,
+                Some(("lease", drift)) => config.lease_drift_percent = Some(number(drift) as u32),
                 Some(("keep", count)) => config.keep_entries = number(count),
                 Some(("chunk", bytes)) => config.snapshot_chunk_bytes = number(bytes) as usize,
                 Some(("batch", size)) => config.max_batch_entries = number(size) as usize,
@@ -378,4 +379,9 @@ fn a_follower_below_the_cut_gets_a_snapshot_in_pieces() {
 #[test]
 fn a_tail_that_conflicts_with_a_snapshot_goes_as_a_whole() {
     check("snapshot-conflict");
+}
+
+#[test]
+fn a_lease_serves_reads_until_it_ends_and_never_after_a_transfer() {
+    check("lease");
 }

@@ -91,6 +91,35 @@ fn all_nodes_start_again_from_their_snapshots_and_verify_explains_them() {
 }
 
 #[test]
+fn operators_take_snapshots_and_hand_leadership_over() {
+    let cluster = Cluster::start(3, &["--snapshot-every", "0"]);
+    let leader = cluster.leader();
+    write(&cluster, leader, 0, 9);
+    let taken = cluster.ask(leader, "POST", "/v1/admin/snapshot", "");
+    let index = taken.unwrap().body["snapshot"].as_u64().unwrap();
+    assert!(index >= 10);
+    assert_eq!(number(&cluster, leader, "snapshot"), index);
+    // Again, with nothing new.
+    let again = cluster.ask(leader, "POST", "/v1/admin/snapshot", "");
+    assert_eq!(again.unwrap().body["snapshot"], json!(index));
+
+    let next = 1 + leader % 3;
+    let elsewhere = cluster
+        .ask(next, "POST", "/v1/admin/transfer", "{}")
+        .unwrap();
+    assert_eq!(elsewhere.status, 421);
+    for (body, status) in [(r#"{"to":"n9"}"#, 409), (r#"{"to":"x"}"#, 400)] {
+        let refused = cluster.ask(leader, "POST", "/v1/admin/transfer", body);
+        assert_eq!(refused.unwrap().status, status, "{body}");
+    }
+    let body = json!({ "to": format!("n{next}") }).to_string();
+    let begun = cluster.ask(leader, "POST", "/v1/admin/transfer", &body);
+    assert_eq!(begun.unwrap().status, 200);
+    wait("the next leader", || cluster.leader() == next);
+    assert_written(&cluster, next, 9);
+}
+
+#[test]
 fn a_damaged_snapshot_is_refused_with_the_place_and_the_way_out() {
     let mut cluster = Cluster::start(1, &OFTEN);
     write(&cluster, 1, 0, 60);

@@ -5,7 +5,7 @@ use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 use serde_json::{Value, json};
 
-use super::{Draft, Fault, View, list, targets, victims};
+use super::{Draft, Fault, View, targets, victims};
 use crate::cluster::Cluster;
 use crate::databases::Future_;
 use crate::injury::Injury;
@@ -42,15 +42,16 @@ impl Fault for ClockSkew {
         }
         let each: Vec<String> = offsets
             .iter()
-            .map(|(node, ms)| format!("{node} by {:+.1} s", ms.as_f64().unwrap_or(0.0) / 1e3))
+            .map(|(node, ms)| {
+                format!(
+                    "that of {node} by {:+.1} s",
+                    ms.as_f64().unwrap_or(0.0) / 1e3
+                )
+            })
             .collect();
         Draft {
             shape: shape.into(),
-            description: format!(
-                "wall clock of {} jumps: {}",
-                list(&targets),
-                each.join(", ")
-            ),
+            description: format!("the wall clock was wrong: {}", each.join(", ")),
             targets,
             parameters: json!({ "offsets_ms": offsets }),
         }

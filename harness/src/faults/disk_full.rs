@@ -32,7 +32,7 @@ impl Fault for DiskFull {
         let (shape, targets) = victims(view, &weights, rng);
         Draft {
             shape: shape.into(),
-            description: format!("no space left on the disk of {}", list(&targets)),
+            description: format!("the disk of {} was full", list(&targets)),
             targets,
             parameters: json!({}),
         }

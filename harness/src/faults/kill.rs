@@ -3,7 +3,7 @@
 use rand::rngs::StdRng;
 use serde_json::{Value, json};
 
-use super::{Draft, Fault, View, list, targets, victims};
+use super::{Draft, Fault, View, list, targets, victims, was};
 use crate::cluster::Cluster;
 use crate::databases::Future_;
 use crate::injury::Injury;
@@ -29,14 +29,13 @@ impl Fault for Kill {
             ("all", 20),
         ];
         let (shape, targets) = victims(view, &weights, rng);
-        let means = if view.kill_is_power_loss {
-            "power lost"
-        } else {
-            "process killed"
+        let harm = match (view.kill_is_power_loss, was(&targets)) {
+            (true, _) => "lost power".to_string(),
+            (false, was) => format!("{was} killed"),
         };
         Draft {
             shape: shape.into(),
-            description: format!("{}: {means}", list(&targets)),
+            description: format!("{} {harm}", list(&targets)),
             targets,
             parameters: json!({ "means": if view.kill_is_power_loss { "power-loss" } else { "process" } }),
         }

@@ -33,7 +33,7 @@ pub struct Draft {
     pub shape: String,
     /// Whom it is aimed at.
     pub targets: Vec<NodeId>,
-    /// In words.
+    /// In words, as a clause that can follow "while": `n1 was cut off from n2 and n3`.
     pub description: String,
     /// All that is needed to do it again.
     pub parameters: Value,
@@ -124,6 +124,11 @@ fn list(nodes: &[NodeId]) -> String {
         Some((last, _)) => last.clone(),
         None => "nobody".into(),
     }
+}
+
+/// `was` or `were`.
+fn was(nodes: &[NodeId]) -> &'static str {
+    if nodes.len() == 1 { "was" } else { "were" }
 }
 
 /// The injury's victims.

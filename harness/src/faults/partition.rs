@@ -5,7 +5,7 @@ use rand::rngs::StdRng;
 use rand::seq::{IndexedRandom as _, SliceRandom as _};
 use serde_json::{Value, json};
 
-use super::{Draft, Fault, View, list, node};
+use super::{Draft, Fault, View, list, node, was};
 use crate::cluster::Cluster;
 use crate::databases::Future_;
 use crate::injury::Injury;
@@ -149,14 +149,19 @@ fn others(node: NodeId, nodes: &[NodeId]) -> Vec<NodeId> {
 
 fn isolate(shape: &str, victim: NodeId, nodes: &[NodeId]) -> Draft {
     let rest = others(victim, nodes);
-    let description = format!("{victim} cut off from {}", list(&rest));
+    let description = format!("{victim} was cut off from {}", list(&rest));
     draft(shape, vec![victim], description, &between(&[victim], &rest))
 }
 
 fn halves(nodes: &[NodeId]) -> Draft {
     let (left, right) = nodes.split_at(nodes.len() / 2);
     let (left, right) = (sorted(left), sorted(right));
-    let description = format!("{} cut off from {}", list(&left), list(&right));
+    let description = format!(
+        "{} {} cut off from {}",
+        list(&left),
+        was(&left),
+        list(&right)
+    );
     draft("halves", left.clone(), description, &between(&left, &right))
 }
 
@@ -166,7 +171,7 @@ fn bridge(nodes: &[NodeId]) -> Draft {
     let (left, right) = rest.split_at(rest.len() / 2);
     let (left, right) = (sorted(left), sorted(right));
     let description = format!(
-        "{} cut off from {}, only {bridge} sees both",
+        "{} could not reach {}, only {bridge} saw both",
         list(&left),
         list(&right)
     );
@@ -189,7 +194,7 @@ fn majorities_ring(nodes: &[NodeId]) -> Draft {
     }
     let ring: Vec<String> = nodes.iter().map(NodeId::to_string).collect();
     let description = format!(
-        "each sees only its neighbours on the ring {}",
+        "each node saw only its neighbours on the ring {}",
         ring.join(" - ")
     );
     draft("majorities-ring", nodes.to_vec(), description, &cut)
@@ -204,7 +209,7 @@ fn one_way(leader: Option<NodeId>, nodes: &[NodeId], rng: &mut StdRng) -> Draft 
         draft(
             "one-way",
             vec![victim],
-            format!("{victim} hears {}, but is not heard", list(&rest)),
+            format!("{victim} heard {}, but was not heard", list(&rest)),
             &cut,
         )
     } else {
@@ -212,7 +217,7 @@ fn one_way(leader: Option<NodeId>, nodes: &[NodeId], rng: &mut StdRng) -> Draft 
         draft(
             "one-way",
             vec![victim],
-            format!("{victim} is heard by {}, but hears nobody", list(&rest)),
+            format!("{victim} was heard by {}, but heard nobody", list(&rest)),
             &cut,
         )
     }

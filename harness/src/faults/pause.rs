@@ -3,7 +3,7 @@
 use rand::rngs::StdRng;
 use serde_json::{Value, json};
 
-use super::{Draft, Fault, View, list, targets, victims};
+use super::{Draft, Fault, View, list, targets, victims, was};
 use crate::cluster::Cluster;
 use crate::databases::Future_;
 use crate::injury::Injury;
@@ -31,7 +31,7 @@ impl Fault for Pause {
         let (shape, targets) = victims(view, &weights, rng);
         Draft {
             shape: shape.into(),
-            description: format!("{} stopped", list(&targets)),
+            description: format!("{} {} stopped", list(&targets), was(&targets)),
             targets,
             parameters: json!({}),
         }

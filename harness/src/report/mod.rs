@@ -24,6 +24,8 @@ use crate::injury::Injury;
 use crate::observation::Observation;
 use crate::plan::Plan;
 
+pub use sections::planted;
+
 /// All that a report is drawn from; everything comes from the run's folder, so it can be drawn again.
 pub struct Run {
     /// What was planned.
@@ -38,6 +40,8 @@ pub struct Run {
     pub verdicts: Vec<Verdict>,
     /// The exit code that follows.
     pub exit_code: u8,
+    /// What a reader must know of the run beside the verdict, as sentences: it was interrupted, it broke off …
+    pub notes: Vec<String>,
     /// Facts about the machine and the run for the last section, as pairs of label and value.
     pub environment: Vec<(String, String)>,
 }

@@ -47,7 +47,7 @@ impl Sample {
     }
 }
 
-/// All operations of clients.
+/// All operations of clients but the final reads.
 #[derive(Debug, Default)]
 pub struct Samples {
     /// In the order of invocations.
@@ -61,7 +61,7 @@ pub struct Samples {
     /// For each operation the earliest served completion among it and those invoked after it; the greatest
     /// number where there is none.
     pub soonest_ns: Vec<u64>,
-    /// The last event's time.
+    /// The time of the last event that is not of a final read.
     pub end_ns: u64,
 }
 
@@ -69,11 +69,18 @@ impl Samples {
     /// Reads a history. O(operations · log names).
     pub fn new(history: &History) -> Samples {
         let ns = |time: std::time::Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-        let end_ns = history.events().last().map_or(0, |event| ns(event.time));
+        // Final reads come after a time in which nobody asked: they are judged, but no part of the service.
+        let operations = || {
+            let all = history.operations().iter();
+            all.filter(|operation| !history.invocation(operation).is_final)
+        };
+        let end_ns = (history.events().iter())
+            .rfind(|event| !event.is_final)
+            .map_or(0, |event| ns(event.time));
         let mut verbs: BTreeMap<&str, u16> = BTreeMap::new();
         let mut nodes: BTreeMap<(usize, &str), u16> = BTreeMap::new();
         // Nodes by length first: n2 stands before n10.
-        for operation in history.operations() {
+        for operation in operations() {
             let event = history.invocation(operation);
             verbs.entry(event.f.as_str()).or_default();
             let node = event.node.as_ref().map_or("–", |node| node.as_str());
@@ -85,7 +92,7 @@ impl Samples {
         for (at, number) in nodes.values_mut().enumerate() {
             *number = u16::try_from(at).unwrap_or(u16::MAX);
         }
-        let all = history.operations().iter().map(|operation| {
+        let all = operations().map(|operation| {
             let invocation = history.invocation(operation);
             let completion = history.completion(operation);
             let node = invocation.node.as_ref().map_or("–", |node| node.as_str());

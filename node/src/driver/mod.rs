@@ -1,5 +1,6 @@
 //! The one loop that owns core, state machine and waiters: inputs are stepped together, one ready is performed.
 
+mod admin;
 mod clock;
 mod perform;
 mod persister;
@@ -14,7 +15,7 @@ use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::sleep_until;
 
 pub use request::{Failure, ReadMode, Request};
@@ -23,7 +24,9 @@ pub use status::{Follower, Status};
 use self::persister::Report;
 use self::waiters::{ReplyTo, Stage, Waiter, Waiters};
 use crate::kv::Machine;
-use crate::raft::{Core, Input, LogId, Message, NodeId, Promise, RequestId, Role, Time, Write};
+use crate::raft::{
+    Core, Index, Input, LogId, Message, NodeId, Promise, RequestId, Role, Time, Write,
+};
 use crate::storage::Storage;
 use crate::transport::{self, ForwardReply, Payload, Peers};
 
@@ -68,6 +71,8 @@ pub struct Driver {
     /// The last entry that the machine was given.
     applied: LogId,
     snapshot_every: u64,
+    /// Each waits for a snapshot that covers this index.
+    snapshots_asked: Vec<(Index, oneshot::Sender<Index>)>,
     waiters: Waiters,
     peers: Peers,
     writes: Sender<Write>,
@@ -108,6 +113,7 @@ impl Driver {
             machine: parts.machine,
             applied: status.snapshot,
             snapshot_every: parts.snapshot_every,
+            snapshots_asked: Vec::new(),
             waiters: Waiters::new(parts.request_timeout, parts.incarnation),
             peers: parts.peers,
             promises: VecDeque::new(),
@@ -195,10 +201,6 @@ impl Driver {
         if now >= self.core.deadline() {
             self.step(Input::Tick);
         }
-        for waiter in self.waiters.expired(now) {
-            let failure = waiter.timeout();
-            self.fail(waiter, failure);
-        }
         if self.parked_until.is_some_and(|until| now >= until) {
             self.unpark();
         }
@@ -212,8 +214,14 @@ impl Driver {
             if leader_changed && !self.parked.is_empty() {
                 self.unpark();
             } else if !snapshot {
-                return;
+                break;
             }
+        }
+        // Last: a write that was stepped in this turn is in the log by now, and its waiter knows it. Before, it
+        // would be told that it was certainly not applied.
+        for waiter in self.waiters.expired(now) {
+            let failure = waiter.timeout();
+            self.fail(waiter, failure);
         }
     }
 
@@ -340,6 +348,8 @@ impl Driver {
             Request::Subscribe { reply } => {
                 let _ = reply.send(self.revisions.subscribe());
             }
+            Request::Transfer { to, reply } => self.hand_over(to, reply),
+            Request::Snapshot { reply } => self.snapshots_asked.push((self.applied.index, reply)),
             Request::Status { reply } => {
                 let _ = reply.send(Status::new(
                     self.core.status(),

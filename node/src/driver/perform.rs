@@ -8,7 +8,7 @@ use crate::bugs::{self, Bug};
 use crate::kv::{Command, Logged, Machine, Outcome, Written, holds};
 use crate::log::say;
 use crate::raft::{
-    Entry, Index, Input, LogId, Message, NodeId, Ready, Refusal, RequestId, Role, Snapshot,
+    Entry, Index, LogId, Message, NodeId, Ready, Refusal, RequestId, Role, Snapshot,
 };
 use crate::transport::Outgoing;
 use crate::transport::wire::{Forward, ForwardReply};
@@ -76,17 +76,6 @@ impl Driver {
         }
         self.applied = last;
         say!("{} installed snapshot {last}", self.id);
-    }
-
-    /// Takes a snapshot where one is due: of exactly what is applied. O(state).
-    pub(super) fn take_snapshot(&mut self) -> bool {
-        let last = self.applied;
-        let due = self.core.wants_snapshot(last.index, self.snapshot_every);
-        if due {
-            let data = self.machine.snapshot().into();
-            self.step(Input::Snapshot(Snapshot { last, data }));
-        }
-        due
     }
 
     fn apply(&mut self, entry: &Entry) {

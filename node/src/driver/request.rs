@@ -7,7 +7,7 @@ use tokio::sync::{oneshot, watch};
 
 use super::status::Status;
 use crate::kv::{Answer, Command, Query, Token, Written};
-use crate::raft::{LogId, NodeId};
+use crate::raft::{Index, LogId, NodeId};
 
 /// A request of a client of this node.
 #[derive(Debug)]
@@ -36,6 +36,18 @@ pub enum Request {
     Subscribe {
         /// Where the answer goes.
         reply: oneshot::Sender<watch::Receiver<u64>>,
+    },
+    /// Hand leadership over. Answered as soon as the attempt begins, with the node that is to lead.
+    Transfer {
+        /// To whom; `None`: to the follower that has come furthest.
+        to: Option<NodeId>,
+        /// Where the answer goes.
+        reply: oneshot::Sender<Result<NodeId, Failure>>,
+    },
+    /// Take a snapshot of what this node has applied. Answered once it is on disk, with its last index.
+    Snapshot {
+        /// Where the answer goes.
+        reply: oneshot::Sender<Index>,
     },
     /// Tell about yourself.
     Status {
@@ -80,6 +92,8 @@ pub enum Failure {
     TimedOut,
     /// This node stops.
     Stopping,
+    /// There is nobody to hand leadership to: no voter that answers, or not the one that was named.
+    NoSuccessor,
 }
 
 impl Failure {
@@ -99,6 +113,7 @@ impl Failure {
             Failure::Unconfirmed => "unconfirmed",
             Failure::TimedOut => "timed-out",
             Failure::Stopping => "stopping",
+            Failure::NoSuccessor => "no-successor",
         }
     }
 }
@@ -128,6 +143,9 @@ impl fmt::Display for Failure {
             }
             Failure::Unconfirmed => f.write_str("the read could not be confirmed in time"),
             Failure::TimedOut => f.write_str("no answer in time: it may be applied, now or later"),
+            Failure::NoSuccessor => {
+                f.write_str("no other voter answers, or the one that was named is none")
+            }
             Failure::Stopping => f.write_str("this node stops: it may be applied, now or later"),
         }
     }

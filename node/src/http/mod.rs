@@ -1,5 +1,6 @@
 //! The HTTP API, version 1: small, JSON, and clear about what certainly did not happen.
 
+mod admin;
 mod answer;
 mod extract;
 mod kv;
@@ -95,6 +96,8 @@ fn router(api: Api) -> Router {
         .route("/v1/lease/{lease}/keep-alive", post(lease::keep_alive))
         .route("/v1/watch", get(watch::watch))
         .route("/v1/metrics", get(metrics::metrics))
+        .route("/v1/admin/transfer", post(admin::transfer))
+        .route("/v1/admin/snapshot", post(admin::snapshot))
         .route("/v1/status", get(status::status))
         .route("/v1/health", get(status::health))
         .route("/v1/ready", get(status::ready))

@@ -23,6 +23,10 @@ pub struct Config {
     /// Refuse votes while a leader is heard, except where that leader asked for the election
     /// (Raft dissertation, 4.2.3).
     pub stickiness: bool,
+    /// Serve reads on a lease, given that the clocks of any two nodes run at rates that differ by less than so
+    /// many percent. Needs check-quorum and stickiness, and the same on all nodes. `None`: a round for every
+    /// batch of reads, and no clock matters.
+    pub lease_drift_percent: Option<u32>,
     /// Most entries in one append.
     pub max_batch_entries: usize,
     /// Most bytes of entries in one append; one entry is sent however large it is.
@@ -54,6 +58,7 @@ impl Config {
             pre_vote: true,
             check_quorum: true,
             stickiness: true,
+            lease_drift_percent: None,
             max_batch_entries: 1024,
             max_batch_bytes: 1 << 20,
             max_inflight: 64,

@@ -67,6 +67,8 @@ pub struct Core {
     pub(super) leader: Option<NodeId>,
     /// When the current leader was last heard.
     pub(super) heard: Option<Time>,
+    /// When any leader was last heard, or this node started: what it promised then it may not remember.
+    pub(super) bound_since: Option<Time>,
     pub(super) election_deadline: Time,
     /// Up to here the log equals the current leader's, by its appends in this term.
     pub(super) verified: Index,
@@ -120,6 +122,7 @@ impl Core {
             state: State::Follower,
             leader: None,
             heard: None,
+            bound_since: Some(now),
             election_deadline: now,
             verified: Index(0),
             snapshots,

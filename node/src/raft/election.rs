@@ -48,7 +48,7 @@ impl Core {
     pub(super) fn election_timed_out(&mut self) {
         self.reset_election_timer();
         if !self.may_campaign() {
-            return;
+            return self.ask_again();
         }
         if self.config.pre_vote {
             self.canvass();
@@ -185,6 +185,7 @@ impl Core {
     pub(super) fn on_pre_vote(&mut self, from: NodeId, asked: Term, last: LogId) {
         let granted = asked > self.hard_state.term
             && !self.is_loyal()
+            && !self.is_bound()
             && self.is_up_to_date(last)
             && self.members.is_voter(self.config.id);
         let term = if granted { asked } else { self.hard_state.term };

@@ -14,6 +14,7 @@ impl Core {
             self.become_follower(self.hard_state.term, Some(from));
         }
         self.heard = Some(self.now);
+        self.bound_since = Some(self.now);
         self.reset_election_timer();
         true
     }

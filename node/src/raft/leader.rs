@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::core::{Core, State};
+use super::lease::Lease;
 use super::log::weight;
 use super::message::{Appended, Body, Round};
 use super::progress::Progress;
@@ -21,6 +22,7 @@ pub(super) struct Leader {
     pub(super) round: Round,
     pub(super) heartbeat_due: Time,
     pub(super) reads: LeaderReads,
+    pub(super) lease: Lease,
     pub(super) transfer: Option<Transfer>,
     pub(super) uncommitted_bytes: usize,
 }
@@ -37,6 +39,7 @@ impl Leader {
             round: Round(0),
             heartbeat_due: now + heartbeat,
             reads: LeaderReads::default(),
+            lease: Lease::new(now),
             transfer: None,
             uncommitted_bytes: 0,
         }
@@ -120,6 +123,7 @@ impl Core {
         };
         leader.round = Round(leader.round.0 + 1);
         leader.heartbeat_due = self.now + self.config.heartbeat;
+        leader.lease.begins(leader.round, self.now);
         let followers: Vec<NodeId> = leader.followers.keys().copied().collect();
         for to in followers {
             self.send_heartbeat(to);

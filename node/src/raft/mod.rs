@@ -7,6 +7,7 @@ mod durability;
 mod election;
 mod follower;
 mod leader;
+mod lease;
 mod log;
 pub mod message;
 mod progress;

@@ -107,6 +107,9 @@ impl Core {
         let guarded = self.has_committed_in_term() || bugs::on(Bug::ReadindexWithoutNoopGuard);
         let commit = self.commit;
         let limit = self.config.max_pending_reads;
+        if guarded && self.holds_lease() {
+            return self.confirm(asked, commit);
+        }
         let State::Leader(leader) = &mut self.state else {
             return;
         };
@@ -143,27 +146,26 @@ impl Core {
 
     /// Confirms the reads whose round a quorum has echoed.
     pub(super) fn confirm_reads(&mut self) {
+        let echoed = match &self.state {
+            State::Leader(leader) => self.echoed_by_quorum(leader),
+            _ => return,
+        };
         let State::Leader(leader) = &mut self.state else {
             return;
         };
-        let Leader {
-            followers, round, ..
-        } = &**leader;
-        let echoed = self.members.agreed(|id| {
-            if id == self.config.id {
-                *round
-            } else {
-                followers.get(&id).map_or(Round(0), |f| f.echoed)
-            }
-        });
+        leader.lease.echoed(echoed);
         let confirming = &mut leader.reads.confirming;
         let count = confirming.partition_point(|(round, ..)| *round <= echoed);
         let confirmed: Vec<_> = confirming.drain(..count).collect();
         for (_, index, asked) in confirmed {
-            match asked.by {
-                None => self.reads.confirmed.push((index, asked.waiting)),
-                Some(follower) => self.answer_read(follower, asked.waiting.id, index),
-            }
+            self.confirm(asked, index);
+        }
+    }
+
+    fn confirm(&mut self, asked: Asked, index: Index) {
+        match asked.by {
+            None => self.reads.confirmed.push((index, asked.waiting)),
+            Some(follower) => self.answer_read(follower, asked.waiting.id, index),
         }
     }
 

@@ -20,6 +20,10 @@ impl Core {
         match body {
             Body::PreVote { last } => return self.on_pre_vote(from, term, last),
             Body::PreVoteReply { granted: true } => return self.on_pre_vote_granted(from, term),
+            // A leader may be serving reads in the certainty that this node elects nobody now.
+            Body::Vote {
+                transfer: false, ..
+            } if self.is_bound() => return,
             // Not even the term is taken: a node that lost touch must not depose a leader that others hear.
             Body::Vote { transfer, .. }
                 if term > self.hard_state.term && !transfer && self.is_loyal() =>

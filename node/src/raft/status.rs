@@ -3,10 +3,11 @@
 use serde::Serialize;
 
 use super::core::{Core, State};
-use super::types::{Index, LogId, NodeId, Role, Term};
+use super::transfer::Transfer;
+use super::types::{Index, LogId, NodeId, Role, Term, Time};
 
 /// A snapshot of the protocol's state, as of the last input.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Status {
     /// This node.
     pub id: NodeId,
@@ -30,6 +31,10 @@ pub struct Status {
     pub first: Index,
     /// It was told that its disk is full.
     pub disk_full: bool,
+    /// Reads are served on a lease until then.
+    pub lease_until: Option<Time>,
+    /// On a leader that hands over, to whom.
+    pub transfer: Option<NodeId>,
     /// On a leader, how far each follower is; else empty.
     pub followers: Vec<FollowerStatus>,
 }
@@ -75,6 +80,11 @@ impl Core {
             snapshot: self.snapshots.last(),
             first: self.log.base().index.next(),
             disk_full: self.disk_full,
+            lease_until: self.lease_until(),
+            transfer: match &self.state {
+                State::Leader(leader) => leader.transfer.as_ref().map(Transfer::to),
+                _ => None,
+            },
             followers,
         }
     }

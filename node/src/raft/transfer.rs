@@ -17,6 +17,13 @@ pub(super) struct Transfer {
     told: Option<Round>,
 }
 
+impl Transfer {
+    /// Who is to lead.
+    pub(super) fn to(&self) -> NodeId {
+        self.to
+    }
+}
+
 impl Core {
     pub(super) fn transfer(&mut self, to: Option<NodeId>) {
         let target = to.or_else(|| self.furthest_follower(None));
@@ -101,6 +108,7 @@ impl Core {
         let caught_up = leader.followers.get(&to).is_some_and(|f| f.matched == last);
         if caught_up && transfer.told.is_none_or(|told| told < round) {
             transfer.told = Some(round);
+            leader.lease.forfeit();
             self.send(to, Body::TimeoutNow);
         }
     }

@@ -52,10 +52,13 @@ impl Cluster {
         let mut rng = Rng(seed);
         let size = rng.one_of(&[1, 2, 3, 3, 3, 4, 5, 5]);
         let ids: Vec<NodeId> = (1..=size).map(NodeId).collect();
+        let (check_quorum, stickiness) = (rng.chance(80), rng.chance(70));
+        let leases = check_quorum && stickiness && rng.chance(50);
         let config = Config {
             pre_vote: rng.chance(60),
-            check_quorum: rng.chance(80),
-            stickiness: rng.chance(70),
+            check_quorum,
+            stickiness,
+            lease_drift_percent: leases.then(|| rng.one_of(&[0, 0, 20])),
             max_batch_entries: rng.one_of(&[1, 1, 16]),
             max_batch_bytes: rng.one_of(&[64, 1000]),
             max_inflight: rng.one_of(&[1, 4, 64]),
@@ -305,6 +308,9 @@ impl Cluster {
         self.requests += 1;
         let id = RequestId(self.requests);
         self.oracle.asked(id, node);
+        let lease = self.nodes[&node].core.as_ref();
+        let lease = lease.and_then(|core| core.status().lease_until);
+        self.covered.reads_on_a_lease += u64::from(lease > Some(self.now));
         self.step(node, Input::Read { id });
     }
 

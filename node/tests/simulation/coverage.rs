@@ -19,6 +19,7 @@ pub struct Coverage {
     pub reads_abandoned: u64,
     pub promises_released: u64,
     pub batches_cut_by_size: u64,
+    pub reads_on_a_lease: u64,
     pub starts_from_a_snapshot: u64,
     pub transfers_begun_anew: u64,
     pub later_pieces: u64,
@@ -52,6 +53,7 @@ macro_rules! each {
             later_pieces,
             transfers_begun_anew,
             starts_from_a_snapshot,
+            reads_on_a_lease,
             batches_cut_by_size
         )
     };

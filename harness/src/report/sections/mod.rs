@@ -17,7 +17,7 @@ pub use faults::faults;
 pub use log::log;
 pub use setup::{left_out, setup};
 pub use timeline::timeline;
-pub use verdict::{verdict, word};
+pub use verdict::{planted, verdict, word};
 
 use super::html::Html;
 use super::units;

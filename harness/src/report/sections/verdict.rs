@@ -8,6 +8,7 @@ use super::super::windows::Window;
 use super::super::{plots, units};
 use super::answers::{answers, during};
 use super::tiles::tiles;
+use crate::plan::Plan;
 
 /// A verdict's word.
 pub fn word(valid: Valid) -> &'static str {
@@ -35,11 +36,11 @@ pub fn verdict(data: &Data<'_>) -> Html {
         out.push_str(&format!("<p class=\"warning\">{}</p>\n", text(warning)));
     }
     if !plan.bugs.is_empty() {
-        let bugs = plan.bugs.join(", ");
-        let bugs = text(format!(
-            "This system was built with planted bugs ({bugs}): an invalid verdict is what it is for."
-        ));
+        let bugs = text(planted(plan, data.valid()));
         out.push_str(&format!("<p class=\"planted\">{bugs}</p>\n"));
+    }
+    for note in &data.run.notes {
+        out.push_str(&format!("<p class=\"warning\">{}</p>\n", text(note)));
     }
     out.push_str("</div>\n");
     out.push_str(&answers(data).to_string());
@@ -50,6 +51,17 @@ pub fn verdict(data: &Data<'_>) -> Html {
         text(&plan.command)
     ));
     Html::raw(out)
+}
+
+/// What a verdict means where bugs were planted.
+pub fn planted(plan: &Plan, valid: Valid) -> String {
+    let bugs = plan.bugs.join(", ");
+    match valid {
+        Valid::No => format!("This system was built with planted bugs ({bugs}): they were caught."),
+        _ => format!(
+            "This system was built with planted bugs ({bugs}), which this run did not catch: try other seeds or more time."
+        ),
+    }
 }
 
 /// The verdict without its first word.

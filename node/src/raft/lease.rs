@@ -1,0 +1,88 @@
+//! Reads without a round of their own, while a quorum is bound by its promise not to elect anybody else.
+//!
+//! Raft dissertation, 6.4.1. A follower that hears a leader refuses its vote for the least election timeout, as its
+//! own clock counts it. So from the moment a round was *sent* that a quorum echoed, nobody else can lead for that
+//! long, less what clocks may differ in rate. What could break the promise ends the lease: a follower that
+//! restarts first waits it out; a leader that told another node to campaign has no lease again in its term, as
+//! those words may arrive at any time. All nodes must run with the same setting.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::core::{Core, State};
+use super::leader::Leader;
+use super::message::Round;
+use super::types::Time;
+
+/// What a leader knows of its lease.
+#[derive(Debug)]
+pub(super) struct Lease {
+    /// When each round was first sent, from the latest that a quorum echoed on.
+    sent: VecDeque<(Round, Time)>,
+    forfeited: bool,
+}
+
+impl Lease {
+    pub(super) fn new(now: Time) -> Lease {
+        Lease {
+            sent: VecDeque::from([(Round(0), now)]),
+            forfeited: false,
+        }
+    }
+
+    /// `round` begins.
+    pub(super) fn begins(&mut self, round: Round, now: Time) {
+        self.sent.push_back((round, now));
+    }
+
+    /// Another node was told to campaign.
+    pub(super) fn forfeit(&mut self) {
+        self.forfeited = true;
+    }
+
+    /// A quorum has echoed `round`.
+    pub(super) fn echoed(&mut self, round: Round) {
+        while self.sent.front().is_some_and(|(r, _)| *r < round) {
+            self.sent.pop_front();
+        }
+    }
+}
+
+impl Core {
+    /// Until when nobody else can lead; `None` without a lease.
+    pub(super) fn lease_until(&self) -> Option<Time> {
+        let drift = self.config.lease_drift_percent?;
+        let State::Leader(leader) = &self.state else {
+            return None;
+        };
+        if leader.lease.forfeited || leader.transfer.is_some() {
+            return None;
+        }
+        let echoed = self.echoed_by_quorum(leader);
+        let (_, start) = leader.lease.sent.iter().find(|(r, _)| *r == echoed)?;
+        Some(*start + self.config.election_timeout.0 * (100 - drift.min(100)) / 100)
+    }
+
+    /// Whether a read may be served without asking anybody.
+    pub(super) fn holds_lease(&self) -> bool {
+        self.lease_until().is_some_and(|until| self.now < until)
+    }
+
+    /// Whether a leader may still rest on this node's silence, whatever term it has come to since.
+    pub(super) fn is_bound(&self) -> bool {
+        let promise: Duration = self.config.election_timeout.0;
+        self.config.lease_drift_percent.is_some()
+            && self.bound_since.is_some_and(|at| self.now - at < promise)
+    }
+
+    /// The latest round that a quorum echoed.
+    pub(super) fn echoed_by_quorum(&self, leader: &Leader) -> Round {
+        self.members.agreed(|id| {
+            if id == self.config.id {
+                leader.round
+            } else {
+                leader.followers.get(&id).map_or(Round(0), |f| f.echoed)
+            }
+        })
+    }
+}
