@@ -23,8 +23,13 @@ const STATUS_TIMEOUT: Duration = Duration::from_millis(250);
 /// How long a node lets a client wait before it says that the outcome is unknown. Short, so that workers
 /// pinned to a node that is cut off soon ask again.
 const REQUEST_TIMEOUT: &str = "600ms";
-/// Small, so that the log turns over to a new segment every few seconds.
+/// Small, so that the log turns over to a new segment every few seconds, and is cut behind snapshots as often.
 const SEGMENT_SIZE: &str = "262144";
+
+/// Entries between snapshots: one every few seconds, so that runs install and restart from them.
+const SNAPSHOT_EVERY: &str = "1000";
+/// Fewer than a node misses while it is cut off, stopped or down, so that some need the snapshot.
+const KEEP_ENTRIES: &str = "100";
 
 /// The row in the table of databases.
 pub struct Node;
@@ -104,6 +109,8 @@ impl Deployment for Cluster {
             .args(["--listen-peer", &site.peer(node).to_string()])
             .args(["--request-timeout", REQUEST_TIMEOUT])
             .args(["--segment-size", SEGMENT_SIZE])
+            .args(["--snapshot-every", SNAPSHOT_EVERY])
+            .args(["--keep-entries", KEEP_ENTRIES])
             .args(["--disk", if self.lossy { "lossy" } else { "direct" }]);
         for peer in site.nodes().filter(|peer| *peer != node) {
             command.args(["--peer", &format!("{}={}", peer.0, site.link(node, peer))]);
