@@ -79,6 +79,9 @@ impl<'a> Words<'a> {
                 "{process} wrote {}{through} {when}",
                 show(&invocation.value)
             ),
+            (_, Outcome::Ok, _) if invocation.value[0].is_null() => format!(
+                "{process} put {new}{through} where there was no value (a compare-and-set) {when}"
+            ),
             (_, Outcome::Ok, _) => {
                 format!("{process} replaced {old} by {new}{through} (a compare-and-set) {when}")
             }
