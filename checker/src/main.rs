@@ -4,7 +4,9 @@ use std::io::{BufReader, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use checker::history::jsonl::{self, ReadError, Recorded};
+use checker::enough::Minimum;
+use checker::history::jsonl::{ReadError, Recorded};
+use checker::history::{self, Format};
 use checker::linearizable::{Limits, Linearizable};
 use checker::{Checker, Valid, Verdict};
 use clap::Parser;
@@ -16,12 +18,18 @@ use clap::error::ErrorKind;
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {
-    /// Histories as JSON lines; - reads standard input.
+    /// Histories: JSON lines, Jepsen's EDN or JSON, Porcupine's logs; - reads standard input.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<String>,
+    /// jsonl, json, edn or etcd-log; recognised where left out.
+    #[arg(long, value_name = "FORMAT")]
+    format: Option<Format>,
     /// Print one JSON object a history instead of words.
     #[arg(long)]
     json: bool,
+    /// Operations that must have succeeded before "valid" is said.
+    #[arg(long, value_name = "N", default_value_t = Minimum::default().ok_operations)]
+    minimum: u64,
     /// Configurations that the search keeps at once, for each key.
     #[arg(long, value_name = "N", default_value_t = Linearizable::default().limits.configurations)]
     configurations: usize,
@@ -48,31 +56,37 @@ fn main() -> ExitCode {
     };
     let checker = Linearizable {
         limits,
-        ..Linearizable::default()
+        minimum: Minimum {
+            ok_operations: arguments.minimum,
+            ..Minimum::default()
+        },
     };
-    let codes = arguments.files.iter().map(|file| match read(file) {
-        Ok(recorded) => {
-            let verdict = checker.check(&recorded.history);
-            let text = match arguments.json {
-                true => in_json(file, recorded.truncated, &verdict),
-                false => in_words(file, recorded.truncated, &verdict),
-            };
-            let _ = std::io::stdout().write_all(text.as_bytes());
-            match verdict.valid {
-                Valid::Yes => 0,
-                Valid::No => 1,
-                Valid::Unknown => 2,
+    let codes = arguments
+        .files
+        .iter()
+        .map(|file| match read(file, arguments.format) {
+            Ok(recorded) => {
+                let verdict = checker.check(&recorded.history);
+                let text = match arguments.json {
+                    true => in_json(file, recorded.truncated, &verdict),
+                    false => in_words(file, recorded.truncated, &verdict),
+                };
+                let _ = std::io::stdout().write_all(text.as_bytes());
+                match verdict.valid {
+                    Valid::Yes => 0,
+                    Valid::No => 1,
+                    Valid::Unknown => 2,
+                }
             }
-        }
-        Err(error) => {
-            eprintln!("checker: {error}");
-            if matches!(error, ReadError::Damaged { .. }) {
-                65
-            } else {
-                66
+            Err(error) => {
+                eprintln!("checker: {error}");
+                if matches!(error, ReadError::Damaged { .. }) {
+                    65
+                } else {
+                    66
+                }
             }
-        }
-    });
+        });
     ExitCode::from(codes.max_by_key(|code| worse(*code)).unwrap_or(64))
 }
 
@@ -84,10 +98,10 @@ fn worse(code: u8) -> u8 {
     }
 }
 
-fn read(file: &str) -> Result<Recorded, ReadError> {
+fn read(file: &str, format: Option<Format>) -> Result<Recorded, ReadError> {
     match file {
-        "-" => jsonl::read("standard input", BufReader::new(std::io::stdin())),
-        file => jsonl::open(Path::new(file)),
+        "-" => history::read("standard input", BufReader::new(std::io::stdin()), format),
+        file => history::open(Path::new(file), format),
     }
 }
 
