@@ -4,6 +4,7 @@ mod anomaly;
 mod chain;
 pub mod clusters;
 pub mod configuration;
+pub mod general;
 pub mod order;
 pub mod portfolio;
 pub mod reduce;
