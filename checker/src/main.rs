@@ -7,12 +7,14 @@ use std::process::ExitCode;
 use checker::enough::Minimum;
 use checker::history::jsonl::{ReadError, Recorded};
 use checker::history::{self, Format};
+use checker::linearizable::objects::Objects;
 use checker::linearizable::{Limits, Linearizable};
+use checker::models::ModelKind;
 use checker::{Checker, Valid, Verdict};
 use clap::Parser;
 use clap::error::ErrorKind;
 
-/// Judges whether histories of registers (read, write, cas; one JSON event a line) are linearizable.
+/// Judges whether histories are linearizable, and says what is wrong.
 ///
 /// Exit code: 0 valid, 1 invalid, 2 unknown, 64 usage, 65 damaged input, 66 missing file.
 #[derive(Parser)]
@@ -21,6 +23,9 @@ struct Arguments {
     /// Histories: JSON lines, Jepsen's EDN or JSON, Porcupine's logs; - reads standard input.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<String>,
+    /// register, kv, set, queue, stack, priority-queue, counter, lock or log; recognised where left out.
+    #[arg(long, value_name = "MODEL")]
+    model: Option<ModelKind>,
     /// jsonl, json, edn or etcd-log; recognised where left out.
     #[arg(long, value_name = "FORMAT")]
     format: Option<Format>,
@@ -54,18 +59,22 @@ fn main() -> ExitCode {
         configurations: arguments.configurations,
         steps: arguments.steps,
     };
-    let checker = Linearizable {
-        limits,
-        minimum: Minimum {
-            ok_operations: arguments.minimum,
-            ..Minimum::default()
-        },
+    let minimum = Minimum {
+        ok_operations: arguments.minimum,
+        ..Minimum::default()
     };
     let codes = arguments
         .files
         .iter()
         .map(|file| match read(file, arguments.format) {
             Ok(recorded) => {
+                let kind =
+                    (arguments.model).unwrap_or_else(|| ModelKind::recognise(&recorded.history));
+                let checker = Objects {
+                    kind,
+                    limits,
+                    minimum,
+                };
                 let verdict = checker.check(&recorded.history);
                 let text = match arguments.json {
                     true => in_json(file, recorded.truncated, &verdict),
@@ -142,11 +151,19 @@ fn in_words(file: &str, truncated: bool, verdict: &Verdict) -> String {
                 operation.invoke,
                 operation.process,
                 operation.f,
-                operation.value,
+                cut(&operation.value.to_string()),
                 operation.outcome,
                 operation.node.as_deref().unwrap_or_default()
             );
         }
     }
     text
+}
+
+/// Long values are cut: the JSON output has them whole.
+fn cut(text: &str) -> String {
+    match text.char_indices().nth(120) {
+        Some((at, _)) => format!("{}…", &text[..at]),
+        None => text.into(),
+    }
 }
