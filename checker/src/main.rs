@@ -1,10 +1,11 @@
 //! `checker FILE…`: judges histories from anywhere and says what is wrong.
 
 use std::io::{BufReader, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use checker::enough::Minimum;
+use checker::explain::lanes_svg;
 use checker::history::jsonl::{ReadError, Recorded};
 use checker::history::{self, Format};
 use checker::linearizable::objects::Objects;
@@ -16,7 +17,8 @@ use clap::error::ErrorKind;
 
 /// Judges whether histories are linearizable, and says what is wrong.
 ///
-/// Exit code: 0 valid, 1 invalid, 2 unknown, 64 usage, 65 damaged input, 66 missing file.
+/// Exit code: 0 valid, 1 invalid, 2 unknown, 64 usage, 65 damaged input, 66 missing file, 73 a
+/// drawing cannot be written.
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {
@@ -32,6 +34,9 @@ struct Arguments {
     /// Print one JSON object a history instead of words.
     #[arg(long)]
     json: bool,
+    /// Draw each explained violation into this folder.
+    #[arg(long, value_name = "DIR")]
+    plots: Option<PathBuf>,
     /// Operations that must have succeeded before "valid" is said.
     #[arg(long, value_name = "N", default_value_t = Minimum::default().ok_operations)]
     minimum: u64,
@@ -81,6 +86,14 @@ fn main() -> ExitCode {
                     false => in_words(file, recorded.truncated, &verdict),
                 };
                 let _ = std::io::stdout().write_all(text.as_bytes());
+                let drawn = arguments
+                    .plots
+                    .as_deref()
+                    .map(|folder| draw(folder, file, &verdict));
+                if let Some(Err(error)) = drawn {
+                    eprintln!("checker: {error}");
+                    return 73;
+                }
                 match verdict.valid {
                     Valid::Yes => 0,
                     Valid::No => 1,
@@ -158,6 +171,23 @@ fn in_words(file: &str, truncated: bool, verdict: &Verdict) -> String {
         }
     }
     text
+}
+
+/// Writes `FILE-1.svg`, `FILE-2.svg` …, worst first.
+fn draw(folder: &Path, file: &str, verdict: &Verdict) -> Result<(), String> {
+    let name = Path::new(file).file_name().unwrap_or("history".as_ref());
+    let told = |path: &Path, error: std::io::Error| {
+        format!(
+            "{}: cannot be written: {error}; name another folder with --plots",
+            path.display()
+        )
+    };
+    std::fs::create_dir_all(folder).map_err(|error| told(folder, error))?;
+    for (number, violation) in (1..).zip(&verdict.violations) {
+        let path = folder.join(format!("{}-{number}.svg", name.to_string_lossy()));
+        std::fs::write(&path, lanes_svg(violation)).map_err(|error| told(&path, error))?;
+    }
+    Ok(())
 }
 
 /// Long values are cut: the JSON output has them whole.
