@@ -1,27 +1,45 @@
 //! `checker FILE…`: judges histories from anywhere and says what is wrong.
 
 use std::io::{BufReader, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use checker::history::jsonl::{self, ReadError, Recorded};
+use checker::enough::Minimum;
+use checker::explain::lanes_svg;
+use checker::history::jsonl::{ReadError, Recorded};
+use checker::history::{self, Format};
+use checker::linearizable::objects::Objects;
 use checker::linearizable::{Limits, Linearizable};
+use checker::models::ModelKind;
 use checker::{Checker, Valid, Verdict};
 use clap::Parser;
 use clap::error::ErrorKind;
 
-/// Judges whether histories of registers (read, write, cas; one JSON event a line) are linearizable.
+/// Judges whether histories are linearizable, and says what is wrong.
 ///
-/// Exit code: 0 valid, 1 invalid, 2 unknown, 64 usage, 65 damaged input, 66 missing file.
+/// Exit code: 0 valid, 1 invalid, 2 unknown, 64 usage, 65 damaged input, 66 missing file, 73 a
+/// drawing cannot be written.
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {
-    /// Histories as JSON lines; - reads standard input.
+    /// Histories: JSON lines, Jepsen's EDN or JSON, Porcupine's logs; - reads standard input.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<String>,
+    /// register, kv, set, queue, stack, priority-queue, counter, lock or log; recognised where left out.
+    #[arg(long, value_name = "MODEL")]
+    model: Option<ModelKind>,
+    /// jsonl, json, edn or etcd-log; recognised where left out.
+    #[arg(long, value_name = "FORMAT")]
+    format: Option<Format>,
     /// Print one JSON object a history instead of words.
     #[arg(long)]
     json: bool,
+    /// Draw each explained violation into this folder.
+    #[arg(long, value_name = "DIR")]
+    plots: Option<PathBuf>,
+    /// Operations that must have succeeded before "valid" is said.
+    #[arg(long, value_name = "N", default_value_t = Minimum::default().ok_operations)]
+    minimum: u64,
     /// Configurations that the search keeps at once, for each key.
     #[arg(long, value_name = "N", default_value_t = Linearizable::default().limits.configurations)]
     configurations: usize,
@@ -46,33 +64,51 @@ fn main() -> ExitCode {
         configurations: arguments.configurations,
         steps: arguments.steps,
     };
-    let checker = Linearizable {
-        limits,
-        ..Linearizable::default()
+    let minimum = Minimum {
+        ok_operations: arguments.minimum,
+        ..Minimum::default()
     };
-    let codes = arguments.files.iter().map(|file| match read(file) {
-        Ok(recorded) => {
-            let verdict = checker.check(&recorded.history);
-            let text = match arguments.json {
-                true => in_json(file, recorded.truncated, &verdict),
-                false => in_words(file, recorded.truncated, &verdict),
-            };
-            let _ = std::io::stdout().write_all(text.as_bytes());
-            match verdict.valid {
-                Valid::Yes => 0,
-                Valid::No => 1,
-                Valid::Unknown => 2,
+    let codes = arguments
+        .files
+        .iter()
+        .map(|file| match read(file, arguments.format) {
+            Ok(recorded) => {
+                let kind =
+                    (arguments.model).unwrap_or_else(|| ModelKind::recognise(&recorded.history));
+                let checker = Objects {
+                    kind,
+                    limits,
+                    minimum,
+                };
+                let verdict = checker.check(&recorded.history);
+                let text = match arguments.json {
+                    true => in_json(file, recorded.truncated, &verdict),
+                    false => in_words(file, recorded.truncated, &verdict),
+                };
+                let _ = std::io::stdout().write_all(text.as_bytes());
+                let drawn = arguments
+                    .plots
+                    .as_deref()
+                    .map(|folder| draw(folder, file, &verdict));
+                if let Some(Err(error)) = drawn {
+                    eprintln!("checker: {error}");
+                    return 73;
+                }
+                match verdict.valid {
+                    Valid::Yes => 0,
+                    Valid::No => 1,
+                    Valid::Unknown => 2,
+                }
             }
-        }
-        Err(error) => {
-            eprintln!("checker: {error}");
-            if matches!(error, ReadError::Damaged { .. }) {
-                65
-            } else {
-                66
+            Err(error) => {
+                eprintln!("checker: {error}");
+                if matches!(error, ReadError::Damaged { .. }) {
+                    65
+                } else {
+                    66
+                }
             }
-        }
-    });
+        });
     ExitCode::from(codes.max_by_key(|code| worse(*code)).unwrap_or(64))
 }
 
@@ -84,10 +120,10 @@ fn worse(code: u8) -> u8 {
     }
 }
 
-fn read(file: &str) -> Result<Recorded, ReadError> {
+fn read(file: &str, format: Option<Format>) -> Result<Recorded, ReadError> {
     match file {
-        "-" => jsonl::read("standard input", BufReader::new(std::io::stdin())),
-        file => jsonl::open(Path::new(file)),
+        "-" => history::read("standard input", BufReader::new(std::io::stdin()), format),
+        file => history::open(Path::new(file), format),
     }
 }
 
@@ -128,11 +164,36 @@ fn in_words(file: &str, truncated: bool, verdict: &Verdict) -> String {
                 operation.invoke,
                 operation.process,
                 operation.f,
-                operation.value,
+                cut(&operation.value.to_string()),
                 operation.outcome,
                 operation.node.as_deref().unwrap_or_default()
             );
         }
     }
     text
+}
+
+/// Writes `FILE-1.svg`, `FILE-2.svg` …, worst first.
+fn draw(folder: &Path, file: &str, verdict: &Verdict) -> Result<(), String> {
+    let name = Path::new(file).file_name().unwrap_or("history".as_ref());
+    let told = |path: &Path, error: std::io::Error| {
+        format!(
+            "{}: cannot be written: {error}; name another folder with --plots",
+            path.display()
+        )
+    };
+    std::fs::create_dir_all(folder).map_err(|error| told(folder, error))?;
+    for (number, violation) in (1..).zip(&verdict.violations) {
+        let path = folder.join(format!("{}-{number}.svg", name.to_string_lossy()));
+        std::fs::write(&path, lanes_svg(violation)).map_err(|error| told(&path, error))?;
+    }
+    Ok(())
+}
+
+/// Long values are cut: the JSON output has them whole.
+fn cut(text: &str) -> String {
+    match text.char_indices().nth(120) {
+        Some((at, _)) => format!("{}…", &text[..at]),
+        None => text.into(),
+    }
 }

@@ -79,6 +79,23 @@ impl<'a> Words<'a> {
                 "{process} wrote {}{through} {when}",
                 show(&invocation.value)
             ),
+            (f, Outcome::Ok, _) if f != "cas" => {
+                let answer = &completion.value;
+                let told = match (invocation.value.is_null(), answer.is_null()) {
+                    (true, true) if ["acquire", "release", "lock", "unlock"].contains(&f) => {
+                        String::new()
+                    }
+                    (true, true) => " and got nothing".into(),
+                    (true, false) => format!(" and got {}", show(answer)),
+                    _ if *answer == invocation.value => format!(" of {}", show(answer)),
+                    (false, true) => format!(" of {}", show(&invocation.value)),
+                    _ => format!(" of {} and got {}", show(&invocation.value), show(answer)),
+                };
+                format!("{process} did {}{through}{told} {when}", article(f))
+            }
+            (_, Outcome::Ok, _) if invocation.value[0].is_null() => format!(
+                "{process} put {new}{through} where there was no value (a compare-and-set) {when}"
+            ),
             (_, Outcome::Ok, _) => {
                 format!("{process} replaced {old} by {new}{through} (a compare-and-set) {when}")
             }
@@ -104,7 +121,7 @@ impl<'a> Words<'a> {
     pub fn noun(&self, number: usize) -> String {
         let invocation = self.history.invocation(&self.history.operations()[number]);
         let deed = self.deed(number);
-        let deed = deed.strip_prefix("a ").unwrap_or(&deed);
+        let deed = deed.split_once(' ').map_or(deed.as_str(), |(_, rest)| rest);
         format!("{}'s {deed}", process(invocation))
     }
 
@@ -137,6 +154,8 @@ impl<'a> Words<'a> {
         match invocation.f.as_str() {
             "read" => format!("a read of {}", show(self.history.value(operation))),
             "write" => format!("a write of {}", show(&invocation.value)),
+            f if f != "cas" && invocation.value.is_null() => article(f),
+            f if f != "cas" => format!("{} of {}", article(f), show(&invocation.value)),
             _ => format!("a compare-and-set from {old} to {new}"),
         }
     }
@@ -157,17 +176,36 @@ pub fn digits(times: &[Duration]) -> usize {
     }
 }
 
+/// Values longer than this are cut.
+const LONG: usize = 120;
+
 /// A value as people read it.
 pub fn show(value: &Value) -> String {
     match value {
         Value::Null => "no value".into(),
-        other => other.to_string(),
+        other => match other.to_string() {
+            short if short.chars().count() <= LONG => short,
+            long => {
+                let begin: String = long.chars().take(LONG / 2).collect();
+                match other.as_array() {
+                    Some(all) => format!("{begin}… ({} in all)", all.len()),
+                    None => format!("{begin}… ({} characters)", long.chars().count()),
+                }
+            }
+        },
     }
 }
 
 /// The key in a sentence: `key "x"`, or `the register` where a history has but one.
 pub fn name_key(key: Option<&str>) -> String {
     key.map_or_else(|| "the register".into(), |key| format!("key {key}"))
+}
+
+fn article(verb: &str) -> String {
+    match verb.starts_with(['a', 'e', 'i', 'o', 'u']) {
+        true => format!("an {verb}"),
+        false => format!("a {verb}"),
+    }
 }
 
 fn pair(value: &Value) -> (String, String) {

@@ -127,3 +127,51 @@ fn usage_is_64_and_a_missing_file_66() {
     );
     assert_eq!(checker(&["--help"]).status.code(), Some(0));
 }
+
+#[test]
+fn every_format_and_model_is_recognised_or_may_be_named() {
+    for (file, code) in [
+        ("porcupine/etcd_007.log", 0),
+        ("porcupine/c01-bad.txt", 1),
+        ("elle-cli/memstress3-9.edn", 0),
+        ("elle-cli/memstress3-9.json", 0),
+        ("generated/stack_c5_n1000_u0_invalid.jsonl", 1),
+    ] {
+        assert_eq!(
+            checker(&[&specimen(file)]).status.code(),
+            Some(code),
+            "{file}"
+        );
+    }
+    let counter = specimen("elle-cli/counter.edn");
+    let named = checker(&["--model", "counter", "--format", "edn", &counter]);
+    assert_eq!(named.status.code(), Some(0), "{}", out(&named));
+    let wrong = checker(&["--model", "heap", &counter]);
+    assert_eq!(wrong.status.code(), Some(64));
+    assert!(
+        err(&wrong).contains("heap is no model; use one of register"),
+        "{}",
+        err(&wrong)
+    );
+    let wrong = checker(&["--format", "json", &counter]);
+    assert_eq!(wrong.status.code(), Some(65));
+    assert!(
+        err(&wrong).contains("counter.edn:1: not a JSON array"),
+        "{}",
+        err(&wrong)
+    );
+}
+
+#[test]
+fn each_violation_is_drawn_into_the_folder_that_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let plots = folder.path().join("plots");
+    let output = checker(&["--plots", &plots.display().to_string(), &bad()]);
+    assert_eq!(output.status.code(), Some(1));
+    let drawn = plots.join("cas-register_bad_bad-analysis.jsonl-1.svg");
+    assert!(std::fs::read_to_string(drawn).unwrap().starts_with("<svg"));
+    let file = folder.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let output = checker(&["--plots", &file.display().to_string(), &bad()]);
+    assert_eq!(output.status.code(), Some(73), "{}", err(&output));
+}

@@ -209,6 +209,26 @@ fn a_chain_of_compare_and_sets_makes_an_old_read_stale() {
 }
 
 #[test]
+fn no_value_is_never_said_to_have_been_written() {
+    let chain =
+        "1 invoke cas [null,1] \n 1 ok cas [null,1] \n 2 invoke cas [1,2] \n 2 ok cas [1,2] \n";
+    let twice = "3 invoke cas [null,4] \n 3 ok cas [null,4] \n";
+    let verdict = check(&[chain, twice].concat());
+    let text = &verdict.violations[0].explanation;
+    assert!(
+        text.contains("put 1 through n1 where there was no value"),
+        "{text}"
+    );
+    let verdict = check(&[chain, READ_NOTHING].concat());
+    let text = &verdict.violations[0].explanation;
+    assert!(
+        text.contains("the key holds no value only until the first write"),
+        "{text}"
+    );
+    assert!(!text.contains("no value was written"), "{text}");
+}
+
+#[test]
 fn an_unknown_write_may_take_effect_at_any_later_time_or_never() {
     let unknown = "7 invoke write 9 \n 7 info write 9 !timeout \n";
     let read_9 = "8 invoke read \n 8 ok read 9 \n";

@@ -53,7 +53,7 @@ impl fmt::Display for ReadError {
             ReadError::Missing { file } => {
                 write!(
                     f,
-                    "{file}: no such file; name a history of JSON lines, or - for standard input"
+                    "{file}: no such file; name a history, or - for standard input"
                 )
             }
             ReadError::Io { file, error } => write!(f, "{file}: cannot be read: {error}"),

@@ -1,10 +1,13 @@
 //! Chooses the engine for one part from its operations, never by a flag, and finds the shortest wrong prefix.
 
 use super::clusters::Contradiction;
-use super::search::{Found, Limits, search};
+use super::search::{Found, Limits, Searched, search};
 use super::zones::{Zones, judge as zones};
 use crate::models::register::{Action, INITIAL, NEVER, Part, Step, prefix};
 use crate::verdict::Valid;
+
+/// How many configurations are kept at once, at first and then.
+const WIDTHS: [usize; 2] = [64, 512];
 
 /// What was found out about one part.
 #[derive(Clone, Debug)]
@@ -88,7 +91,7 @@ fn by_search(steps: &[Step], limits: Limits, none: Judged) -> Judged {
         steps: limits.steps / 2,
         ..limits
     };
-    let first = search(&steps, &[INITIAL], half, false);
+    let first = broadening(&steps, half);
     let judged = Judged {
         engine: "search",
         steps: first.steps,
@@ -119,6 +122,43 @@ fn by_search(steps: &[Step], limits: Limits, none: Judged) -> Judged {
                 },
             }
         }
+    }
+}
+
+/// Searches with few configurations first: what is right often shows with the most promising ones alone, where
+/// unknown outcomes make many; and where few are all there are, few are enough.
+fn broadening(steps: &[Step], limits: Limits) -> Searched {
+    let (mut spent, mut best) = (0, 0);
+    for configurations in WIDTHS {
+        if configurations >= limits.configurations {
+            break;
+        }
+        let narrow = Limits {
+            configurations,
+            steps: limits.steps / 8,
+        };
+        let searched = search(steps, &[INITIAL], narrow, false);
+        spent += searched.steps;
+        match searched.found {
+            Found::Undecided { proved } => best = best.max(proved),
+            found => {
+                return Searched {
+                    found,
+                    steps: spent,
+                };
+            }
+        }
+    }
+    let last = search(steps, &[INITIAL], limits, false);
+    let found = match last.found {
+        Found::Undecided { proved } => Found::Undecided {
+            proved: proved.max(best),
+        },
+        found => found,
+    };
+    Searched {
+        found,
+        steps: spent + last.steps,
     }
 }
 

@@ -103,11 +103,15 @@ impl Telling<'_> {
             Action::Cas(..) => WRONG_CAS,
             _ => "not linearizable",
         };
+        // "No value" is never written: it is there until something is.
+        let once = match self.steps[first as usize].action.needs() {
+            Some(INITIAL) => "the key holds no value only until the first write".to_string(),
+            _ => format!("{} was written only once", self.found(first)),
+        };
         let text = format!(
-            "{} But by then {}: {} was written only once, and compare-and-sets had replaced it, step by step, by {}.",
+            "{} But by then {}: {once}, and compare-and-sets had replaced it, step by step, by {}.",
             self.sentence(first),
             self.had_ended(then),
-            self.found(first),
             self.value(then),
         );
         Explained { name, text }
@@ -165,12 +169,19 @@ impl Telling<'_> {
 
     pub(super) fn throughout(&self, by: u32, before: u32, after: u32) -> Explained {
         let value = self.value(by);
+        let (was, once) = match self.steps[by as usize].action {
+            Action::Differs(INITIAL) => (
+                "the key held no value".to_string(),
+                "It does so only until the first write",
+            ),
+            _ => (format!("{value} was there"), "It was written only once"),
+        };
         let since = match before {
             NOBODY => "it was there from the start".into(),
             _ => format!("it was there before, since {}", self.had_ended(before)),
         };
         let text = format!(
-            "{} But {value} was there all the time: {since}, and {} found it still, which began at {}. It was written only once.",
+            "{} But {was} all the time: {since}, and {} found it still, which began at {}. {once}.",
             self.sentence(by),
             self.noun(after),
             self.words.begun(self.number(after))

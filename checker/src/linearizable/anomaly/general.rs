@@ -78,7 +78,10 @@ impl Telling<'_> {
                 false => String::new(),
             };
         };
-        let value = self.found(last);
+        let value = match needs {
+            INITIAL => "null".to_string(),
+            _ => self.found(last),
+        };
         let writers = || {
             (0..self.steps.len() as u32)
                 .filter(|at| self.steps[*at as usize].action.installs() == Some(needs))

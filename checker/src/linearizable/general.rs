@@ -1,0 +1,437 @@
+//! Just-in-time linearization for any model: the set of all configurations, moved along the history.
+//!
+//! Lowe, "Testing for linearizability", Concurrency and Computation 29(4), 2017, section 3: an operation takes
+//! effect only when an end forces it, so that a configuration is a state and the set of *open* operations that
+//! took effect; memory for configurations does not grow with the history. Added here:
+//!
+//! - what changes no state takes effect as soon as it fits, which never hurts;
+//! - of equal open operations the one that ends first goes first: in a linearization where a later-ending one
+//!   goes first, both open at that time, the two can be swapped. So locks and counters stay small;
+//! - unknown outcomes are classes of equal ones with counts, the one invoked first goes first;
+//! - a configuration in which fewer reads took effect than in an otherwise equal one is dropped.
+//!
+//! Each configuration knows how it came to be, so that the answer "linearizable" comes with the order.
+
+use std::collections::{HashMap, HashSet};
+use std::hash::Hash;
+
+use super::search::Limits;
+use crate::models::register::NEVER;
+use crate::models::{Call, Model};
+
+/// One bit for each open operation.
+type Mask = u128;
+
+/// No link before, no state, no class.
+const NONE: u32 = u32::MAX;
+
+/// Where the search ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// In this order (positions in the calls).
+    Linearizable(Vec<u32>),
+    /// No configuration survives the end of an operation at this time: the shortest wrong prefix.
+    Stuck {
+        /// When.
+        time: u32,
+    },
+    /// The limits were reached; up to this time all is proved right.
+    Undecided {
+        /// When.
+        proved: u32,
+    },
+}
+
+/// The answer and what it took.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Searched {
+    /// The answer.
+    pub found: Found,
+    /// Configurations made.
+    pub steps: u64,
+}
+
+/// Judges calls, which must be in the order of their invocations.
+pub fn search<M: Model>(model: &M, calls: &[Call<M::Op, M::Reply>], limits: Limits) -> Searched {
+    let mut search = Search::new(model, calls, limits);
+    let found = search.run();
+    Searched {
+        found,
+        steps: search.made,
+    }
+}
+
+/// True if `order` (positions in `calls`) is a linearization. O(calls), the model's steps apart.
+///
+/// Herlihy and Wing, "Linearizability", TOPLAS 1990: this is the definition, read off.
+pub fn certifies<M: Model>(model: &M, calls: &[Call<M::Op, M::Reply>], order: &[u32]) -> bool {
+    let mut seen = vec![false; calls.len()];
+    let (mut state, mut latest_start) = (model.init(), 0);
+    for &at in order {
+        let Some(call) = calls.get(at as usize) else {
+            return false;
+        };
+        if std::mem::replace(&mut seen[at as usize], true) || call.end < latest_start {
+            return false;
+        }
+        latest_start = latest_start.max(call.start);
+        if !model.apply(&mut state, &call.op, call.reply.as_ref()) {
+            return false;
+        }
+    }
+    let mut all = calls.iter().zip(&seen);
+    all.all(|(call, seen)| *seen || !call.must)
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Configuration {
+    state: u32,
+    done: Mask,
+    used: Vec<(u32, u32)>,
+}
+
+struct Slot {
+    class: u32,
+    end: u32,
+    call: u32,
+}
+
+struct Search<'a, M: Model> {
+    model: &'a M,
+    calls: &'a [Call<M::Op, M::Reply>],
+    limits: Limits,
+    made: u64,
+    /// By class: its first call, and whether it changes states.
+    classes: Vec<(u32, bool)>,
+    class_of: Vec<u32>,
+    states: Vec<M::State>,
+    state_ids: HashMap<M::State, u32>,
+    steps: HashMap<(u32, u32), u32>,
+    slots: Vec<Option<Slot>>,
+    open: Mask,
+    observers: Mask,
+    /// By class: calls of unknown outcome that were invoked.
+    unknown: HashMap<u32, Vec<u32>>,
+    unknown_classes: Vec<u32>,
+    /// How each configuration came to be: a call, and the link before.
+    links: Vec<(u32, u32)>,
+    configurations: Vec<(Configuration, u32)>,
+}
+
+impl<'a, M: Model> Search<'a, M> {
+    fn new(model: &'a M, calls: &'a [Call<M::Op, M::Reply>], limits: Limits) -> Self {
+        let mut known: HashMap<(&M::Op, Option<&M::Reply>), u32> = HashMap::new();
+        let mut classes = Vec::new();
+        let class_of = (calls.iter().enumerate())
+            .map(|(at, call)| {
+                *known
+                    .entry((&call.op, call.reply.as_ref()))
+                    .or_insert_with(|| {
+                        classes.push((at as u32, model.changes(&call.op)));
+                        classes.len() as u32 - 1
+                    })
+            })
+            .collect();
+        let init = model.init();
+        Search {
+            model,
+            calls,
+            limits,
+            made: 0,
+            classes,
+            class_of,
+            state_ids: HashMap::from([(init.clone(), 0)]),
+            states: vec![init],
+            steps: HashMap::new(),
+            slots: (0..Mask::BITS).map(|_| None).collect(),
+            open: 0,
+            observers: 0,
+            unknown: HashMap::new(),
+            unknown_classes: Vec::new(),
+            links: Vec::new(),
+            configurations: vec![(
+                Configuration {
+                    state: 0,
+                    done: 0,
+                    used: Vec::new(),
+                },
+                NONE,
+            )],
+        }
+    }
+
+    fn run(&mut self) -> Found {
+        let mut ends: Vec<(u32, usize)> = (0..self.calls.len())
+            .filter(|at| self.calls[*at].must && self.calls[*at].end != NEVER)
+            .map(|at| (self.calls[at].end, at))
+            .collect();
+        ends.sort_unstable();
+        let mut slot_of = vec![usize::MAX; self.calls.len()];
+        let (mut proved, mut next) = (0, 0);
+        for (end, at) in ends {
+            while next < self.calls.len() && self.calls[next].start < end {
+                if !self.begin(next, &mut slot_of) {
+                    return Found::Undecided { proved };
+                }
+                next += 1;
+            }
+            match self.end(slot_of[at]) {
+                None => return Found::Undecided { proved },
+                Some(false) => return Found::Stuck { time: end },
+                Some(true) => proved = end,
+            }
+        }
+        let mut order = Vec::new();
+        let mut link = self.configurations.first().map_or(NONE, |(_, link)| *link);
+        while let Some((call, before)) = self.links.get(link as usize) {
+            order.push(*call);
+            link = *before;
+        }
+        order.reverse();
+        Found::Linearizable(order)
+    }
+
+    /// A call was invoked. False: too many are open.
+    fn begin(&mut self, at: usize, slot_of: &mut [usize]) -> bool {
+        let call = &self.calls[at];
+        let class = self.class_of[at];
+        let changes = self.classes[class as usize].1;
+        if !call.must || call.end == NEVER {
+            if changes {
+                let known = self.unknown.entry(class).or_default();
+                if known.is_empty() {
+                    self.unknown_classes.push(class);
+                }
+                known.push(at as u32);
+            }
+            return true;
+        }
+        let slot = (!self.open).trailing_zeros() as usize;
+        if slot >= self.slots.len() {
+            return false;
+        }
+        slot_of[at] = slot;
+        self.open |= 1 << slot;
+        self.slots[slot] = Some(Slot {
+            class,
+            end: call.end,
+            call: at as u32,
+        });
+        if !changes {
+            self.observers |= 1 << slot;
+            let mut all = std::mem::take(&mut self.configurations);
+            for (configuration, link) in &mut all {
+                self.absorb(configuration, link, 1 << slot);
+            }
+            self.configurations = all;
+        }
+        true
+    }
+
+    /// The call in `slot` has ended. `None`: limits; false: nothing survives.
+    fn end(&mut self, slot: usize) -> Option<bool> {
+        let bit: Mask = 1 << slot;
+        let mut kept: Vec<(Configuration, u32)> = Vec::new();
+        let mut todo: Vec<(Configuration, u32)> = Vec::new();
+        let mut seen: HashSet<Configuration> = HashSet::new();
+        for (configuration, link) in std::mem::take(&mut self.configurations) {
+            match configuration.done & bit != 0 {
+                true => kept.push((configuration, link)),
+                false => todo.push((configuration, link)),
+            }
+        }
+        while let Some((from, link)) = todo.pop() {
+            let mut next = Vec::new();
+            self.expand(&from, link, &mut next);
+            for (new, link) in next {
+                self.made += 1;
+                if seen.contains(&new) {
+                    continue;
+                }
+                seen.insert(new.clone());
+                match new.done & bit != 0 {
+                    true => kept.push((new, link)),
+                    false => todo.push((new, link)),
+                }
+            }
+            let many = kept.len() + todo.len() > self.limits.configurations;
+            if self.made > self.limits.steps || many {
+                return None;
+            }
+        }
+        self.open &= !bit;
+        self.observers &= !bit;
+        self.slots[slot] = None;
+        for (configuration, _) in &mut kept {
+            configuration.done &= !bit;
+        }
+        self.configurations = self.thin_out(kept);
+        self.forget();
+        Some(!self.configurations.is_empty())
+    }
+
+    /// All configurations one change of state further on.
+    fn expand(&mut self, from: &Configuration, link: u32, next: &mut Vec<(Configuration, u32)>) {
+        let mut pending = self.open & !from.done & !self.observers;
+        let mut first: Vec<(u32, u32, usize)> = Vec::new();
+        while pending != 0 {
+            let slot = pending.trailing_zeros() as usize;
+            pending &= pending - 1;
+            if let Some(open) = &self.slots[slot] {
+                match first.iter_mut().find(|(class, ..)| *class == open.class) {
+                    Some((_, end, best)) if open.end < *end => (*end, *best) = (open.end, slot),
+                    Some(_) => {}
+                    None => first.push((open.class, open.end, slot)),
+                }
+            }
+        }
+        for (class, _, slot) in first {
+            let call = self.slots[slot].as_ref().map_or(NONE, |open| open.call);
+            let done = from.done | 1 << slot;
+            self.go(from, link, class, call, done, None, next);
+        }
+        for at in 0..self.unknown_classes.len() {
+            let class = self.unknown_classes[at];
+            let used = from
+                .used
+                .iter()
+                .find(|(other, _)| *other == class)
+                .map_or(0, |(_, count)| *count);
+            let call = self.unknown[&class].get(used as usize).copied();
+            if let Some(call) = call {
+                self.go(from, link, class, call, from.done, Some(class), next);
+            }
+        }
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn go(
+        &mut self,
+        from: &Configuration,
+        link: u32,
+        class: u32,
+        call: u32,
+        done: Mask,
+        spend: Option<u32>,
+        next: &mut Vec<(Configuration, u32)>,
+    ) {
+        let state = self.step(from.state, class);
+        // An unknown outcome that changes nothing is no use.
+        if state == NONE || spend.is_some() && state == from.state {
+            return;
+        }
+        let mut new = Configuration {
+            state,
+            done,
+            used: from.used.clone(),
+        };
+        if let Some(class) = spend {
+            match new.used.binary_search_by_key(&class, |(class, _)| *class) {
+                Ok(at) => new.used[at].1 += 1,
+                Err(at) => new.used.insert(at, (class, 1)),
+            }
+        }
+        let mut link = self.link(call, link);
+        let pending = self.observers & self.open & !done;
+        self.absorb(&mut new, &mut link, pending);
+        next.push((new, link));
+    }
+
+    /// Lets those of the observers in `pending` take effect that fit.
+    fn absorb(&mut self, configuration: &mut Configuration, link: &mut u32, mut pending: Mask) {
+        while pending != 0 {
+            let slot = pending.trailing_zeros() as usize;
+            pending &= pending - 1;
+            let Some((class, call)) = self.slots[slot]
+                .as_ref()
+                .map(|open| (open.class, open.call))
+            else {
+                continue;
+            };
+            if self.step(configuration.state, class) != NONE {
+                configuration.done |= 1 << slot;
+                *link = self.link(call, *link);
+            }
+        }
+    }
+
+    fn link(&mut self, call: u32, before: u32) -> u32 {
+        self.links.push((call, before));
+        self.links.len() as u32 - 1
+    }
+
+    fn step(&mut self, state: u32, class: u32) -> u32 {
+        if let Some(next) = self.steps.get(&(state, class)) {
+            return *next;
+        }
+        let call = &self.calls[self.classes[class as usize].0 as usize];
+        let next = self
+            .model
+            .step(&self.states[state as usize], &call.op, call.reply.as_ref());
+        let next = match next {
+            None => NONE,
+            Some(next) => match self.state_ids.get(&next) {
+                Some(id) => *id,
+                None => {
+                    let id = self.states.len() as u32;
+                    self.states.push(next.clone());
+                    self.state_ids.insert(next, id);
+                    id
+                }
+            },
+        };
+        self.steps.insert((state, class), next);
+        next
+    }
+
+    /// Drops configurations in which fewer observers took effect than in another that is equal but for that.
+    fn thin_out(&self, all: Vec<(Configuration, u32)>) -> Vec<(Configuration, u32)> {
+        let mut groups: HashMap<Configuration, Vec<(Mask, u32)>> = HashMap::new();
+        let mut names = Vec::new();
+        for (mut configuration, link) in all {
+            let observed = configuration.done & self.observers;
+            configuration.done &= !self.observers;
+            let group = groups.entry(configuration.clone()).or_insert_with(|| {
+                names.push(configuration);
+                Vec::new()
+            });
+            if group.iter().any(|(other, _)| observed & !other == 0) {
+                continue;
+            }
+            group.retain(|(other, _)| other & !observed != 0);
+            group.push((observed, link));
+        }
+        let mut kept = Vec::new();
+        for name in names {
+            for (observed, link) in groups.remove(&name).unwrap_or_default() {
+                let done = name.done | observed;
+                kept.push((
+                    Configuration {
+                        done,
+                        ..name.clone()
+                    },
+                    link,
+                ));
+            }
+        }
+        kept
+    }
+
+    /// Forgets states that no configuration is in, when they are most of all.
+    fn forget(&mut self) {
+        if self.states.len() < 1024 + 4 * self.configurations.len() {
+            return;
+        }
+        let mut states = Vec::new();
+        let mut new_id: HashMap<u32, u32> = HashMap::new();
+        for (configuration, _) in &mut self.configurations {
+            configuration.state = *new_id.entry(configuration.state).or_insert_with(|| {
+                states.push(self.states[configuration.state as usize].clone());
+                states.len() as u32 - 1
+            });
+        }
+        self.steps.clear();
+        self.state_ids = (states.iter().cloned()).zip(0..).collect();
+        self.states = states;
+    }
+}

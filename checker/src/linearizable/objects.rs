@@ -1,0 +1,352 @@
+//! Linearizability of everything that is not a register: the exact algorithm where there is one, else a search.
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
+
+use super::exact::{Exact, Judged};
+use super::general::{Found, certifies, search};
+use super::shorten::{Contradiction, reduce, shortest};
+use super::{Limits, Linearizable};
+use crate::enough::{Minimum, WorkDone};
+use crate::history::{History, Outcome};
+use crate::models::counter::Counter;
+use crate::models::kv::Kv;
+use crate::models::lock::Lock;
+use crate::models::log::Log;
+use crate::models::priority_queue::PriorityQueue;
+use crate::models::queue::Queue;
+use crate::models::register::NEVER;
+use crate::models::set::Set;
+use crate::models::stack::Stack;
+use crate::models::{Call, Calls, ModelKind, Told};
+use crate::verdict::{Checker, Involved, Valid, Verdict, Violation};
+use crate::words::{Words, name_key};
+
+/// How many violations are explained; the others are only counted.
+const EXPLAINED: usize = 10;
+
+/// Above this many operations a violation is told by the last of them.
+const TELLABLE: usize = 16;
+
+/// How many times more configurations than of a register are kept: they are cheap, and none dominates another.
+const MORE: usize = 64;
+
+/// Judges whether a history of one kind of object is linearizable, key by key. Registers are passed on to
+/// [`Linearizable`].
+#[derive(Clone, Copy, Debug)]
+pub struct Objects {
+    /// Which object it is.
+    pub kind: ModelKind,
+    /// What may be tried for each key where no exact algorithm decides.
+    pub limits: Limits,
+    /// Below it nothing is called valid.
+    pub minimum: Minimum,
+}
+
+/// One key in the verdict's details.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ObjectDetails {
+    /// The key.
+    pub key: Option<SmolStr>,
+    /// The answer about it.
+    pub valid: Valid,
+    /// Operations judged.
+    pub operations: u64,
+    /// `exact` or `search`.
+    pub engine: String,
+    /// True: a linearization was found and verified once more by the definition.
+    pub certified: bool,
+    /// The prefix up to this event, itself included, is proved linearizable; `None`: all is, or nothing.
+    pub proved_to_event: Option<u64>,
+}
+
+/// What was found out about one part.
+pub(super) struct Decided {
+    valid: Valid,
+    engine: &'static str,
+    certified: bool,
+    /// What contradicts each other, and its name, where the exact algorithm tells.
+    pub(super) wrong: Option<Contradiction>,
+    /// Time at which the shortest wrong prefix ends, or up to which all is proved right.
+    pub(super) time: u32,
+}
+
+impl Checker for Objects {
+    fn name(&self) -> &'static str {
+        "linearizable"
+    }
+
+    fn check(&self, history: &History) -> Verdict {
+        match self.kind {
+            ModelKind::Register => Linearizable {
+                limits: self.limits,
+                minimum: self.minimum,
+            }
+            .check(history),
+            ModelKind::Kv => self.judge(history, Kv::default),
+            ModelKind::Set => self.judge(history, Set::default),
+            ModelKind::Queue => self.judge(history, Queue::default),
+            ModelKind::Stack => self.judge(history, Stack::default),
+            ModelKind::PriorityQueue => self.judge(history, PriorityQueue::default),
+            ModelKind::Counter => self.judge(history, Counter::default),
+            ModelKind::Lock => self.judge(history, Lock::default),
+            ModelKind::Log => self.judge(history, Log::default),
+        }
+    }
+}
+
+impl Objects {
+    fn judge<M: Judged>(&self, history: &History, model: impl Fn() -> M) -> Verdict {
+        let parts = match parts(history, model) {
+            Ok(parts) => parts,
+            Err(reason) => {
+                return self.verdict(
+                    Valid::Unknown,
+                    format!("Unknown: {reason}."),
+                    Vec::new(),
+                    &[],
+                );
+            }
+        };
+        let (mut details, mut wrong) = (Vec::new(), Vec::new());
+        for (key, model, calls) in &parts {
+            let found = decide(model, calls, self.limits);
+            details.push(ObjectDetails {
+                key: key.clone(),
+                valid: found.valid,
+                operations: calls.len() as u64,
+                engine: found.engine.into(),
+                certified: found.certified,
+                proved_to_event: match found.valid {
+                    Valid::Yes => None,
+                    _ => found.time.checked_sub(2).map(u64::from),
+                },
+            });
+            if found.valid == Valid::No {
+                wrong.push((found, key, model, calls));
+            }
+        }
+        wrong.sort_by_key(|(found, ..)| found.time);
+        let violations: Vec<Violation> = (wrong.iter().take(EXPLAINED))
+            .map(|(found, key, model, calls)| self.violation(history, found, key, *model, calls))
+            .collect();
+        let worst = details.iter().map(|key| key.valid).max();
+        let lacks = WorkDone::of(history).lacks(&Minimum {
+            faults_that_acted: 0,
+            ..self.minimum
+        });
+        let operations = history.operations().len();
+        let (valid, summary) = match (worst.unwrap_or(Valid::Yes), violations.first(), lacks) {
+            (Valid::No, Some(first), _) => {
+                let name = match &first.key {
+                    Some(key) => name_key(Some(key)),
+                    None => format!("the {}", self.kind),
+                };
+                let (wrong, all) = (wrong.len(), parts.len());
+                let anomaly = &first.anomaly;
+                (
+                    Valid::No,
+                    format!(
+                        "Invalid: {wrong} of {all} parts not linearizable; first {name}: {anomaly}."
+                    ),
+                )
+            }
+            (_, _, Some(reason)) => (Valid::Unknown, format!("Unknown: {reason}.")),
+            (Valid::Yes, ..) => (
+                Valid::Yes,
+                format!(
+                    "Valid: all {operations} operations on {} parts ({}) are linearizable.",
+                    parts.len(),
+                    self.kind
+                ),
+            ),
+            _ => {
+                let open = details.iter().filter(|key| key.valid == Valid::Unknown);
+                (
+                    Valid::Unknown,
+                    format!(
+                        "Unknown: {} of {} parts ({}) could not be decided within {} configurations and {} steps each.",
+                        open.count(),
+                        parts.len(),
+                        self.kind,
+                        self.limits.configurations,
+                        self.limits.steps
+                    ),
+                )
+            }
+        };
+        self.verdict(valid, summary, violations, &details)
+    }
+
+    fn verdict(
+        &self,
+        valid: Valid,
+        summary: String,
+        violations: Vec<Violation>,
+        keys: &[ObjectDetails],
+    ) -> Verdict {
+        Verdict {
+            checker: self.name().into(),
+            valid,
+            summary,
+            violations,
+            details: serde_json::json!({ "model": self.kind.to_string(), "keys": keys }),
+        }
+    }
+
+    fn violation<M: Judged>(
+        &self,
+        history: &History,
+        found: &Decided,
+        key: &Option<SmolStr>,
+        model: &M,
+        calls: &Calls<M>,
+    ) -> Violation {
+        let limits = Limits {
+            steps: self.limits.steps / 100,
+            ..self.limits
+        };
+        let mut essential = reduce(model, calls, found, limits);
+        let many = essential.len() > TELLABLE;
+        if many {
+            // Nobody reads so many: the one with whose end it became certain stands for them.
+            essential.retain(|at| calls[*at as usize].end == found.time);
+        }
+        let numbers: Vec<usize> = essential
+            .iter()
+            .map(|at| calls[*at as usize].operation as usize)
+            .collect();
+        let anomaly = (found.wrong.as_ref()).map_or("not linearizable", |(_, name)| name);
+        let words = Words::new(history, numbers.iter().copied());
+        let sentences: Vec<String> = numbers
+            .iter()
+            .map(|number| words.sentence(*number))
+            .collect();
+        Violation {
+            key: key.clone(),
+            anomaly: anomaly.into(),
+            explanation: match many {
+                true => format!(
+                    "{} That fits no order of the operations before it.",
+                    sentences.join(" ")
+                ),
+                false => format!("{} {}", sentences.join(" "), self.moral(anomaly)),
+            },
+            prefix_end: u64::from(found.time).saturating_sub(1),
+            operations: numbers
+                .into_iter()
+                .map(|number| Involved::new(history, number, true))
+                .collect(),
+        }
+    }
+
+    /// What contradicts what, after the operations have been told.
+    fn moral(&self, anomaly: &str) -> String {
+        match anomaly {
+            "lost element" => "That list lacks the element.".into(),
+            "read from the future" => "What it told had not been added yet.".into(),
+            "stale read" => "The later list lacks what the earlier one held.".into(),
+            "reads that contradict each other" => {
+                "Each of the two lists lacks something that the other one has.".into()
+            }
+            "not last in, first out" => {
+                "Of two things on a stack the later one must be taken first.".into()
+            }
+            "not first in, first out" => {
+                "What was put in first must be taken first; nobody took it in time.".into()
+            }
+            _ => format!("No {} answers so, in whatever order.", self.kind),
+        }
+    }
+}
+
+type Parts<M> = Vec<(Option<SmolStr>, M, Calls<M>)>;
+
+/// Splits a history by key. O(operations).
+fn parts<M: Judged>(history: &History, model: impl Fn() -> M) -> Result<Parts<M>, String> {
+    let mut parts: Parts<M> = Vec::new();
+    let mut by_key: HashMap<Option<&SmolStr>, usize> = HashMap::new();
+    for (number, operation) in history.operations().iter().enumerate() {
+        let key = history.key(operation);
+        let at = *by_key.entry(key).or_insert_with(|| {
+            parts.push((key.cloned(), model(), Vec::new()));
+            parts.len() - 1
+        });
+        if operation.outcome == Outcome::Fail {
+            continue;
+        }
+        let told = Told {
+            invocation: history.invocation(operation),
+            completion: history.completion(operation),
+            outcome: operation.outcome,
+        };
+        let (_, model, calls) = &mut parts[at];
+        let Some((op, reply)) = model.hear(&told)? else {
+            continue;
+        };
+        let must = operation.outcome != Outcome::Info;
+        calls.push(Call {
+            operation: number as u32,
+            start: operation.invoke as u32 + 1,
+            end: operation
+                .complete
+                .filter(|_| must)
+                .map_or(NEVER, |at| at as u32 + 1),
+            must,
+            op,
+            reply,
+        });
+    }
+    Ok(parts)
+}
+
+fn decide<M: Judged>(model: &M, calls: &Calls<M>, limits: Limits) -> Decided {
+    let found = |valid, engine, certified, wrong, time| Decided {
+        valid,
+        engine,
+        certified,
+        wrong,
+        time,
+    };
+    match model.exact(calls) {
+        Exact::Linearizable(None) => return found(Valid::Yes, "exact", false, None, NEVER),
+        Exact::Linearizable(Some(order)) => {
+            // An order that does not hold would be a fault of ours: then nothing is claimed.
+            let holds = certifies(model, calls, &order);
+            let valid = if holds { Valid::Yes } else { Valid::Unknown };
+            return found(valid, "exact", holds, None, if holds { NEVER } else { 0 });
+        }
+        Exact::Wrong { calls: whole, name } => {
+            let (time, shorter) = shortest(model, calls);
+            return found(
+                Valid::No,
+                "exact",
+                false,
+                Some(shorter.unwrap_or((whole, name))),
+                time,
+            );
+        }
+        Exact::NotForThis | Exact::Undecided => {}
+    }
+    let limits = Limits {
+        configurations: limits.configurations.saturating_mul(MORE),
+        ..limits
+    };
+    match search(model, calls, limits).found {
+        Found::Linearizable(order) => {
+            let holds = certifies(model, calls, &order);
+            let valid = if holds { Valid::Yes } else { Valid::Unknown };
+            found(valid, "search", holds, None, if holds { NEVER } else { 0 })
+        }
+        Found::Stuck { time } => found(Valid::No, "search", false, None, time),
+        Found::Undecided { proved } => found(
+            Valid::Unknown,
+            "search",
+            false,
+            None,
+            proved.saturating_add(1),
+        ),
+    }
+}

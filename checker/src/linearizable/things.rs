@@ -1,0 +1,234 @@
+//! Containers whose things are put in once: when each was put in and taken out, and by whom.
+
+use crate::models::Call;
+use crate::models::container::{Item, Op, Reply};
+use crate::models::register::NEVER;
+
+/// No call: nobody took it.
+pub const NOBODY: u32 = u32::MAX;
+
+/// When a take ends that nobody made: after all others, even those of unknown outcome.
+pub const AFTER_ALL: u64 = u64::MAX;
+
+/// A call of a container.
+pub type ContainerCall = Call<Op, Reply>;
+
+/// One thing, put in once and taken out at most once. Calls are positions in the list of calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Thing {
+    /// Which.
+    pub item: Item,
+    /// The call that put it in, its start and end.
+    pub put: (u32, u64, u64),
+    /// The call that took it out, or [`NOBODY`], its start and end.
+    pub take: (u32, u64, u64),
+}
+
+impl Thing {
+    /// The time all through which it is certainly in: from the end of the put to the start of the take.
+    pub fn certain(&self) -> Option<(u64, u64)> {
+        let (from, to) = (self.put.2, self.take.1);
+        (from < to).then_some((from, to))
+    }
+
+    /// True if nobody took it, as far as is known.
+    pub fn stays(&self) -> bool {
+        self.take.0 == NOBODY
+    }
+}
+
+/// Why no container of any kind could have answered so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Misfit {
+    /// Took out what nobody put in.
+    NeverPut {
+        /// The take.
+        take: u32,
+    },
+    /// Took out what had not been put in yet.
+    TooEarly {
+        /// The put.
+        put: u32,
+        /// The take.
+        take: u32,
+    },
+    /// Both took out what was put in once.
+    Twice {
+        /// One take.
+        first: u32,
+        /// The other.
+        second: u32,
+    },
+    /// Found nothing, although something was in all the time.
+    NotEmpty {
+        /// The take that found nothing.
+        take: u32,
+        /// The puts of what was in, and the takes that came too late.
+        by: Vec<u32>,
+    },
+    /// Took `second` out before `first`, against the container's own order.
+    OutOfOrder {
+        /// The calls that contradict each other.
+        calls: Vec<u32>,
+    },
+}
+
+/// A history of a container, sorted out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Things {
+    /// All that was certainly put in; unknown puts of what nobody took are left out: nobody misses them.
+    pub all: Vec<Thing>,
+    /// Takes that found nothing.
+    pub empty: Vec<u32>,
+    /// Takes of unknown outcome: each may have taken anything, or nothing.
+    pub takers: Vec<u32>,
+}
+
+/// Sorts calls out. `None`: something is put in twice, so that a take does not tell its put. O(calls).
+pub fn sort_out(calls: &[ContainerCall]) -> Option<Result<Things, Misfit>> {
+    let items = calls.iter().map(|call| match (call.op, call.reply) {
+        (Op::Put(item), _) | (Op::Take, Some(Some(item))) => item as usize + 1,
+        _ => 0,
+    });
+    let mut by_item = vec![(NOBODY, NOBODY); items.max().unwrap_or(0)];
+    let mut things = Things::default();
+    let mut wrong = None;
+    for (at, call) in (0..).zip(calls) {
+        match (call.op, call.reply) {
+            (Op::Put(item), _) => {
+                if std::mem::replace(&mut by_item[item as usize].0, at) != NOBODY {
+                    return None;
+                }
+            }
+            (Op::Take, Some(Some(item))) => {
+                let first = std::mem::replace(&mut by_item[item as usize].1, at);
+                if first != NOBODY && wrong.is_none() {
+                    wrong = Some(Misfit::Twice { first, second: at });
+                }
+            }
+            (Op::Take, Some(None)) => things.empty.push(at),
+            (Op::Take, None) => things.takers.push(at),
+        }
+    }
+    if let Some(wrong) = wrong {
+        return Some(Err(wrong));
+    }
+    for (item, (put, take)) in (0..).zip(by_item) {
+        let times = |at: u32| {
+            let call = &calls[at as usize];
+            (at, u64::from(call.start), u64::from(call.end))
+        };
+        match (put, take) {
+            (NOBODY, NOBODY) => {}
+            (NOBODY, take) => return Some(Err(Misfit::NeverPut { take })),
+            (put, NOBODY) if !calls[put as usize].must => {}
+            (put, NOBODY) => things.all.push(Thing {
+                item,
+                put: times(put),
+                take: (NOBODY, AFTER_ALL, AFTER_ALL),
+            }),
+            (put, take) => {
+                let thing = Thing {
+                    item,
+                    put: times(put),
+                    take: times(take),
+                };
+                if thing.take.2 < thing.put.1 {
+                    return Some(Err(Misfit::TooEarly { put, take }));
+                }
+                things.all.push(thing);
+            }
+        }
+    }
+    Some(Ok(things))
+}
+
+/// The stretches of time all through which something is certainly in, in order, without overlaps.
+/// O(things log things).
+pub fn occupied(things: &[Thing]) -> Vec<(u64, u64)> {
+    let mut certain: Vec<(u64, u64)> = things.iter().filter_map(Thing::certain).collect();
+    certain.sort_unstable();
+    let mut merged: Vec<(u64, u64)> = Vec::new();
+    for (from, to) in certain {
+        match merged.last_mut() {
+            Some((_, end)) if from <= *end => *end = to.max(*end),
+            _ => merged.push((from, to)),
+        }
+    }
+    merged
+}
+
+/// A take that found nothing although something was in all through it.
+pub fn not_empty(calls: &[ContainerCall], things: &Things) -> Option<Misfit> {
+    if things.empty.is_empty() {
+        return None;
+    }
+    let occupied = occupied(&things.all);
+    let take = *things.empty.iter().find(|at| {
+        let call = &calls[**at as usize];
+        let (start, end) = (u64::from(call.start), u64::from(call.end));
+        let next = occupied.partition_point(|(from, _)| *from <= start);
+        next.checked_sub(1).is_some_and(|at| occupied[at].1 >= end)
+    })?;
+    let call = &calls[take as usize];
+    let (start, end) = (u64::from(call.start), u64::from(call.end));
+    // The fewest that cover it: always the one that reaches furthest.
+    let (mut by, mut reached) = (Vec::new(), start);
+    while reached < end {
+        let covers = things.all.iter().filter(|thing| {
+            thing
+                .certain()
+                .is_some_and(|(from, to)| from <= reached && to > reached)
+        });
+        let Some(best) = covers.max_by_key(|thing| thing.take.1) else {
+            break;
+        };
+        by.push(best.put.0);
+        by.extend(Some(best.take.0).filter(|take| *take != NOBODY));
+        reached = best.take.1;
+    }
+    Some(Misfit::NotEmpty { take, by })
+}
+
+/// Gives each thing that somebody of unknown outcome must have taken such a taker: the earlier it is due,
+/// the earlier the taker (Jackson's rule: if that is too late for one, every assignment is).
+/// `due`: by thing that stays, the time before which its take must have begun. False: not enough takers.
+pub fn assign(calls: &[ContainerCall], things: &mut Things, mut due: Vec<(u64, usize)>) -> bool {
+    due.sort_unstable();
+    let mut takers = things.takers.iter();
+    due.into_iter().all(|(due, at)| {
+        let Some(taker) = takers.next() else {
+            return false;
+        };
+        let start = u64::from(calls[*taker as usize].start);
+        things.all[at].take = (*taker, start, u64::from(NEVER));
+        start < due
+    })
+}
+
+/// When each thing that stays would contradict a take that found nothing, had nobody taken it.
+pub fn due_by_empty(calls: &[ContainerCall], things: &Things) -> Vec<u64> {
+    let mut empty: Vec<(u64, u64)> = things
+        .empty
+        .iter()
+        .map(|at| &calls[*at as usize])
+        .map(|call| (u64::from(call.start), u64::from(call.end)))
+        .collect();
+    empty.sort_unstable();
+    // From each on, the earliest end.
+    let mut least = AFTER_ALL;
+    let mut ends: Vec<u64> = empty
+        .iter()
+        .rev()
+        .map(|(_, end)| {
+            least = least.min(*end);
+            least
+        })
+        .collect();
+    ends.reverse();
+    let due = |thing: &Thing| {
+        let next = empty.partition_point(|(start, _)| *start < thing.put.2);
+        ends.get(next).copied().unwrap_or(AFTER_ALL)
+    };
+    things.all.iter().map(due).collect()
+}

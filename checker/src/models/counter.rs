@@ -1,0 +1,64 @@
+//! A counter: add an amount, read the sum.
+
+use serde_json::Value;
+
+use super::model::{Model, Said, Spoken, Told};
+
+/// Starts at 0.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Counter;
+
+/// What a counter can be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Op {
+    /// Add this much, which may be negative.
+    Add(i64),
+    /// Tell the sum.
+    Read,
+}
+
+impl Model for Counter {
+    type Op = Op;
+    type Reply = i64;
+    type State = i64;
+
+    fn init(&self) -> i64 {
+        0
+    }
+
+    fn step(&self, sum: &i64, op: &Op, reply: Option<&i64>) -> Option<i64> {
+        match op {
+            Op::Add(amount) => Some(sum.wrapping_add(*amount)),
+            Op::Read => reply.is_none_or(|told| told == sum).then_some(*sum),
+        }
+    }
+
+    fn changes(&self, op: &Op) -> bool {
+        !matches!(op, Op::Read | Op::Add(0))
+    }
+}
+
+impl Spoken for Counter {
+    fn hear(&mut self, told: &Told<'_>) -> Result<Option<Said<Self>>, String> {
+        let amount = |sign: i64| match &told.invocation.value {
+            Value::Null => Ok(Some((Op::Add(sign), None))),
+            value => match value.as_i64() {
+                Some(amount) => Ok(Some((Op::Add(amount.wrapping_mul(sign)), None))),
+                None => told.wrong_value("a whole number"),
+            },
+        };
+        match told.verb() {
+            "add" | "inc" | "increment" => amount(1),
+            "dec" | "decrement" => amount(-1),
+            "read" => match told.answer() {
+                None => Ok(None),
+                Some(Value::Null) => Ok(Some((Op::Read, Some(0)))),
+                Some(value) => match value.as_i64() {
+                    Some(sum) => Ok(Some((Op::Read, Some(sum)))),
+                    None => told.wrong_value("a whole number"),
+                },
+            },
+            _ => told.unknown_verb("a counter knows add, inc, dec and read"),
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! Which model a history speaks of: named, or recognised by its verbs.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::history::{History, Kind, Process};
+
+/// The models that are built in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ModelKind {
+    /// `read`, `write`, `cas`.
+    Register,
+    /// `get`, `put`, `append` of texts.
+    Kv,
+    /// `add`, `remove`, `contains`, `read` of a list.
+    Set,
+    /// `enqueue`, `dequeue`.
+    Queue,
+    /// `push`, `pop`.
+    Stack,
+    /// `insert`, `delete-min`.
+    PriorityQueue,
+    /// `add`, `inc`, `dec`, `read` of a number.
+    Counter,
+    /// `acquire`, `release`.
+    Lock,
+    /// `append`, `read` of a list.
+    Log,
+}
+
+impl ModelKind {
+    const NAMES: [(&'static str, ModelKind); 10] = [
+        ("register", ModelKind::Register),
+        ("kv", ModelKind::Kv),
+        ("set", ModelKind::Set),
+        ("queue", ModelKind::Queue),
+        ("stack", ModelKind::Stack),
+        ("priority-queue", ModelKind::PriorityQueue),
+        ("counter", ModelKind::Counter),
+        ("lock", ModelKind::Lock),
+        ("log", ModelKind::Log),
+        ("mutex", ModelKind::Lock),
+    ];
+
+    /// Tells the model from the verbs; a register where there are none. A set and a counter both know `add`
+    /// and `read`: they differ in what is read. O(events up to the first verb that tells).
+    pub fn recognise(history: &History) -> ModelKind {
+        let said = history.events().iter();
+        let mut said = said.filter(|event| matches!(event.process, Process::Client(_)));
+        let mut reads = history
+            .events()
+            .iter()
+            .filter(|event| event.f == "read" && event.kind == Kind::Ok);
+        let told = said.find_map(|event| match event.f.as_str() {
+            "write" | "cas" => Some(ModelKind::Register),
+            "get" | "put" => Some(ModelKind::Kv),
+            "enqueue" | "dequeue" => Some(ModelKind::Queue),
+            "push" | "pop" => Some(ModelKind::Stack),
+            "insert" | "delete-min" | "extract-min" => Some(ModelKind::PriorityQueue),
+            "acquire" | "release" | "lock" | "unlock" => Some(ModelKind::Lock),
+            "inc" | "increment" | "dec" | "decrement" => Some(ModelKind::Counter),
+            "contains" | "remove" => Some(ModelKind::Set),
+            "add" => Some(match reads.find(|read| !read.value.is_null()) {
+                Some(read) if read.value.is_number() => ModelKind::Counter,
+                _ => ModelKind::Set,
+            }),
+            "append" => {
+                let reads_lists = reads.any(|read| read.value.is_array());
+                let is_text = event.value.is_string();
+                Some(match reads_lists || !is_text {
+                    true => ModelKind::Log,
+                    false => ModelKind::Kv,
+                })
+            }
+            _ => None,
+        });
+        told.unwrap_or(ModelKind::Register)
+    }
+}
+
+impl fmt::Display for ModelKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = ModelKind::NAMES.iter().find(|(_, kind)| kind == self);
+        f.write_str(name.map_or("", |(name, _)| name))
+    }
+}
+
+impl FromStr for ModelKind {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<ModelKind, String> {
+        let found = ModelKind::NAMES.iter().find(|(name, _)| *name == text);
+        found.map(|(_, kind)| *kind).ok_or_else(|| {
+            let names: Vec<&str> = ModelKind::NAMES.iter().map(|(name, _)| *name).collect();
+            format!(
+                "{text} is no model; use one of {}, or leave it out",
+                names.join(", ")
+            )
+        })
+    }
+}

@@ -1,0 +1,64 @@
+//! One key of a store of texts: get, put, append (Porcupine's key-value model).
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::model::{Model, Said, Spoken, Told};
+
+/// Empty at first. The keys of a history are judged apart.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Kv;
+
+/// What can be asked of a key.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Op {
+    /// Tell the text.
+    Get,
+    /// From now on it is this.
+    Put(Arc<str>),
+    /// Add this at its end.
+    Append(Arc<str>),
+}
+
+impl Model for Kv {
+    type Op = Op;
+    type Reply = Arc<str>;
+    type State = Arc<str>;
+
+    fn init(&self) -> Arc<str> {
+        "".into()
+    }
+
+    fn step(&self, text: &Arc<str>, op: &Op, reply: Option<&Arc<str>>) -> Option<Arc<str>> {
+        match op {
+            Op::Get => reply.is_none_or(|told| told == text).then(|| text.clone()),
+            Op::Put(new) => Some(new.clone()),
+            Op::Append(more) => Some([text.as_ref(), more].concat().into()),
+        }
+    }
+
+    fn changes(&self, op: &Op) -> bool {
+        *op != Op::Get
+    }
+}
+
+impl Spoken for Kv {
+    fn hear(&mut self, told: &Told<'_>) -> Result<Option<Said<Self>>, String> {
+        let argument = || told.invocation.value.as_str().map(Arc::from);
+        match told.verb() {
+            "get" => Ok(match told.answer() {
+                None => None,
+                Some(Value::Null) => Some((Op::Get, Some("".into()))),
+                Some(Value::String(text)) => Some((Op::Get, Some(text.as_str().into()))),
+                Some(_) => return told.wrong_value("a text"),
+            }),
+            verb @ ("put" | "append") => match argument() {
+                Some(text) if verb == "put" => Ok(Some((Op::Put(text), None))),
+                Some(text) => Ok(Some((Op::Append(text), None))),
+                None => told.wrong_value("a text"),
+            },
+            _ => told.unknown_verb("a key of a store knows get, put and append"),
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! A log that only grows: append one entry, read all.
+
+use serde_json::Value;
+
+use super::container::{Item, Items, SaidOf};
+use super::model::{Model, Spoken, Told};
+
+/// Empty at first.
+#[derive(Clone, Debug, Default)]
+pub struct Log {
+    /// The entries that were ever spoken of.
+    pub items: Items,
+}
+
+/// What can be asked of a log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Op {
+    /// Add this at its end.
+    Append(Item),
+    /// Tell all entries, in order.
+    Read,
+}
+
+impl Model for Log {
+    type Op = Op;
+    type Reply = Vec<Item>;
+    type State = Vec<Item>;
+
+    fn init(&self) -> Self::State {
+        Vec::new()
+    }
+
+    fn step(&self, state: &Self::State, op: &Op, reply: Option<&Vec<Item>>) -> Option<Self::State> {
+        let mut next = state.clone();
+        self.apply(&mut next, op, reply).then_some(next)
+    }
+
+    fn apply(&self, state: &mut Self::State, op: &Op, reply: Option<&Vec<Item>>) -> bool {
+        match op {
+            Op::Append(item) => {
+                state.push(*item);
+                true
+            }
+            Op::Read => reply.is_none_or(|told| told == state),
+        }
+    }
+
+    fn changes(&self, op: &Op) -> bool {
+        *op != Op::Read
+    }
+}
+
+impl Spoken for Log {
+    fn hear(&mut self, told: &Told<'_>) -> SaidOf<Self> {
+        match told.verb() {
+            "append" => {
+                let item = self.items.number(&told.invocation.value);
+                Ok(Some((Op::Append(item), None)))
+            }
+            "read" => match told.answer() {
+                None => Ok(None),
+                Some(Value::Null) => Ok(Some((Op::Read, Some(Vec::new())))),
+                Some(Value::Array(all)) => {
+                    let all = all.iter().map(|item| self.items.number(item)).collect();
+                    Ok(Some((Op::Read, Some(all))))
+                }
+                Some(_) => told.wrong_value("a list of entries"),
+            },
+            _ => told.unknown_verb("a log knows append and read"),
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! What a judge must know of an object: its states, and what each operation does to them.
+
+use std::fmt::Debug;
+use std::hash::Hash;
+
+use crate::history::{Event, Outcome};
+
+/// A sequential specification. A user's own is judged by [`crate::linearizable::general::search`]:
+///
+/// ```
+/// use checker::linearizable::general::{Found, search};
+/// use checker::linearizable::Limits;
+/// use checker::models::{Call, Model};
+///
+/// /// A switch that tells how it stood before.
+/// struct Switch;
+/// impl Model for Switch {
+///     type Op = ();
+///     type Reply = bool;
+///     type State = bool;
+///     fn init(&self) -> bool {
+///         false
+///     }
+///     fn step(&self, on: &bool, _: &(), was: Option<&bool>) -> Option<bool> {
+///         was.is_none_or(|was| was == on).then_some(!on)
+///     }
+/// }
+///
+/// let flip = |start, end, was| Call { operation: 0, start, end, must: true, op: (), reply: Some(was) };
+/// let limits = Limits { configurations: 1000, steps: 1000 };
+/// let twice_off = [flip(1, 2, false), flip(3, 4, false)];
+/// assert_eq!(search(&Switch, &twice_off, limits).found, Found::Stuck { time: 4 });
+/// ```
+pub trait Model {
+    /// What is asked for.
+    type Op: Clone + Eq + Hash + Debug;
+    /// What is answered, where that says something of the state.
+    type Reply: Clone + Eq + Hash + Debug;
+    /// All that later answers depend on.
+    type State: Clone + Eq + Hash;
+
+    /// The state before everything.
+    fn init(&self) -> Self::State;
+
+    /// The state after `op`; `None`: in `state` it would not have answered so. Without a reply any answer fits.
+    fn step(
+        &self,
+        state: &Self::State,
+        op: &Self::Op,
+        reply: Option<&Self::Reply>,
+    ) -> Option<Self::State>;
+
+    /// As [`Model::step`], in place; for states that are large. False: `state` may be anything afterwards.
+    fn apply(&self, state: &mut Self::State, op: &Self::Op, reply: Option<&Self::Reply>) -> bool {
+        match self.step(state, op, reply) {
+            Some(next) => {
+                *state = next;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// False for what leaves every state as it is, such as a read: it may take effect as soon as it fits.
+    fn changes(&self, _op: &Self::Op) -> bool {
+        true
+    }
+}
+
+/// An operation as a judge needs it. Times are event indices plus one; 0 is before everything.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Call<O, R> {
+    /// Its number in [`crate::History::operations`].
+    pub operation: u32,
+    /// When it was invoked.
+    pub start: u32,
+    /// When it completed, or [`super::register::NEVER`].
+    pub end: u32,
+    /// False: it may have happened at any time after `start`, or not at all.
+    pub must: bool,
+    /// What was asked.
+    pub op: O,
+    /// What was answered.
+    pub reply: Option<R>,
+}
+
+/// The calls of a model.
+pub type Calls<M> = Vec<Call<<M as Model>::Op, <M as Model>::Reply>>;
+
+/// A call as a history tells it: verb and argument, the answer, and how it ended.
+pub struct Told<'a> {
+    /// The invocation.
+    pub invocation: &'a Event,
+    /// The completion.
+    pub completion: Option<&'a Event>,
+    /// How it ended. Never [`Outcome::Fail`]: what certainly did not happen is told to nobody.
+    pub outcome: Outcome,
+}
+
+impl Told<'_> {
+    /// The verb.
+    pub fn verb(&self) -> &str {
+        &self.invocation.f
+    }
+
+    /// The answer, if there was one.
+    pub fn answer(&self) -> Option<&serde_json::Value> {
+        let completion = self.completion.filter(|_| self.outcome == Outcome::Ok);
+        completion.map(|event| &event.value)
+    }
+
+    /// The sentence that refuses a verb which the model does not know.
+    pub fn unknown_verb<T>(&self, knows: &str) -> Result<T, String> {
+        Err(format!(
+            "event {}: {knows}, but not {}",
+            self.invocation.index, self.invocation.f
+        ))
+    }
+
+    /// The sentence that refuses an argument or an answer.
+    pub fn wrong_value<T>(&self, expected: &str) -> Result<T, String> {
+        Err(format!(
+            "event {}: {} has the value {}, expected {expected}",
+            self.completion.unwrap_or(self.invocation).index,
+            self.invocation.f,
+            self.answer().unwrap_or(&self.invocation.value)
+        ))
+    }
+}
+
+/// What a call says: the operation, and its reply where there is one.
+pub type Said<M> = (<M as Model>::Op, Option<<M as Model>::Reply>);
+
+/// A model that understands the verbs of a history.
+pub trait Spoken: Model {
+    /// One call; `None`: it says nothing.
+    ///
+    /// # Errors
+    /// A verb that the model does not know, or a value that is none; in a sentence.
+    fn hear(&mut self, told: &Told<'_>) -> Result<Option<Said<Self>>, String>;
+}

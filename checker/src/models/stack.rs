@@ -1,0 +1,46 @@
+//! A stack: last in, first out.
+
+use super::container::{Item, Items, Op, Reply, SaidOf};
+use super::model::{Model, Spoken, Told};
+
+/// Empty at first.
+#[derive(Clone, Debug, Default)]
+pub struct Stack {
+    /// The things that were ever in it.
+    pub items: Items,
+}
+
+impl Model for Stack {
+    type Op = Op;
+    type Reply = Reply;
+    type State = Vec<Item>;
+
+    fn init(&self) -> Self::State {
+        Self::State::new()
+    }
+
+    fn step(&self, state: &Self::State, op: &Op, reply: Option<&Reply>) -> Option<Self::State> {
+        let mut next = state.clone();
+        self.apply(&mut next, op, reply).then_some(next)
+    }
+
+    fn apply(&self, state: &mut Self::State, op: &Op, reply: Option<&Reply>) -> bool {
+        match op {
+            Op::Put(item) => {
+                state.push(*item);
+                true
+            }
+            Op::Take => {
+                let taken = state.pop();
+                reply.is_none_or(|told| *told == taken)
+            }
+        }
+    }
+}
+
+impl Spoken for Stack {
+    fn hear(&mut self, told: &Told<'_>) -> SaidOf<Self> {
+        self.items
+            .hear(told, [&["push"], &["pop"]], "a stack knows push and pop")
+    }
+}

@@ -1,0 +1,268 @@
+//! Queues, stacks, sets, counters and the search for any model against brute force.
+
+use checker::linearizable::Limits;
+use checker::linearizable::exact::{Exact, Judged};
+use checker::linearizable::general::{Found, certifies, search};
+use checker::models::container::Op;
+use checker::models::counter::{Counter, Op as CounterOp};
+use checker::models::queue::Queue;
+use checker::models::register::NEVER;
+use checker::models::set::{Op as SetOp, Reply as SetReply, Set};
+use checker::models::stack::Stack;
+use checker::models::{Call, Calls, Model};
+
+const LIMITS: Limits = Limits {
+    configurations: 100_000,
+    steps: 10_000_000,
+};
+
+/// SplitMix64 (Steele, Lea, Flood, OOPSLA 2014): the same histories in every run.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) % limit
+    }
+}
+
+/// Tries every order: Herlihy and Wing's definition, and nothing clever.
+fn brute_force<M: Model>(model: &M, calls: &Calls<M>) -> bool {
+    fn place<M: Model>(model: &M, calls: &Calls<M>, used: u32, state: &M::State) -> bool {
+        let free = |at: usize| used & (1 << at) == 0;
+        if (0..calls.len()).all(|at| !free(at) || !calls[at].must) {
+            return true;
+        }
+        let first_end = (0..calls.len()).filter(|at| free(*at) && calls[*at].must);
+        let first_end = first_end.map(|at| calls[at].end).min().unwrap_or(NEVER);
+        (0..calls.len()).any(|at| {
+            let call = &calls[at];
+            free(at)
+                && call.start < first_end
+                && (model.step(state, &call.op, call.reply.as_ref()))
+                    .is_some_and(|next| place(model, calls, used | 1 << at, &next))
+        })
+    }
+    place(model, calls, 0, &model.init())
+}
+
+/// Closed-loop clients: `draw` makes an operation, `answer` its reply, which may be a lie.
+fn history<M: Model>(
+    random: &mut Random,
+    model: &M,
+    length: u64,
+    mut draw: impl FnMut(&mut Random) -> M::Op,
+    mut answer: impl FnMut(&mut Random, &M::State, &M::Op) -> Option<M::Reply>,
+) -> Calls<M> {
+    let mut calls: Calls<M> = Vec::new();
+    let mut state = model.init();
+    let (mut open, mut time) = (Vec::new(), 0);
+    let clients = 1 + random.below(4) as usize;
+    while (calls.len() as u64) < length || !open.is_empty() {
+        time += 1;
+        if (calls.len() as u64) < length && open.len() < clients && random.below(2) == 0 {
+            let op = draw(random);
+            open.push((calls.len(), false));
+            calls.push(Call {
+                operation: calls.len() as u32,
+                start: time,
+                end: NEVER,
+                must: true,
+                op,
+                reply: None,
+            });
+            continue;
+        }
+        if open.is_empty() {
+            continue;
+        }
+        let chosen = random.below(open.len() as u64) as usize;
+        let (at, acted) = open[chosen];
+        if !acted && random.below(12) == 0 {
+            // Unknown: it took effect, or will not.
+            open.remove(chosen);
+            calls[at].must = false;
+            if random.below(2) == 0 {
+                answer(random, &state, &calls[at].op);
+                model.apply(&mut state, &calls[at].op, None);
+            }
+        } else if !acted {
+            open[chosen].1 = true;
+            calls[at].reply = answer(random, &state, &calls[at].op);
+            model.apply(&mut state, &calls[at].op, None);
+        } else {
+            open.remove(chosen);
+            calls[at].end = time;
+        }
+    }
+    calls
+}
+
+/// The exact algorithm and the search must say what brute force says, and prove it where it is right.
+fn agree<M: Judged>(model: &M, calls: &Calls<M>, tally: &mut [u64; 3]) {
+    let right = brute_force(model, calls);
+    match model.exact(calls) {
+        Exact::Linearizable(order) => {
+            assert!(right, "{calls:#?}");
+            if let Some(order) = order {
+                assert!(certifies(model, calls, &order), "{order:?} {calls:#?}");
+            }
+            tally[0] += 1;
+        }
+        Exact::Wrong { calls: witness, .. } => {
+            assert!(!right, "{calls:#?}");
+            assert!(!witness.is_empty());
+            tally[1] += 1;
+        }
+        Exact::NotForThis | Exact::Undecided => tally[2] += 1,
+    }
+    match search(model, calls, LIMITS).found {
+        Found::Linearizable(order) => {
+            assert!(right && certifies(model, calls, &order), "{calls:#?}")
+        }
+        Found::Stuck { .. } => assert!(!right, "{calls:#?}"),
+        Found::Undecided { .. } => panic!("too small a budget for {} calls", calls.len()),
+    }
+}
+
+fn cases() -> u64 {
+    let more = std::env::var("CHECKER_CASES").ok();
+    more.and_then(|cases| cases.parse().ok()).unwrap_or(20_000)
+}
+
+fn container<M: Judged<Op = Op, Reply = Option<u32>>>(
+    model: &M,
+    seed: u64,
+    peek: impl Fn(&M::State) -> Option<u32>,
+) {
+    let mut random = Random(seed);
+    let mut tally = [0; 3];
+    for _ in 0..cases() {
+        let mut fresh = 0;
+        let length = 2 + random.below(7);
+        let lies = random.below(3);
+        let puts = 3 + random.below(4);
+        let calls = history(
+            &mut random,
+            model,
+            length,
+            |random| match random.below(10) < puts {
+                true => {
+                    fresh += 1;
+                    Op::Put(fresh)
+                }
+                false => Op::Take,
+            },
+            |random, state, op| match op {
+                Op::Put(_) => None,
+                Op::Take if random.below(4) < lies => {
+                    Some(Some(1 + random.below(4) as u32).filter(|_| random.below(4) != 0))
+                }
+                Op::Take => Some(peek(state)),
+            },
+        );
+        agree(model, &calls, &mut tally);
+    }
+    let [right, wrong, open] = tally;
+    let all = cases();
+    assert!(
+        right > all / 10 && wrong > all / 10 && open < all / 20,
+        "{tally:?}"
+    );
+}
+
+#[test]
+fn queues_are_judged_as_by_brute_force() {
+    container(&Queue::default(), 1, |state| state.front().copied());
+}
+
+#[test]
+fn stacks_are_judged_as_by_brute_force() {
+    container(&Stack::default(), 2, |state| state.last().copied());
+}
+
+#[test]
+fn sets_are_judged_as_by_brute_force() {
+    let (mut random, mut tally) = (Random(3), [0; 3]);
+    for _ in 0..cases() {
+        let length = 2 + random.below(7);
+        let lies = random.below(3);
+        let calls = history(
+            &mut random,
+            &Set::default(),
+            length,
+            |random| match random.below(2) {
+                0 => SetOp::Read,
+                _ => SetOp::Add(random.below(4) as u32),
+            },
+            |random, state, op| match op {
+                SetOp::Read if random.below(4) < lies => {
+                    let all = (0..4).filter(|_| random.below(2) == 0).collect();
+                    Some(SetReply::All(all))
+                }
+                SetOp::Read => Some(SetReply::All(state.iter().copied().collect())),
+                _ => None,
+            },
+        );
+        agree(&Set::default(), &calls, &mut tally);
+    }
+    let [right, wrong, open] = tally;
+    assert!(
+        right > cases() / 10 && wrong > cases() / 10 && open == 0,
+        "{tally:?}"
+    );
+}
+
+#[test]
+fn counters_are_judged_as_by_brute_force() {
+    let (mut random, mut tally) = (Random(4), [0; 3]);
+    for _ in 0..cases() {
+        let length = 2 + random.below(7);
+        let lies = random.below(3);
+        let calls = history(
+            &mut random,
+            &Counter,
+            length,
+            |random| match random.below(2) {
+                0 => CounterOp::Read,
+                _ => CounterOp::Add(random.below(4) as i64 - 1),
+            },
+            |random, sum, op| match op {
+                CounterOp::Read if random.below(4) < lies => Some(random.below(5) as i64),
+                CounterOp::Read => Some(*sum),
+                CounterOp::Add(_) => None,
+            },
+        );
+        agree(&Counter, &calls, &mut tally);
+    }
+}
+
+#[test]
+fn a_stack_that_a_published_tool_accepts_is_refused() {
+    let call = |start, end, op, reply| Call {
+        operation: start,
+        start,
+        end,
+        must: true,
+        op,
+        reply,
+    };
+    let calls = vec![
+        call(1, 2, Op::Put(250), None),
+        call(3, 7, Op::Put(262), None),
+        call(4, 9, Op::Put(263), None),
+        call(5, 6, Op::Take, Some(Some(263))),
+        call(8, 10, Op::Take, Some(Some(250))),
+        call(11, 12, Op::Take, Some(Some(262))),
+    ];
+    let stack = Stack::default();
+    assert!(!brute_force(&stack, &calls));
+    assert!(matches!(stack.exact(&calls), Exact::Wrong { .. }));
+    assert_eq!(
+        search(&stack, &calls, LIMITS).found,
+        Found::Stuck { time: 10 }
+    );
+}
