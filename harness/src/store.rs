@@ -79,7 +79,7 @@ const LEAST_SPACE: u64 = 64 << 20;
 /// Refuses to begin a run on a disk that is all but full: its nodes' data lives there too.
 ///
 /// # Errors
-/// Less than [`LEAST_SPACE`] is free: code 73.
+/// Less than 64 MiB are free: code 73.
 pub fn check_space(folder: &Path) -> Result<(), Failure> {
     let facts = nix::sys::statvfs::statvfs(folder)
         .map_err(|error| cannot_write(folder, &io::Error::from(error)))?;

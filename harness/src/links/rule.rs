@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// How many kinds a frame can be of; see [`super::frame`].
+/// How many kinds a frame can be of; see `frame.rs`.
 pub const KINDS: usize = 32;
 
 /// Kinds as `node/README.md` names them; the position is the number on the wire.
