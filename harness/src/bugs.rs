@@ -73,7 +73,7 @@ pub const DEMONSTRATIONS: &[Demonstration] = &[
     },
     Demonstration {
         bugs: "leader-local-read",
-        flags: "--nemesis pause --interval 0.7 --time 45",
+        flags: "--nemesis partition --interval 0.6 --concurrency 100 --time 25",
     },
     Demonstration {
         bugs: "readindex-without-noop-guard",
