@@ -169,13 +169,16 @@ fn an_interrupt_heals_judges_and_reports() {
         "0.3",
     ];
     let (child, folder) = begin(out.path(), &arguments, "injuries.jsonl", "\"effect\":\"");
-    // Enough to be judged.
-    while fs::read_to_string(folder.join("history.jsonl"))
-        .unwrap_or_default()
-        .lines()
-        .count()
-        < 2000
-    {
+    let patience = Instant::now() + Duration::from_secs(120);
+    // Enough to be judged: work, and an effect of each fault that was asked for.
+    let read = |file: &str| fs::read_to_string(folder.join(file)).unwrap_or_default();
+    let acted = |fault: &str| {
+        let name = format!("\"fault\":\"{fault}\"");
+        let has = |line: &str| line.contains(&name) && line.contains("\"effect\":\"");
+        read("injuries.jsonl").lines().any(has)
+    };
+    while read("history.jsonl").lines().count() < 2000 || !acted("kill") || !acted("partition") {
+        assert!(Instant::now() < patience, "the run did not come so far");
         std::thread::sleep(Duration::from_millis(20));
     }
     signal(&child, nix::sys::signal::Signal::SIGINT);
