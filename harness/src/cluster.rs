@@ -251,9 +251,10 @@ impl Cluster {
         self.member(node).shim.clone()
     }
 
-    /// Nothing that `from` says reaches `to` any more.
-    pub fn cut(&self, from: NodeId, to: NodeId) {
-        self.links.set(from.0, to.0, Rule::Drop);
+    /// Nothing that `from` says reaches `to` any more: it vanishes, or connections are reset (`resets`).
+    pub fn cut(&self, from: NodeId, to: NodeId, resets: bool) {
+        let rule = if resets { Rule::Reset } else { Rule::Drop };
+        self.links.set(from.0, to.0, rule);
     }
 
     /// The link works again.
@@ -261,8 +262,8 @@ impl Cluster {
         self.links.set(from.0, to.0, Rule::Pass);
     }
 
-    /// Messages and bytes that these links dropped so far.
-    pub fn dropped(&self, links: &[(NodeId, NodeId)]) -> (u64, u64) {
+    /// What these links lost so far: messages, their bytes, and connections by a reset.
+    pub fn lost(&self, links: &[(NodeId, NodeId)]) -> [u64; 3] {
         let snapshot = self.links.counters();
         let counted = links.iter().filter_map(|(from, to)| {
             snapshot.0.get(&LinkId {
@@ -270,8 +271,12 @@ impl Cluster {
                 to: to.0,
             })
         });
-        counted.fold((0, 0), |(frames, bytes), link| {
-            (frames + link.dropped.frames, bytes + link.dropped.bytes)
+        counted.fold([0; 3], |[frames, bytes, resets], link| {
+            [
+                frames + link.dropped.frames,
+                bytes + link.dropped.bytes,
+                resets + link.resets,
+            ]
         })
     }
 

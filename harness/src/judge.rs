@@ -248,6 +248,8 @@ fn rolled_back(
     }
     let summary = if dropped == 0 {
         "no entry was rolled back".into()
+    } else if dropped == 1 && violations.is_empty() {
+        "1 entry was rolled back; it had not been acknowledged to a client".into()
     } else if violations.is_empty() {
         format!("{dropped} entries were rolled back, none of them acknowledged to a client")
     } else {

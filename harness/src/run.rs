@@ -359,7 +359,7 @@ async fn show(
         tokio::time::sleep(progress.every()).await;
         let ok = totals.ok.load(Relaxed);
         let passed = last.0.elapsed();
-        if passed >= Duration::from_secs(1) {
+        if passed >= Duration::from_secs(1) || rate == 0 {
             rate = ((ok - last.1) as f64 / passed.as_secs_f64()).round() as u64;
             last = (Instant::now(), ok);
         }

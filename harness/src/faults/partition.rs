@@ -11,6 +11,9 @@ use crate::databases::Future_;
 use crate::injury::Injury;
 use crate::site::NodeId;
 
+/// How often a cut link resets connections, as a firewall may, where it is a black hole otherwise.
+const RESETS: f64 = 0.125;
+
 /// The row in the table of faults.
 pub struct Partition;
 
@@ -23,7 +26,7 @@ impl Fault for Partition {
     }
 
     fn about(&self) -> &'static str {
-        "cut links as a black hole: isolate the leader or one node, halves, majorities ring, bridge, one way"
+        "cut links, as a black hole or by resets: isolate the leader or one node, halves, majorities ring, bridge, one way"
     }
 
     fn makes_no_sense(&self, nodes: u16) -> Option<String> {
@@ -58,6 +61,11 @@ impl Fault for Partition {
             _ => isolate("isolate-one", nodes[0], &nodes),
         };
         draft.targets.sort_unstable();
+        let resets = rng.random_bool(RESETS);
+        draft.parameters["resets"] = json!(resets);
+        if resets {
+            draft.description += ", by resets";
+        }
         draft
     }
 
@@ -68,11 +76,11 @@ impl Fault for Partition {
     ) -> Future_<'a, Result<Value, String>> {
         Box::pin(async move {
             let links = links(injury);
-            let (frames, bytes) = cluster.dropped(&links);
+            let before = cluster.lost(&links);
             for (from, to) in &links {
-                cluster.cut(*from, *to);
+                cluster.cut(*from, *to, resets(injury));
             }
-            Ok(json!({ "frames": frames, "bytes": bytes }))
+            Ok(json!(before))
         })
     }
 
@@ -87,20 +95,27 @@ impl Fault for Partition {
             for (from, to) in &links {
                 cluster.mend(*from, *to);
             }
-            let Some(earlier) = before["bytes"].as_u64() else {
+            let Some(before) = before.as_array() else {
                 return Ok(None);
             };
-            let (frames, bytes) = cluster.dropped(&links);
-            let frames = frames.saturating_sub(before["frames"].as_u64().unwrap_or_default());
-            let bytes = bytes.saturating_sub(earlier);
-            Ok((bytes > 0).then(|| {
-                format!(
-                    "{frames} messages ({bytes} bytes) dropped on {} links",
-                    links.len()
-                )
-            }))
+            let mut lost = cluster.lost(&links);
+            for (now, before) in lost.iter_mut().zip(before) {
+                *now = now.saturating_sub(before.as_u64().unwrap_or_default());
+            }
+            let [frames, bytes, connections] = lost;
+            let on = format!("on {} links", links.len());
+            Ok(if resets(injury) {
+                (connections > 0).then(|| format!("{connections} connections reset {on}"))
+            } else {
+                (bytes > 0).then(|| format!("{frames} messages ({bytes} bytes) dropped {on}"))
+            })
         })
     }
+}
+
+/// Does the injury reset connections?
+fn resets(injury: &Injury) -> bool {
+    injury.parameters["resets"] == json!(true)
 }
 
 /// The links that the injury cuts.
