@@ -1,11 +1,12 @@
 //! The history file: events are written as they happen, so that a run that dies leaves a checkable prefix.
 
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use checker::Event;
+use checker::history::jsonl::Writer;
 
 use crate::exit::Failure;
 use crate::store;
@@ -16,7 +17,7 @@ const FLUSH_EVERY: Duration = Duration::from_millis(20);
 /// The file, and all events so far for the judge.
 pub struct Recorder {
     path: PathBuf,
-    file: BufWriter<File>,
+    file: Writer<BufWriter<File>>,
     flushed: Instant,
     failed: Option<io::Error>,
     events: Vec<Event>,
@@ -30,7 +31,7 @@ impl Recorder {
     pub fn create(folder: &Path) -> Result<Recorder, Failure> {
         let path = folder.join(store::HISTORY);
         let file = File::create(&path).map_err(|error| store::cannot_write(&path, &error))?;
-        let file = BufWriter::with_capacity(1 << 16, file);
+        let file = Writer::new(BufWriter::with_capacity(1 << 16, file));
         Ok(Recorder {
             path,
             file,
@@ -44,10 +45,7 @@ impl Recorder {
     pub fn append(&mut self, mut event: Event) -> &Event {
         event.index = self.events.len() as u64;
         if self.failed.is_none() {
-            let written = serde_json::to_writer(&mut self.file, &event)
-                .map_err(io::Error::from)
-                .and_then(|()| self.file.write_all(b"\n"));
-            self.failed = written.err();
+            self.failed = self.file.append(&event).err();
         }
         self.events.push(event);
         &self.events[self.events.len() - 1]
