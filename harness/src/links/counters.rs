@@ -82,6 +82,18 @@ pub struct Counters {
     pub resets: u64,
     /// Connections ended because nobody listened at the target.
     pub refused: u64,
+    /// Frames, or pieces of a stream without any, that a rule made come later.
+    pub delayed: u64,
+    /// How much later in all, in nanoseconds, as measured when they left.
+    pub delay_ns: u64,
+    /// Bytes that were held.
+    pub held: u64,
+    /// Frames sent once more.
+    pub duplicated: u64,
+    /// Frames that left after one that came later.
+    pub reordered: u64,
+    /// Frames sent with a bit flipped.
+    pub corrupted: u64,
 }
 
 impl AddAssign for Counters {
@@ -92,6 +104,12 @@ impl AddAssign for Counters {
         self.opened += other.opened;
         self.resets += other.resets;
         self.refused += other.refused;
+        self.delayed += other.delayed;
+        self.delay_ns += other.delay_ns;
+        self.held += other.held;
+        self.duplicated += other.duplicated;
+        self.reordered += other.reordered;
+        self.corrupted += other.corrupted;
     }
 }
 
@@ -106,6 +124,12 @@ impl Sub for Counters {
             opened: self.opened.saturating_sub(before.opened),
             resets: self.resets.saturating_sub(before.resets),
             refused: self.refused.saturating_sub(before.refused),
+            delayed: self.delayed.saturating_sub(before.delayed),
+            delay_ns: self.delay_ns.saturating_sub(before.delay_ns),
+            held: self.held.saturating_sub(before.held),
+            duplicated: self.duplicated.saturating_sub(before.duplicated),
+            reordered: self.reordered.saturating_sub(before.reordered),
+            corrupted: self.corrupted.saturating_sub(before.corrupted),
         }
     }
 }

@@ -8,6 +8,10 @@ use super::rule::KINDS;
 
 /// Bytes of a frame's header.
 pub const HEADER: usize = 24;
+/// The kind of the first frame of every connection.
+pub(super) const HELLO: u8 = 1;
+/// The kind of a piece of a snapshot.
+const SNAPSHOT: u8 = 14;
 /// No frame is longer; a length above it means that the bytes are something else.
 const LONGEST: u32 = 1 << 28;
 const VERSION: u8 = 1;
@@ -34,6 +38,50 @@ pub struct Frame {
     pub bytes: u64,
     /// The checksum is right.
     pub intact: bool,
+}
+
+/// What a rule may ask about a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// Its kind.
+    pub kind: u8,
+    /// It is the last piece of a snapshot.
+    pub last_chunk: bool,
+}
+
+impl Header {
+    /// Of a whole frame.
+    pub fn of(frame: &[u8]) -> Header {
+        let kind = frame.get(8).copied().unwrap_or(0);
+        let last_chunk = kind == SNAPSHOT && ends_a_snapshot(frame).unwrap_or(false);
+        Header { kind, last_chunk }
+    }
+}
+
+/// Does the piece reach the snapshot's end? A postcard `Body`: its variant, then the snapshot's last entry (index,
+/// term), its size and checksum, where the piece begins, and its bytes with their number in front.
+fn ends_a_snapshot(frame: &[u8]) -> Option<bool> {
+    let mut payload = frame.get(HEADER..)?;
+    let mut numbers = [0; 7];
+    for number in &mut numbers {
+        *number = varint(&mut payload)?;
+    }
+    let [_, _, _, size, _, offset, len] = numbers;
+    Some(offset.checked_add(len)? >= size)
+}
+
+/// A number in postcard's form: seven bits a byte, the lowest first.
+fn varint(bytes: &mut &[u8]) -> Option<u64> {
+    let mut number = 0;
+    for shift in (0..64).step_by(7) {
+        let (byte, rest) = bytes.split_first()?;
+        *bytes = rest;
+        number |= u64::from(byte & 0x7f) << shift;
+        if byte & 0x80 == 0 {
+            return Some(number);
+        }
+    }
+    None
 }
 
 /// What is known of the next frame before any of its bytes are taken.
@@ -144,6 +192,11 @@ impl Frames {
         !self.opaque && self.have == 0
     }
 
+    /// True once the stream turned out not to hold frames.
+    pub fn is_opaque(&self) -> bool {
+        self.opaque
+    }
+
     /// Could a header begin with these bytes?
     fn plausible(&self, header: &[u8]) -> bool {
         let is = |at: usize, want: &[u8]| header.iter().skip(at).zip(want).all(|(a, b)| a == b);
@@ -240,6 +293,23 @@ mod tests {
                 .collect();
             assert_eq!(found, [(1, 0, 29), (6, 3, 1024), (8, 4, 24)], "by {chunk}");
         }
+    }
+
+    #[test]
+    fn the_last_piece_of_a_snapshot_is_known() {
+        // Variant 10, last entry 300@2, 5 bytes in all, a checksum, then where it begins and how many come.
+        let payload = |offset: u8, len: u8| {
+            let mut bytes = vec![
+                10, 0xac, 0x02, 2, 5, 0xff, 0xff, 0xff, 0xff, 0x0f, offset, len,
+            ];
+            bytes.extend(vec![7; usize::from(len)]);
+            bytes
+        };
+        let header = |kind, payload: &[u8]| Header::of(&frame(kind, 1, 2, 3, payload));
+        assert!(!header(14, &payload(0, 3)).last_chunk);
+        assert!(header(14, &payload(3, 2)).last_chunk);
+        assert!(!header(6, &payload(3, 2)).last_chunk);
+        assert!(!header(14, &[10]).last_chunk);
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! One directed link: its rule, its books, and the proxy that accepts and serves its connections.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
@@ -22,7 +23,10 @@ const ACCEPT_AGAIN: Duration = Duration::from_millis(10);
 #[derive(Debug)]
 pub(super) struct Line {
     pub(super) id: LinkId,
+    /// What it does now: all that is wanted of it, together.
     pub(super) rule: watch::Sender<Rule>,
+    /// Who wants what.
+    wanted: Mutex<BTreeMap<u64, Rule>>,
     pub(super) ledger: Ledger,
 }
 
@@ -31,8 +35,37 @@ impl Line {
         Line {
             id,
             rule: watch::Sender::new(Rule::Pass),
+            wanted: Mutex::default(),
             ledger: Ledger::new(),
         }
+    }
+
+    /// From now on `owner` wants this of the link; [`Rule::Pass`] withdraws whatever it wanted.
+    pub(super) fn want(&self, owner: u64, rule: Rule) {
+        let mut wanted = self.wanted();
+        match rule {
+            Rule::Pass => wanted.remove(&owner),
+            rule => wanted.insert(owner, rule),
+        };
+        let all = wanted.values().cloned().fold(Rule::Pass, Rule::and);
+        // Under the lock, so that of two who want something at a time the later one is heard last.
+        self.rule.send_if_modified(|now| {
+            let changed = *now != all;
+            *now = all;
+            changed
+        });
+    }
+
+    /// Nobody wants anything any more.
+    pub(super) fn heal(&self) {
+        let mut wanted = self.wanted();
+        wanted.clear();
+        self.rule
+            .send_if_modified(|now| std::mem::take(now) != Rule::Pass);
+    }
+
+    fn wanted(&self) -> MutexGuard<'_, BTreeMap<u64, Rule>> {
+        self.wanted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -89,7 +122,7 @@ async fn carry(
     };
     let Ok(Ok(dialled)) = dialled else {
         line.ledger.count(|counters| counters.refused += 1);
-        return forth.other_side_gone(opposite).await;
+        return Err(forth.other_side_gone(opposite).await);
     };
     let _ = dialled.set_nodelay(true);
     let (from_server, to_server) = server.insert(dialled).split();

@@ -10,7 +10,9 @@ mod frame;
 mod ledger;
 mod line;
 mod pump;
+mod queue;
 mod rule;
+mod shape;
 #[cfg(test)]
 mod tests;
 
@@ -32,6 +34,7 @@ pub use ledger::Seen;
 use line::Line;
 #[allow(unused_imports, reason = "as above")]
 pub use rule::{KINDS, Kinds, Rule, kind_name};
+pub use shape::{Shape, Share};
 
 /// A pair of nodes and a direction; displayed `n1->n2`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -122,27 +125,32 @@ impl Links {
             .map(|(address, _)| *address)
     }
 
-    /// Sets what the link does from now on; false: there is no such link. Idempotent, O(connections).
+    /// Sets what the link does from now on, for whoever has no name; false: there is no such link.
     pub fn set(&self, from: u16, to: u16, rule: Rule) -> bool {
-        let Some((_, line)) = self.lines.get(&LinkId { from, to }) else {
-            return false;
-        };
-        line.rule
-            .send_if_modified(|now| std::mem::replace(now, rule) != rule);
-        true
+        self.want(0, from, to, rule)
     }
 
-    /// What the link was last told to do; `None`: there is no such link.
+    /// Sets what `owner`, such as an injury, wants of the link from now on; [`Rule::Pass`]: nothing any more. The
+    /// wishes of all owners hold together. False: there is no such link. Idempotent, O(owners + connections).
+    pub fn want(&self, owner: u64, from: u16, to: u16, rule: Rule) -> bool {
+        let line = self.lines.get(&LinkId { from, to });
+        if let Some((_, line)) = line {
+            line.want(owner, rule);
+        }
+        line.is_some()
+    }
+
+    /// What the link does now; `None`: there is no such link.
     pub fn rule(&self, from: u16, to: u16) -> Option<Rule> {
         self.lines
             .get(&LinkId { from, to })
-            .map(|(_, line)| *line.rule.borrow())
+            .map(|(_, line)| line.rule.borrow().clone())
     }
 
-    /// Lets everything pass on every link.
+    /// Lets everything pass on every link, whoever wanted what.
     pub fn heal_all(&self) {
-        for id in self.lines.keys() {
-            self.set(id.from, id.to, Rule::Pass);
+        for (_, line) in self.lines.values() {
+            line.heal();
         }
     }
 
@@ -151,7 +159,7 @@ impl Links {
         let rules = self
             .lines
             .iter()
-            .map(|(id, (_, line))| (*id, *line.rule.borrow()));
+            .map(|(id, (_, line))| (*id, line.rule.borrow().clone()));
         rules.filter(|(_, rule)| *rule != Rule::Pass).collect()
     }
 

@@ -1,6 +1,10 @@
-//! What a link does with bytes: pass, drop, reset, or drop some kinds of frame. Healthy is `Pass`.
+//! What a link does with bytes: pass, disturb, hold, drop, reset. Healthy is `Pass`.
 
 use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::shape::Shape;
 
 /// How many kinds a frame can be of; see `frame.rs`.
 pub const KINDS: usize = 32;
@@ -28,19 +32,55 @@ const NAMES: [&str; 17] = [
 
 /// The wanted state of one directed link. Level-triggered: setting it twice is setting it once, and
 /// whatever was set before, [`Rule::Pass`] heals.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Rule {
     /// Everything passes.
     #[default]
     Pass,
+    /// Bytes come late or slowly; frames vanish, come twice, out of order or damaged. Frames stand for
+    /// themselves, so the heal needs no reset.
+    Shaped(Arc<[Shape]>),
+    /// Nothing passes and nothing is lost. Once the rule is another, what was held goes in order, each frame
+    /// after a random pause, on average this long: so the links of a cluster interleave anew.
+    Hold(Duration),
+    /// The side that was dialled sees the connection end, the side that dialled does not: what it says is
+    /// swallowed. New connections are accepted and lead nowhere. Reset once the rule is another.
+    HalfOpen,
     /// Black hole: bytes, and the ends of connections, are swallowed without a word; new connections are
     /// accepted and swallowed too. A connection that lost anything is reset once the rule is another.
     Drop,
     /// Connections are reset at once, new ones as soon as they are accepted.
     Reset,
-    /// Frames of these kinds are dropped whole, all else passes. Frames stand for themselves, so the
-    /// heal needs no reset. A stream that holds no frames is not touched.
-    DropKinds(Kinds),
+}
+
+impl Rule {
+    /// One disturbance.
+    pub fn shape(shape: Shape) -> Rule {
+        Rule::Shaped([shape].into())
+    }
+
+    /// Both at once: the harsher one, or both disturbances.
+    #[must_use]
+    pub fn and(self, other: Rule) -> Rule {
+        match (self, other) {
+            (Rule::Shaped(one), Rule::Shaped(other)) => {
+                Rule::Shaped(one.iter().chain(other.iter()).copied().collect())
+            }
+            (one, other) if one.harshness() >= other.harshness() => one,
+            (_, other) => other,
+        }
+    }
+
+    fn harshness(&self) -> u8 {
+        match self {
+            Rule::Pass => 0,
+            Rule::Shaped(_) => 1,
+            Rule::Hold(_) => 2,
+            Rule::HalfOpen => 3,
+            Rule::Drop => 4,
+            Rule::Reset => 5,
+        }
+    }
 }
 
 /// The name of a kind of frame: `append`; `kind-23` for one that has none yet.
@@ -106,6 +146,17 @@ mod tests {
         assert_eq!(Kinds::named("vote-reply"), Some(Kinds::of(&[5])));
         assert_eq!(Kinds::named("?"), None);
         assert_eq!(Kinds::named("banana"), None);
+    }
+
+    #[test]
+    fn of_two_rules_the_harsher_one_counts_and_disturbances_add_up() {
+        let loss = Shape::dropping(Kinds::of(&[6]));
+        let both = Rule::shape(loss).and(Rule::shape(Shape::default()));
+        assert_eq!(both, Rule::Shaped([loss, Shape::default()].into()));
+        let hold = Rule::Hold(Duration::from_millis(3));
+        assert_eq!(both.clone().and(hold.clone()), hold);
+        assert_eq!(Rule::Drop.and(hold), Rule::Drop);
+        assert_eq!(Rule::Pass.and(both.clone()), both);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod cost;
 mod cuts;
 mod kinds;
+mod shapes;
 mod storm;
 
 use std::time::{Duration, Instant};

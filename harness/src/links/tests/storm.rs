@@ -88,7 +88,7 @@ async fn storm(rules: &[Rule], may_skip: bool) {
     });
     let mut rng = StdRng::seed_from_u64(7);
     for _ in 0..300 {
-        let rule = rules[rng.random_range(0..rules.len())];
+        let rule = rules[rng.random_range(0..rules.len())].clone();
         links.set(1, 2, rule);
         tokio::time::sleep(Duration::from_micros(rng.random_range(0..3000))).await;
         assert!(!hearing.is_finished(), "{}", hearing.await.unwrap_err());
@@ -114,6 +114,17 @@ async fn a_stream_under_cuts_and_resets_has_no_hole() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stream_that_loses_some_kinds_stays_in_step() {
-    let kinds = Rule::DropKinds(Kinds::of(&[APPEND]));
-    storm(&[Rule::Pass, kinds, Rule::Drop, kinds], true).await;
+    let kinds = Rule::shape(Shape::dropping(Kinds::of(&[APPEND])));
+    storm(&[Rule::Pass, kinds.clone(), Rule::Drop, kinds], true).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_that_is_held_delayed_and_cut_has_no_hole() {
+    let slow = Rule::shape(Shape {
+        delay: Duration::from_millis(1),
+        jitter: Duration::from_millis(2),
+        ..Shape::default()
+    });
+    let hold = Rule::Hold(Duration::from_micros(100));
+    storm(&[Rule::Pass, slow, hold, Rule::Drop, Rule::HalfOpen], false).await;
 }
