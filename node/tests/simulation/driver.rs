@@ -23,6 +23,8 @@ impl Cluster {
             refused,
             rolled_back,
             transitions,
+            ahead: _,
+            on_all: _,
         } = core.take_ready();
         node.status = core.status();
         for rolled_back in &rolled_back {
