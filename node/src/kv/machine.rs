@@ -208,6 +208,11 @@ impl Machine {
     }
 
     /// The last entry that was applied.
+    pub fn last_applied(&self) -> LogId {
+        self.applied
+    }
+
+    /// The index of the last entry that was applied.
     pub fn applied(&self) -> Index {
         self.applied.index
     }

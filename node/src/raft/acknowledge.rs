@@ -69,6 +69,11 @@ impl FromStr for Replication {
 }
 
 impl Core {
+    /// The mode it was configured with.
+    pub fn replication(&self) -> Replication {
+        self.config.replication
+    }
+
     /// Up to which entry the mode's rule is met. `None` where the commit is the rule, and until an entry of the
     /// own term meets it: before, what earlier leaders left may yet be replaced behind this node's back.
     ///
