@@ -184,7 +184,7 @@ mod tests {
             command: put("x", "2"),
         };
         let mut speculative = Speculative::on(&committed);
-        let written = speculative.apply(&entries(&[logged.clone()], 2, 1)[0]);
+        let written = speculative.apply(&entries(std::slice::from_ref(&logged), 2, 1)[0]);
         assert_eq!(written.outcome, Outcome::Written { revision: 2 });
         let other = &entries(&[logged], 2, 2)[0];
         committed.apply(other);
