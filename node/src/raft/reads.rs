@@ -81,6 +81,9 @@ impl Core {
                 self.reads.confirmed.push((self.handed_out, waiting));
             }
             (State::Leader(_), _) => self.ask_leader(Asked { by: None, waiting }),
+            (_, Some(_)) if bugs::on(Bug::FollowerLocalRead) => {
+                self.reads.confirmed.push((self.handed_out, waiting));
+            }
             (_, Some(_)) => self.reads.unsent.push(waiting),
             (_, None) => {
                 let refusal = Refusal::NotLeader { leader: None };
@@ -153,7 +156,7 @@ impl Core {
         let State::Leader(leader) = &mut self.state else {
             return;
         };
-        leader.lease.echoed(echoed);
+        leader.lease.echoed(echoed, self.now);
         let confirming = &mut leader.reads.confirming;
         let count = confirming.partition_point(|(round, ..)| *round <= echoed);
         let confirmed: Vec<_> = confirming.drain(..count).collect();
@@ -215,7 +218,7 @@ impl Core {
         let handed_out = self.handed_out;
         let ready = &mut self.ready.reads;
         self.reads.confirmed.retain(|(index, waiting)| {
-            let serve = *index <= handed_out;
+            let serve = *index <= handed_out || bugs::on(Bug::ReadindexNoApplyWait);
             if serve {
                 ready.push((waiting.id, Ok(handed_out)));
             }
