@@ -26,8 +26,9 @@ use axum::routing::{delete, get, post};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
-use crate::driver::{Failure, Request};
+use crate::driver::Request;
 use crate::kv::Data;
+use crate::replica::Failure;
 use answer::BadRequest;
 use metrics::Metrics;
 
@@ -99,6 +100,7 @@ fn router(api: Api) -> Router {
         .route("/v1/admin/snapshot", post(admin::snapshot))
         .route("/v1/metrics", get(metrics::metrics))
         .route("/v1/status", get(status::status))
+        .route("/v1/log", get(status::log))
         .route("/v1/health", get(status::health))
         .route("/v1/ready", get(status::ready))
         .fallback(no_such_path)

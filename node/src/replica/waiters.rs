@@ -1,17 +1,14 @@
 //! Requests that wait for an answer: each is answered once, by its deadline at the latest.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::oneshot;
-
-use super::request::Failure;
+use super::{Failure, Reply};
 use crate::kv::{Answer, Query, Written};
 use crate::raft::{Index, LogId, NodeId, RequestId, Term, Time};
 
 /// A request that waits.
-#[derive(Debug)]
 pub(super) enum Waiter {
     Write {
         command: Arc<[u8]>,
@@ -24,7 +21,7 @@ pub(super) enum Waiter {
         query: Query,
         /// May be confirmed by another node that leads.
         forward: bool,
-        reply: oneshot::Sender<Result<Answer, Failure>>,
+        reply: Reply<Result<Answer, Failure>>,
     },
 }
 
@@ -35,28 +32,35 @@ pub(super) enum Stage {
     Here,
     /// In this node's log; applied or not, that entry decides.
     Accepted(LogId),
+    /// Committed and applied as that entry, and not yet on every voter's disk.
+    Held(Index),
     /// On its way to the leader under this name.
     Forwarded(RequestId),
 }
 
 /// Who asked.
-#[derive(Debug)]
 pub(super) enum ReplyTo {
-    Client(oneshot::Sender<Result<Written, Failure>>),
-    Peer { node: NodeId, id: RequestId },
+    Client(Reply<Result<Written, Failure>>),
+    Peer {
+        node: NodeId,
+        id: RequestId,
+    },
+    /// This node itself, which does not wait.
+    Nobody,
 }
 
 /// All of them.
-#[derive(Debug)]
 pub(super) struct Waiters {
     timeout: Duration,
     /// Names are handed out in order, so later boots never repeat one.
     next: u64,
-    waiting: HashMap<RequestId, Waiter>,
+    waiting: BTreeMap<RequestId, Waiter>,
     /// One timeout for all, so deadlines come in the order of arrival.
     deadlines: VecDeque<(Time, RequestId)>,
     accepted: BTreeMap<(Index, Term), RequestId>,
-    forwarded: HashMap<RequestId, RequestId>,
+    /// Each with what it did.
+    held: BTreeMap<Index, (RequestId, Written)>,
+    forwarded: BTreeMap<RequestId, RequestId>,
 }
 
 impl Waiters {
@@ -65,10 +69,11 @@ impl Waiters {
         Waiters {
             timeout,
             next: incarnation << 40,
-            waiting: HashMap::new(),
+            waiting: BTreeMap::new(),
             deadlines: VecDeque::new(),
             accepted: BTreeMap::new(),
-            forwarded: HashMap::new(),
+            held: BTreeMap::new(),
+            forwarded: BTreeMap::new(),
         }
     }
 
@@ -118,6 +123,9 @@ impl Waiters {
                 Stage::Accepted(entry) => {
                     self.accepted.remove(&(entry.index, entry.term));
                 }
+                Stage::Held(index) => {
+                    self.held.remove(index);
+                }
                 Stage::Forwarded(name) => {
                     self.forwarded.remove(name);
                 }
@@ -153,6 +161,31 @@ impl Waiters {
             *stage = Stage::Here;
         }
         Some(id)
+    }
+
+    /// Takes the write that waited for this very entry.
+    pub(super) fn of(&mut self, entry: LogId) -> Option<Waiter> {
+        let id = *self.accepted.get(&(entry.index, entry.term))?;
+        self.remove(id)
+    }
+
+    /// The write that waits for this very entry has done `written`, but waits on, for [`Waiters::release`].
+    pub(super) fn hold(&mut self, entry: LogId, written: Written) {
+        if let Some(id) = self.accepted.remove(&(entry.index, entry.term))
+            && let Some(Waiter::Write { stage, .. }) = self.waiting.get_mut(&id)
+        {
+            *stage = Stage::Held(entry.index);
+            self.held.insert(entry.index, (id, written));
+        }
+    }
+
+    /// Takes the held writes up to `upto`, in the order of the log, each with what it did.
+    pub(super) fn release(&mut self, upto: Index) -> Vec<(Waiter, Written)> {
+        let later = self.held.split_off(&upto.next());
+        let released = std::mem::replace(&mut self.held, later).into_values();
+        released
+            .filter_map(|(id, written)| Some((self.remove(id)?, written)))
+            .collect()
     }
 
     /// Takes the writes that waited for `index`, each with the entry that it was accepted as. At most one is
@@ -201,12 +234,11 @@ mod tests {
 
     fn write(waiters: &mut Waiters, at_ms: u64) -> RequestId {
         let now = Time(Duration::from_millis(at_ms));
-        let (sender, _) = oneshot::channel();
         let waiter = Waiter::Write {
             command: Arc::from([]),
             forward: true,
             stage: Stage::Here,
-            reply: ReplyTo::Client(sender),
+            reply: ReplyTo::Nobody,
         };
         waiters.insert(now, waiter)
     }
