@@ -7,8 +7,9 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 
 use crate::exit::{self, Failure};
+use crate::faults::Order;
 use crate::plan::Plan;
-use crate::{bugs, databases, faults};
+use crate::{bugs, databases, faults, schedule, store};
 
 /// Fault-injection testing of replicated databases, on one machine, by one command.
 ///
@@ -31,11 +32,15 @@ enum Sub {
         /// The run's folder, such as results/latest.
         run: PathBuf,
     },
+    /// Try what can act on this machine, and say what is missing.
+    Doctor,
+    /// End what an earlier harness that was killed may have left.
+    Heal,
     /// List what can be asked for.
     List {
         /// `faults`, `workloads`, `systems` or `bugs`; for scripts `bug-names`, `bug-commands`, `bug-flags NAME`.
         what: String,
-        /// Which row, for `bug-flags`.
+        /// Which row, for `faults` and `bug-flags`.
         name: Option<String>,
     },
 }
@@ -48,7 +53,8 @@ struct RunArgs {
     /// What clients do.
     #[arg(long, default_value = "register")]
     workload: String,
-    /// Faults, separated by commas: partition, kill, pause, clock-skew, disk-full; or none.
+    /// Faults (`harness list faults`), separated by commas, each as NAME[:SETTING=VALUE…], such as
+    /// kill:leader:restart=5-400ms; or none.
     #[arg(long, default_value = "partition", value_name = "FAULTS")]
     nemesis: String,
     /// How long clients and faults act, in seconds.
@@ -69,9 +75,20 @@ struct RunArgs {
     /// Where every choice is drawn from [default: from the clock].
     #[arg(long)]
     seed: Option<u64>,
-    /// Scale of the schedule in seconds: faults last, and pause, 0.2 to 1.6 times this.
-    #[arg(long, default_value = "1", value_name = "SECONDS")]
-    interval: f64,
+    /// Scale of the schedule in seconds: faults last, and pause, 0.2 to 1.6 times this [default: 1; fast: 0.25].
+    #[arg(long, value_name = "SECONDS")]
+    interval: Option<f64>,
+    /// How faults follow each other: classic (two at a time) or fast (four at a time, a quarter of the interval, aimed
+    /// at leaders).
+    #[arg(long, default_value = "classic", value_name = "WHICH")]
+    cadence: String,
+    /// Inflict what this file says, when it says so, instead of drawing faults (harness/README.md).
+    #[arg(long, value_name = "FILE", conflicts_with = "nemesis")]
+    schedule: Option<PathBuf>,
+    /// Inflict the injuries of this run again, under its plan: the same nodes and harm at the same times. Of the other
+    /// flags --binary, --out and --quiet count.
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["nemesis", "schedule"])]
+    replay: Option<PathBuf>,
     /// What SIGKILL stands for: power-loss (what was not synced is lost) or process (the page cache survives).
     #[arg(long, default_value = "power-loss", value_name = "WHAT")]
     kill_means: String,
@@ -108,6 +125,10 @@ pub enum Wish {
         /// The run's folder.
         run: PathBuf,
     },
+    /// Say what can act here.
+    Doctor,
+    /// End what was left behind.
+    Heal,
     /// Print a list.
     List {
         /// Of what.
@@ -148,6 +169,8 @@ pub fn read(arguments: impl Iterator<Item = OsString>) -> Result<Wish, Failure> 
     };
     match cli.command {
         Some(Sub::Check { run }) => Ok(Wish::Check { run }),
+        Some(Sub::Doctor) => Ok(Wish::Doctor),
+        Some(Sub::Heal) => Ok(Wish::Heal),
         Some(Sub::List { what, name }) => Ok(Wish::List { what, name }),
         None => plan(cli.run),
     }
@@ -178,7 +201,25 @@ fn names(list: &str) -> Vec<String> {
         .collect()
 }
 
+/// The plan of an earlier run, with the injuries that it drew.
+fn replayed(run: &Path) -> Result<Plan, Failure> {
+    let mut plan: Plan = store::read_json(&run.join(store::PLAN))?;
+    plan.schedule = schedule::replay(run)?;
+    plan.orders = Vec::new();
+    plan.command = format!("cargo run -p harness -- --replay '{}'", run.display());
+    Ok(plan)
+}
+
 fn plan(args: RunArgs) -> Result<Wish, Failure> {
+    if let Some(run) = &args.replay {
+        let plan = Box::new(replayed(run)?);
+        return Ok(Wish::Run {
+            plan,
+            binary: args.binary,
+            out: args.out,
+            quiet: args.quiet,
+        });
+    }
     if databases::find(&args.system).is_none() {
         return Err(unknown(
             "system",
@@ -200,7 +241,8 @@ fn plan(args: RunArgs) -> Result<Wish, Failure> {
         )));
     }
     let time = seconds("--time", args.time, 1.0, 86_400.0)?;
-    let interval = seconds("--interval", args.interval, 0.05, 600.0)?;
+    let usual = if args.cadence == "fast" { 0.25 } else { 1.0 };
+    let interval = seconds("--interval", args.interval.unwrap_or(usual), 0.05, 600.0)?;
     if args.rate != 0.0 && !(0.001..=1e9).contains(&args.rate) {
         return Err(usage(format!(
             "--rate {} makes no sense: give operations a second, or 0 for no limit",
@@ -226,39 +268,28 @@ fn plan(args: RunArgs) -> Result<Wish, Failure> {
             ["power-loss", "process"].into_iter(),
         ));
     }
-    let mut nemesis = names(&args.nemesis);
-    if nemesis.is_empty() {
-        return Err(usage(
-            "--nemesis names no fault: say `none` if that is meant",
+    if !["classic", "fast"].contains(&args.cadence.as_str()) {
+        return Err(unknown(
+            "cadence",
+            &args.cadence,
+            ["classic", "fast"].into_iter(),
         ));
     }
-    if nemesis.iter().any(|name| name == "none") && nemesis.len() > 1 {
-        return Err(usage(
-            "--nemesis none stands alone: drop it, or drop the others",
-        ));
+    let (orders, schedule) = match &args.schedule {
+        Some(file) => (Vec::new(), schedule::read(file, args.nodes, time)?),
+        None => (orders(&args)?, Vec::new()),
+    };
+    let mut nemesis: Vec<String> = Vec::new();
+    for order in orders
+        .iter()
+        .chain(schedule.iter().map(|entry| &entry.order))
+    {
+        if !nemesis.contains(&order.fault) {
+            nemesis.push(order.fault.clone());
+        }
     }
-    nemesis.retain(|name| name != "none");
-    for (position, name) in nemesis.iter().enumerate() {
-        let Some(fault) = faults::find(name) else {
-            let known = faults::FAULTS
-                .iter()
-                .map(|fault| fault.name())
-                .chain(["none"]);
-            return Err(unknown("fault", name, known));
-        };
-        if nemesis[..position].contains(name) {
-            return Err(usage(format!(
-                "--nemesis names {name} twice: once is enough"
-            )));
-        }
-        if let Some(reason) = fault.makes_no_sense(args.nodes) {
-            return Err(Failure::new(
-                exit::UNAVAILABLE,
-                format!(
-                    "the fault {name} makes no sense here: {reason}; choose another --nemesis or --nodes"
-                ),
-            ));
-        }
+    for name in &nemesis {
+        possible(name, &args)?;
     }
     let bugs = args.bug.as_deref().map(names).unwrap_or_default();
     if args.bug.is_some() && bugs.is_empty() {
@@ -277,6 +308,9 @@ fn plan(args: RunArgs) -> Result<Wish, Failure> {
         system: args.system,
         workload: args.workload,
         nemesis,
+        orders,
+        schedule,
+        cadence: args.cadence,
         nodes: args.nodes,
         concurrency,
         rate: args.rate,
@@ -289,6 +323,9 @@ fn plan(args: RunArgs) -> Result<Wish, Failure> {
         command: String::new(),
     };
     plan.command = command(&plan, args.binary.as_deref(), &args.out);
+    if let Some(file) = &args.schedule {
+        plan.command += &format!(" --schedule '{}'", file.display());
+    }
     Ok(Wish::Run {
         plan: Box::new(plan),
         binary: args.binary,
@@ -297,21 +334,78 @@ fn plan(args: RunArgs) -> Result<Wish, Failure> {
     })
 }
 
+/// The faults of `--nemesis`, checked one by one.
+fn orders(args: &RunArgs) -> Result<Vec<Order>, Failure> {
+    let mut texts = names(&args.nemesis);
+    if texts.is_empty() {
+        return Err(usage(
+            "--nemesis names no fault: say `none` if that is meant",
+        ));
+    }
+    if texts.iter().any(|name| name == "none") && texts.len() > 1 {
+        return Err(usage(
+            "--nemesis none stands alone: drop it, or drop the others",
+        ));
+    }
+    texts.retain(|name| name != "none");
+    let mut orders: Vec<Order> = Vec::new();
+    for text in &texts {
+        let order = Order::parse(text).map_err(|problem| usage(format!("--nemesis {problem}")))?;
+        if orders.iter().any(|other| other.fault == order.fault) {
+            return Err(usage(format!(
+                "--nemesis names {} twice: once is enough",
+                order.fault
+            )));
+        }
+        let stranger = order
+            .nodes()
+            .into_iter()
+            .find(|node| !(1..=args.nodes).contains(&node.0));
+        if let Some(node) = stranger {
+            return Err(usage(format!(
+                "--nemesis {text}: there is no {node}: the nodes are n1 to n{}",
+                args.nodes
+            )));
+        }
+        orders.push(order);
+    }
+    Ok(orders)
+}
+
+/// Can the fault act on this system and on a cluster of this size?
+fn possible(name: &str, args: &RunArgs) -> Result<(), Failure> {
+    let (Some(fault), Some(system)) = (faults::find(name), databases::find(&args.system)) else {
+        return Ok(());
+    };
+    let cannot = |text: String| Err(Failure::new(exit::UNAVAILABLE, text));
+    if let Some(reason) = fault.makes_no_sense(args.nodes) {
+        return cannot(format!(
+            "the fault {name} makes no sense here: {reason}; choose another --nemesis or --nodes"
+        ));
+    }
+    if !system.offers(fault.needs()) {
+        return cannot(format!(
+            "the fault {name} cannot act on {}: it needs {}; choose another --nemesis (`harness list faults`)",
+            system.name(),
+            fault.needs()
+        ));
+    }
+    Ok(())
+}
+
 /// The command that repeats the plan, every choice spelled out.
 fn command(plan: &Plan, binary: Option<&Path>, out: &Path) -> String {
-    let list = |names: &[String]| {
-        if names.is_empty() {
-            "none".to_string()
-        } else {
-            names.join(",")
-        }
+    let orders: Vec<String> = plan.orders.iter().map(Order::to_string).collect();
+    let orders = match (orders.join(","), plan.schedule.is_empty()) {
+        (_, false) => String::new(),
+        (orders, _) if orders.is_empty() => " --nemesis none".into(),
+        (orders, _) => format!(" --nemesis '{orders}' --cadence {}", plan.cadence),
     };
     let mut command = format!(
-        "cargo run -p harness -- --system {} --workload {} --nemesis {} --time {} --nodes {} --concurrency {} \
+        "cargo run -p harness -- --system {} --workload {}{orders} --time {} --nodes {} --concurrency {} \
          --rate {} --keys {} --interval {} --kill-means {} --seed {}",
         plan.system,
         plan.workload,
-        list(&plan.nemesis),
         plan.time.as_secs_f64(),
         plan.nodes,
         plan.concurrency,

@@ -1,18 +1,22 @@
 //! The cluster of one run: its processes, links and shims, and what the harness knows of each node.
 
-use std::collections::BTreeMap;
+mod harm;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::databases::Deployment;
 use crate::exit::{self, Failure};
-use crate::links::{LinkId, Links, Route, Rule};
+use crate::links::{Counters, LinkId, Links, Route, Rule};
 use crate::observation::{NodeStatus, Observation};
-use crate::process::Process;
+use crate::process::{Limit, Process};
 use crate::shim::{Library, Shim};
 use crate::site::{NodeId, Site};
 use crate::store::Lines;
+
+pub use harm::Tally;
 
 /// Everything that faults act on.
 pub struct Cluster {
@@ -26,14 +30,27 @@ pub struct Cluster {
     members: BTreeMap<NodeId, Mutex<Member>>,
     observations: Arc<Lines>,
     failures: Mutex<Vec<String>>,
+    /// What injuries counted while they acted, by id.
+    counts: Mutex<BTreeMap<u64, u64>>,
 }
 
 /// One node, as the harness knows it.
 struct Member {
     process: Option<Process>,
     shim: Arc<Shim>,
-    /// The harness killed it: an end is no surprise.
+    /// The harness ended it: an end is no surprise.
     down_on_purpose: bool,
+    /// Injuries that want it down. It starts when nobody does.
+    down_by: BTreeSet<u64>,
+    /// Injuries under which it may end: that is then their doing.
+    may_end_by: BTreeSet<u64>,
+    /// Limits that injuries lowered, and to what.
+    limits: BTreeMap<(u64, Limit), u64>,
+    /// Flags that are added when it starts.
+    flags: Vec<String>,
+    tally: Tally,
+    down_since: Option<Instant>,
+    stopped_since: Option<Instant>,
     status: Option<(Instant, NodeStatus)>,
     /// Role and term, from whichever told last: its log or its status.
     role: Option<(String, u64)>,
@@ -50,10 +67,24 @@ impl Member {
     fn is_running(&self) -> bool {
         self.running().is_some()
     }
-}
 
-/// Who holds stopped processes: faults of one kind never overlap, so one name is enough.
-const NEMESIS: u64 = 0;
+    /// It is down by a fault from now on.
+    fn went_down(&mut self) {
+        self.down_on_purpose = true;
+        self.status = None;
+        self.role = None;
+        self.tally.ends += 1;
+        self.down_since.get_or_insert_with(Instant::now);
+        self.goes_on();
+    }
+
+    /// It does not stand any more.
+    fn goes_on(&mut self) {
+        if let Some(since) = self.stopped_since.take() {
+            self.tally.stopped_ns += nanos(since.elapsed());
+        }
+    }
+}
 
 impl Cluster {
     /// Starts the links, but no node yet.
@@ -107,6 +138,13 @@ impl Cluster {
                 process: None,
                 shim: Arc::new(shim),
                 down_on_purpose: true,
+                down_by: BTreeSet::new(),
+                may_end_by: BTreeSet::new(),
+                limits: BTreeMap::new(),
+                flags: Vec::new(),
+                tally: Tally::default(),
+                down_since: None,
+                stopped_since: None,
                 status: None,
                 role: None,
             };
@@ -122,6 +160,7 @@ impl Cluster {
             members,
             observations,
             failures: Mutex::default(),
+            counts: Mutex::default(),
         })
     }
 
@@ -142,7 +181,7 @@ impl Cluster {
 
     /// Nanoseconds since the run began.
     pub fn now_ns(&self) -> u64 {
-        u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX)
+        nanos(self.began.elapsed())
     }
 
     /// Addresses and folders.
@@ -170,80 +209,30 @@ impl Cluster {
         self.site.log(node)
     }
 
-    /// Starts a node that is not running.
+    /// Starts a node that is not running, unless an injury wants it down.
     ///
     /// # Errors
     /// The process cannot be started.
     pub fn start(&self, node: NodeId) -> Result<(), String> {
         let mut member = self.member(node);
         self.notice_end(node, &mut member);
-        if member.is_running() || self.has_failed(node) {
+        if member.is_running() || !member.down_by.is_empty() || self.has_failed(node) {
             return Ok(());
         }
         let mut command = self.deployment.command(node);
+        command.args(&member.flags);
+        crate::sweep::mark(&mut command);
         member.shim.preload(&mut command, &self.library);
         let process = Process::spawn(command, &self.log(node))
             .map_err(|error| format!("cannot start {node}: {error}"))?;
         member.process = Some(process);
         member.down_on_purpose = false;
+        if let Some(since) = member.down_since.take() {
+            member.tally.down_ns += nanos(since.elapsed());
+        }
         drop(member);
         self.happened(node, "started", None);
         Ok(())
-    }
-
-    /// SIGKILLs a node; false: it was not running.
-    ///
-    /// # Errors
-    /// The signal could not be sent.
-    pub fn kill(&self, node: NodeId) -> Result<bool, String> {
-        let mut member = self.member(node);
-        self.notice_end(node, &mut member);
-        let Some(process) = member.running() else {
-            return Ok(false);
-        };
-        let exit = process
-            .kill()
-            .map_err(|error| format!("cannot kill {node}: {error}"))?;
-        if exit.signal() != Some(9) {
-            // It was quicker than the signal: that end was its own.
-            self.failed(node, &exit.to_string());
-        }
-        member.down_on_purpose = true;
-        member.status = None;
-        member.role = None;
-        drop(member);
-        self.happened(node, "killed", None);
-        Ok(true)
-    }
-
-    /// SIGSTOPs a node and waits until it stands; false: it was not running.
-    ///
-    /// # Errors
-    /// The signal could not be sent, or the process went on.
-    pub fn pause(&self, node: NodeId) -> Result<bool, String> {
-        let member = self.member(node);
-        let Some(process) = member.running() else {
-            return Ok(false);
-        };
-        match process.pause(NEMESIS) {
-            Ok(()) => Ok(true),
-            // It ended in between.
-            Err(_) if !member.is_running() => Ok(false),
-            Err(error) => Err(format!("cannot stop {node}: {error}")),
-        }
-    }
-
-    /// SIGCONTs a node; nothing happens to one that is not running.
-    ///
-    /// # Errors
-    /// The signal could not be sent.
-    pub fn resume(&self, node: NodeId) -> Result<(), String> {
-        match &self.member(node).process {
-            Some(process) => process
-                .resume_all()
-                .map_err(|error| format!("cannot continue {node}: {error}")),
-            None => Ok(()),
-        }
     }
 
     /// The page that tells a node's shim of clock and disk.
@@ -251,33 +240,16 @@ impl Cluster {
         self.member(node).shim.clone()
     }
 
-    /// Nothing that `from` says reaches `to` any more: it vanishes, or connections are reset (`resets`).
-    pub fn cut(&self, from: NodeId, to: NodeId, resets: bool) {
-        let rule = if resets { Rule::Reset } else { Rule::Drop };
-        self.links.set(from.0, to.0, rule);
+    /// From now on `owner`, such as an injury, wants this of the link; [`Rule::Pass`]: nothing any more.
+    pub fn want(&self, owner: u64, (from, to): (NodeId, NodeId), rule: Rule) {
+        self.links.want(owner, from.0, to.0, rule);
     }
 
-    /// The link works again.
-    pub fn mend(&self, from: NodeId, to: NodeId) {
-        self.links.set(from.0, to.0, Rule::Pass);
-    }
-
-    /// What these links lost so far: messages, their bytes, and connections by a reset.
-    pub fn lost(&self, links: &[(NodeId, NodeId)]) -> [u64; 3] {
+    /// What these links did so far, all together.
+    pub fn crossed(&self, links: &[(NodeId, NodeId)]) -> Counters {
         let snapshot = self.links.counters();
-        let counted = links.iter().filter_map(|(from, to)| {
-            snapshot.0.get(&LinkId {
-                from: from.0,
-                to: to.0,
-            })
-        });
-        counted.fold([0; 3], |[frames, bytes, resets], link| {
-            [
-                frames + link.dropped.frames,
-                bytes + link.dropped.bytes,
-                resets + link.resets,
-            ]
-        })
+        let wanted = |id: LinkId| links.contains(&(NodeId(id.from), NodeId(id.to)));
+        snapshot.only(wanted).total()
     }
 
     /// Puts everything right, whatever was done: links, disks, clocks, stopped and dead processes.
@@ -285,8 +257,21 @@ impl Cluster {
         self.links.heal_all();
         for node in self.nodes() {
             self.shim(node).heal();
-            // A node that cannot be continued or started is seen by the wait for recovery.
-            let _ = self.resume(node);
+            {
+                let mut member = self.member(node);
+                self.notice_end(node, &mut member);
+                member.down_by.clear();
+                member.may_end_by.clear();
+                member.limits.clear();
+                member.flags.clear();
+                member.goes_on();
+                if let Some(process) = &member.process {
+                    // A node that cannot be healed or started is seen by the wait for recovery.
+                    let _ = process.unlimit(Limit::Memory);
+                    let _ = process.unlimit(Limit::Files);
+                    let _ = process.resume_all();
+                }
+            }
             let _ = self.start(node);
         }
     }
@@ -323,6 +308,11 @@ impl Cluster {
             .as_ref()
             .and_then(|process| process.exit().ok().flatten());
         if let Some(exit) = exit {
+            if !member.may_end_by.is_empty() {
+                member.went_down();
+                self.happened(node, "ended", Some(format!("{exit}, by a fault")));
+                return;
+            }
             member.down_on_purpose = true;
             member.status = None;
             member.role = None;
@@ -393,6 +383,15 @@ impl Cluster {
         }
     }
 
+    /// All that said last that they lead.
+    pub fn primaries(&self) -> Vec<NodeId> {
+        let leads = |node: &NodeId| {
+            let role = &self.member(*node).role;
+            role.as_ref().is_some_and(|(role, _)| role == "leader")
+        };
+        self.nodes().into_iter().filter(leads).collect()
+    }
+
     /// Who leads, as far as the harness knows: of those that say so the one with the highest term.
     pub fn leader(&self) -> Option<NodeId> {
         self.leader_and_term().map(|(node, _)| node)
@@ -435,6 +434,10 @@ impl Drop for Cluster {
             proxies.shutdown_background();
         }
     }
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 fn store_error(path: &Path, error: &std::io::Error) -> Failure {

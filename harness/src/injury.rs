@@ -9,7 +9,7 @@ use serde_json::Value;
 pub struct Injury {
     /// Position in the run, from 0.
     pub id: u64,
-    /// The fault: `partition`, `kill`, `pause`, `clock-skew`, `disk-full`.
+    /// The fault: `partition`, `kill` … (`harness list faults`).
     pub fault: String,
     /// Its shape: `isolate-leader`, `halves`, `one-way`, `power-loss`, `+3600s` …
     pub shape: String,
@@ -19,6 +19,9 @@ pub struct Injury {
     pub description: String,
     /// All that is needed to inflict it again.
     pub parameters: Value,
+    /// When it was to begin, counted from when work and faults began.
+    #[serde(default)]
+    pub at_ns: u64,
     /// When it was to begin and to end, as drawn.
     pub planned_ns: [u64; 2],
     /// When injecting began and was done.

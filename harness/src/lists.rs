@@ -25,17 +25,56 @@ pub fn print(what: &str, name: Option<&str>) -> Result<u8, Failure> {
                 })?;
             println!("--bug {} {}", shown.bugs, shown.flags);
         }
+        ("faults", None) => all_faults(),
+        ("faults", Some(name)) => one_fault(name)?,
         _ => return table(what),
     }
     Ok(exit::VALID)
 }
 
+/// One row for each fault: its name, what it needs, on which systems it acts, what it does.
+fn all_faults() {
+    let row = |cells: [&str; 4]| {
+        let [name, needs, systems, about] = cells;
+        println!("{name:16} {needs:18} {systems:22} {about}");
+    };
+    row(["fault", "needs", "acts on", "what it does"]);
+    for fault in faults::FAULTS {
+        let systems: Vec<&str> = databases::DATABASES
+            .iter()
+            .filter(|system| system.offers(fault.needs()))
+            .map(|system| system.name())
+            .collect();
+        let needs = fault.needs().to_string();
+        row([fault.name(), &needs, &systems.join(", "), fault.about()]);
+    }
+    println!("\n`harness list faults NAME` lists what can be chosen of one.");
+}
+
+/// What can be chosen of a fault.
+fn one_fault(name: &str) -> Result<(), Failure> {
+    let fault = faults::Order::plain(name)
+        .row()
+        .map_err(|problem| Failure::new(exit::USAGE, problem))?;
+    println!("{name}: {}", fault.about());
+    println!("needs {}", fault.needs());
+    for setting in fault.settings() {
+        let default = match setting.default {
+            "" => "drawn".to_string(),
+            default => default.to_string(),
+        };
+        println!(
+            "  {:10} {}; {} [default: {default}]",
+            setting.name, setting.about, setting.kind
+        );
+    }
+    let first = fault.settings().first().map_or("targets", |s| s.name);
+    println!("as in --nemesis {name}:{first}=…; the name of the first may be left out");
+    Ok(())
+}
+
 fn table(what: &str) -> Result<u8, Failure> {
     let rows: Vec<(String, &str)> = match what {
-        "faults" => faults::FAULTS
-            .iter()
-            .map(|fault| (fault.name().into(), fault.about()))
-            .collect(),
         "workloads" => workloads::WORKLOADS
             .iter()
             .map(|work| (work.name().into(), work.about()))

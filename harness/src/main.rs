@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use harness::cli::{self, Wish};
-use harness::{check, lists, run};
+use harness::{check, doctor, lists, run, sweep};
 
 fn main() -> ExitCode {
     let done = cli::read(std::env::args_os()).and_then(|wish| match wish {
@@ -14,6 +14,8 @@ fn main() -> ExitCode {
             quiet,
         } => run::run(&plan, binary.as_deref(), &out, quiet),
         Wish::Check { run } => check::check(&run),
+        Wish::Doctor => doctor::examine(),
+        Wish::Heal => sweep::sweep(),
         Wish::List { what, name } => lists::print(&what, name.as_deref()),
     });
     match done {

@@ -11,18 +11,27 @@ use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
 
 use crate::cluster::Cluster;
-use crate::faults::{self, Fault, View};
+use crate::faults::{Draft, Order, View};
 use crate::injury::Injury;
 use crate::interpreter::Note;
 use crate::plan::Plan;
+use crate::schedule::Entry;
 use crate::store::Lines;
 
 /// A fault lasts, and the pause after it, this many times the plan's interval.
 const SPREAD: std::ops::Range<f64> = 0.2..1.6;
+/// Over so many lanes faults are dealt: so many can act at a time …
+const LANES: usize = 2;
+/// … and so many at the fast cadence.
+const FAST_LANES: usize = 4;
 
 /// Everything that lanes share.
 pub struct Nemesis {
     cluster: Arc<Cluster>,
+    leader_aware: bool,
+    kill_is_power_loss: bool,
+    /// When faults begin, in nanoseconds since the run began.
+    began_ns: u64,
     lines: Lines,
     notes: mpsc::UnboundedSender<Note>,
     next_id: AtomicU64,
@@ -31,9 +40,17 @@ pub struct Nemesis {
 }
 
 impl Nemesis {
-    /// Writes injuries to `lines` and tells of them in the history by `notes`.
-    pub fn new(cluster: Arc<Cluster>, lines: Lines, notes: mpsc::UnboundedSender<Note>) -> Nemesis {
+    /// Writes injuries to `lines` and tells of them in the history by `notes`. Faults begin now.
+    pub fn new(
+        plan: &Plan,
+        cluster: Arc<Cluster>,
+        lines: Lines,
+        notes: mpsc::UnboundedSender<Note>,
+    ) -> Nemesis {
         Nemesis {
+            leader_aware: plan.is_fast(),
+            kill_is_power_loss: plan.kill_means == "power-loss",
+            began_ns: cluster.now_ns(),
             cluster,
             lines,
             notes,
@@ -86,37 +103,139 @@ impl Nemesis {
 
     /// Acts until `until` or until told to stop; when it returns everything is healed.
     ///
-    /// The faults are dealt over two lanes, so that faults of different kinds overlap while those of one
-    /// kind, which share a mechanism, never do.
+    /// A schedule is followed as it stands. Otherwise the faults are dealt over lanes, so that faults of different
+    /// kinds overlap while those of one kind, which may share a mechanism, never do.
     pub async fn run(self: Arc<Self>, plan: &Plan, until: Instant, stop: watch::Receiver<bool>) {
-        let mut lanes: [Vec<&'static dyn Fault>; 2] = [Vec::new(), Vec::new()];
-        for (position, fault) in plan
-            .nemesis
-            .iter()
-            .filter_map(|name| faults::find(name))
-            .enumerate()
-        {
-            lanes[position % 2].push(fault);
+        let mut tasks = Vec::new();
+        let seed = |number: usize| plan.seed.wrapping_add(0x6e65_6d00 + number as u64);
+        let began = Instant::now();
+        for (number, entry) in plan.schedule.iter().cloned().enumerate() {
+            let rng = StdRng::seed_from_u64(seed(number));
+            let scheduled = self.clone().follow(entry, rng, began, until, stop.clone());
+            tasks.push(tokio::spawn(scheduled));
         }
-        let tasks: Vec<_> = lanes
+        let mut lanes = vec![Vec::new(); if plan.is_fast() { FAST_LANES } else { LANES }];
+        let count = lanes.len();
+        let drawn = plan
+            .orders()
             .into_iter()
-            .enumerate()
-            .filter(|(_, faults)| !faults.is_empty())
-            .map(|(number, faults)| {
-                let lane = Lane {
-                    nemesis: self.clone(),
-                    faults,
-                    deck: Vec::new(),
-                    rng: StdRng::seed_from_u64(plan.seed.wrapping_add(0x6e65_6d00 + number as u64)),
-                    interval: plan.interval,
-                    kill_is_power_loss: plan.kill_means == "power-loss",
-                };
-                tokio::spawn(lane.run(until, stop.clone()))
-            })
-            .collect();
+            .filter(|_| plan.schedule.is_empty());
+        for (position, order) in drawn.enumerate() {
+            lanes[position % count].push(order);
+        }
+        for (number, orders) in lanes.into_iter().enumerate() {
+            let lane = Lane {
+                nemesis: self.clone(),
+                orders,
+                deck: Vec::new(),
+                rng: StdRng::seed_from_u64(seed(number)),
+                interval: plan.interval,
+            };
+            tasks.push(tokio::spawn(lane.run(until, stop.clone())));
+        }
         for task in tasks {
             let _ = task.await;
         }
+    }
+
+    /// Waits for an entry's time and inflicts it.
+    async fn follow(
+        self: Arc<Self>,
+        entry: Entry,
+        mut rng: StdRng,
+        began: Instant,
+        until: Instant,
+        mut stop: watch::Receiver<bool>,
+    ) {
+        let wait = (began + entry.at).saturating_duration_since(Instant::now());
+        if !sleep(wait, until, &mut stop).await {
+            return;
+        }
+        let lasts = entry.lasts;
+        self.injure(&entry.order, entry.drawn, lasts, &mut rng, until, &mut stop)
+            .await;
+    }
+
+    fn view(&self) -> View {
+        View {
+            nodes: self.cluster.nodes(),
+            leader: self.cluster.leader(),
+            primaries: self.cluster.primaries(),
+            leader_aware: self.leader_aware,
+            kill_is_power_loss: self.kill_is_power_loss,
+        }
+    }
+
+    /// Draws an injury unless it is drawn, writes it down, inflicts it, heals it, and writes down what it did.
+    async fn injure(
+        &self,
+        order: &Order,
+        drawn: Option<Draft>,
+        lasts: Duration,
+        rng: &mut StdRng,
+        until: Instant,
+        stop: &mut watch::Receiver<bool>,
+    ) {
+        let Ok(fault) = order.row() else { return };
+        let cluster = &self.cluster;
+        let draft = drawn.unwrap_or_else(|| fault.plan(&self.view(), order, rng));
+        let begin = cluster.now_ns();
+        let mut injury = Injury {
+            id: self.next_id.fetch_add(1, Relaxed),
+            fault: fault.name().into(),
+            shape: draft.shape,
+            targets: draft.targets.iter().map(ToString::to_string).collect(),
+            description: draft.description,
+            parameters: draft.parameters,
+            at_ns: begin.saturating_sub(self.began_ns),
+            planned_ns: [
+                begin,
+                begin + u64::try_from(lasts.as_nanos()).unwrap_or(u64::MAX / 2),
+            ],
+            injected_ns: None,
+            healed_ns: None,
+            effect: None,
+            error: None,
+        };
+        // On paper before it is inflicted.
+        self.write("inject", &injury);
+        self.active
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+            .push(injury.clone());
+        let before = match fault.inject(cluster, &injury).await {
+            Ok(before) => before,
+            Err(error) => {
+                injury.error = Some(error);
+                Value::Null
+            }
+        };
+        injury.injected_ns = Some([begin, cluster.now_ns()]);
+        let over = sleep(lasts, until, stop);
+        tokio::pin!(over);
+        let broke = tokio::select! {
+            acted = fault.act(cluster, &injury) => acted.err(),
+            _ = &mut over => None,
+        };
+        if let Some(error) = broke {
+            injury.error = Some(error);
+            let _ = over.await;
+        }
+        let heal = cluster.now_ns();
+        match fault.heal(cluster, &injury, &before).await {
+            Ok(effect) => injury.effect = effect,
+            Err(error) => injury.error = Some(error),
+        }
+        injury.healed_ns = Some([heal, cluster.now_ns()]);
+        self.active
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+            .retain(|other| other.id != injury.id);
+        self.write("heal", &injury);
+        self.done
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+            .push(injury);
     }
 
     fn write(&self, f: &str, injury: &Injury) {
@@ -135,30 +254,32 @@ impl Nemesis {
 
 struct Lane {
     nemesis: Arc<Nemesis>,
-    faults: Vec<&'static dyn Fault>,
-    deck: Vec<&'static dyn Fault>,
+    orders: Vec<Order>,
+    deck: Vec<Order>,
     rng: StdRng,
     interval: Duration,
-    kill_is_power_loss: bool,
 }
 
 impl Lane {
     async fn run(mut self, until: Instant, mut stop: watch::Receiver<bool>) {
         loop {
             let pause = self.draw();
+            let lasts = self.draw();
+            let Some(order) = self.deal() else { return };
             if !sleep(pause, until, &mut stop).await {
                 return;
             }
-            let lasts = self.draw();
-            let Some(fault) = self.deal() else { return };
-            self.injure(fault, lasts, until, &mut stop).await;
+            let nemesis = &self.nemesis;
+            nemesis
+                .injure(&order, None, lasts, &mut self.rng, until, &mut stop)
+                .await;
         }
     }
 
     /// Every fault is dealt once before any is dealt again.
-    fn deal(&mut self) -> Option<&'static dyn Fault> {
+    fn deal(&mut self) -> Option<Order> {
         if self.deck.is_empty() {
-            self.deck.clone_from(&self.faults);
+            self.deck.clone_from(&self.orders);
             self.deck.shuffle(&mut self.rng);
         }
         self.deck.pop()
@@ -166,73 +287,6 @@ impl Lane {
 
     fn draw(&mut self) -> Duration {
         self.interval.mul_f64(self.rng.random_range(SPREAD))
-    }
-
-    async fn injure(
-        &mut self,
-        fault: &dyn Fault,
-        lasts: Duration,
-        until: Instant,
-        stop: &mut watch::Receiver<bool>,
-    ) {
-        let nemesis = self.nemesis.clone();
-        let cluster = &nemesis.cluster;
-        let view = View {
-            nodes: cluster.nodes(),
-            leader: cluster.leader(),
-            kill_is_power_loss: self.kill_is_power_loss,
-        };
-        let draft = fault.plan(&view, &mut self.rng);
-        let begin = cluster.now_ns();
-        let mut injury = Injury {
-            id: nemesis.next_id.fetch_add(1, Relaxed),
-            fault: fault.name().into(),
-            shape: draft.shape,
-            targets: draft.targets.iter().map(ToString::to_string).collect(),
-            description: draft.description,
-            parameters: draft.parameters,
-            planned_ns: [
-                begin,
-                begin + u64::try_from(lasts.as_nanos()).unwrap_or(u64::MAX / 2),
-            ],
-            injected_ns: None,
-            healed_ns: None,
-            effect: None,
-            error: None,
-        };
-        // On paper before it is inflicted.
-        nemesis.write("inject", &injury);
-        nemesis
-            .active
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
-            .push(injury.clone());
-        let before = match fault.inject(cluster, &injury).await {
-            Ok(before) => before,
-            Err(error) => {
-                injury.error = Some(error);
-                Value::Null
-            }
-        };
-        injury.injected_ns = Some([begin, cluster.now_ns()]);
-        let _ = sleep(lasts, until, stop).await;
-        let heal = cluster.now_ns();
-        match fault.heal(cluster, &injury, &before).await {
-            Ok(effect) => injury.effect = effect,
-            Err(error) => injury.error = Some(error),
-        }
-        injury.healed_ns = Some([heal, cluster.now_ns()]);
-        nemesis
-            .active
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
-            .retain(|other| other.id != injury.id);
-        nemesis.write("heal", &injury);
-        nemesis
-            .done
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
-            .push(injury);
     }
 }
 

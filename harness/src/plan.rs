@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::faults::Order;
+use crate::schedule::Entry;
+
 /// Everything that a run follows from. The same plan with the same seed draws the same operations and faults.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
@@ -13,8 +16,17 @@ pub struct Plan {
     pub system: String,
     /// What clients do: `register`.
     pub workload: String,
-    /// Faults, in the order given: `partition`, `kill` …; empty for none.
+    /// Names of faults, in the order given: `partition`, `kill` …; empty for none.
     pub nemesis: Vec<String>,
+    /// What was chosen of each; empty in plans from before anything could be chosen.
+    #[serde(default)]
+    pub orders: Vec<Order>,
+    /// Injuries at fixed times; where there are any, no others are drawn.
+    #[serde(default)]
+    pub schedule: Vec<Entry>,
+    /// How injuries follow each other: `classic` (two lanes, some seconds) or `fast` (four lanes, aimed at leaders).
+    #[serde(default)]
+    pub cadence: String,
     /// Size of the cluster, 1 to 9.
     pub nodes: u16,
     /// How many clients act at a time.
@@ -35,4 +47,20 @@ pub struct Plan {
     pub bugs: Vec<String>,
     /// The command that repeats this plan.
     pub command: String,
+}
+
+impl Plan {
+    /// Faults and what was chosen of each.
+    pub fn orders(&self) -> Vec<Order> {
+        if self.orders.is_empty() {
+            self.nemesis.iter().map(|name| Order::plain(name)).collect()
+        } else {
+            self.orders.clone()
+        }
+    }
+
+    /// Injuries follow each other fast, and aim at leaders.
+    pub fn is_fast(&self) -> bool {
+        self.cadence == "fast"
+    }
 }

@@ -1,13 +1,14 @@
 //! One process of a node: started so that it dies with the harness, killed, stopped, continued, waited for.
 
 mod exit;
+mod limits;
 mod pidfd;
 mod spawner;
 mod state;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::OpenOptions;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -20,6 +21,7 @@ use nix::sys::signal::{self, Signal};
 use nix::unistd::Pid;
 
 pub use exit::Exit;
+pub use limits::Limit;
 use pidfd::PidFd;
 pub use state::State;
 
@@ -45,6 +47,8 @@ struct Inner {
     exit: Option<Exit>,
     /// Who wants it stopped. It runs when nobody does.
     holders: BTreeSet<u64>,
+    /// Soft limits as they were before they were first lowered.
+    healthy: BTreeMap<Limit, u64>,
 }
 
 impl Process {
@@ -71,6 +75,7 @@ impl Process {
             child,
             exit: None,
             holders: BTreeSet::new(),
+            healthy: BTreeMap::new(),
         };
         Ok(Process {
             pid: inner.child.id(),
@@ -149,6 +154,45 @@ impl Process {
     /// How many want it stopped.
     pub fn holders(&self) -> usize {
         self.lock().holders.len()
+    }
+
+    /// Lets it have no more than `most` of something from now on. Nothing to do when it has ended.
+    ///
+    /// # Errors
+    /// The kernel refuses.
+    pub fn limit(&self, limit: Limit, most: u64) -> io::Result<()> {
+        let mut inner = self.lock();
+        if self.reap(&mut inner)?.is_none() {
+            let before = limits::set_soft(self.pid, limit, most)?;
+            inner.healthy.entry(limit).or_insert(before);
+        }
+        Ok(())
+    }
+
+    /// Puts a limit back to what it was at first. Nothing to do when it was never lowered.
+    ///
+    /// # Errors
+    /// The kernel refuses.
+    pub fn unlimit(&self, limit: Limit) -> io::Result<()> {
+        let mut inner = self.lock();
+        if self.reap(&mut inner)?.is_none()
+            && let Some(healthy) = inner.healthy.remove(&limit)
+        {
+            limits::set_soft(self.pid, limit, healthy)?;
+        }
+        Ok(())
+    }
+
+    /// How much it has of something; `None`: it has ended.
+    ///
+    /// # Errors
+    /// /proc is not readable.
+    pub fn used(&self, limit: Limit) -> io::Result<Option<u64>> {
+        let mut inner = self.lock();
+        match self.reap(&mut inner)? {
+            Some(_) => Ok(None),
+            None => limits::used(self.pid, limit).map(Some),
+        }
     }
 
     /// What it is doing now, as /proc shows it.

@@ -159,6 +159,7 @@ async fn act(
     };
     tokio::spawn(stop_when_unwritable(stop, totals.clone()));
     let nemesis = Arc::new(Nemesis::new(
+        plan,
         cluster.clone(),
         Lines::create(folder.join(store::INJURIES))?,
         notes,

@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 
 use rand::RngExt as _;
+use serde::{Deserialize, Serialize};
 
 use crate::exit::{self, Failure};
 
@@ -17,7 +18,7 @@ const MARK: u8 = 254;
 const PROXIES: u8 = 100;
 
 /// A member of the cluster, from 1; displayed `n1`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct NodeId(pub u16);
 
 impl std::fmt::Display for NodeId {

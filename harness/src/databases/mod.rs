@@ -10,6 +10,7 @@ use std::time::Duration;
 use workloads::{Op, Reply};
 
 use crate::exit::Failure;
+use crate::faults::Need;
 use crate::observation::NodeStatus;
 use crate::plan::Plan;
 use crate::site::{NodeId, Site};
@@ -36,6 +37,12 @@ pub trait Database: Sync {
     fn about(&self) -> &'static str;
     /// The package and features to build it from in this workspace, where it comes from here.
     fn package(&self) -> Option<&'static str>;
+    /// What has to be installed before it can run; `None`: nothing.
+    fn missing(&self) -> Option<String> {
+        None
+    }
+    /// Does the system give a fault what it needs?
+    fn offers(&self, need: Need) -> bool;
     /// A deployment for one run; `binary` is the run's own copy.
     fn deploy(
         &self,

@@ -13,6 +13,7 @@ use workloads::{Op, Reply};
 
 use super::{Client, Database, Deployment, Error, Future_};
 use crate::exit::{self, Failure};
+use crate::faults::Need;
 use crate::observation::{FollowerStatus, NodeStatus};
 use crate::plan::Plan;
 use crate::site::{NodeId, Site};
@@ -45,6 +46,10 @@ impl Database for Node {
 
     fn package(&self) -> Option<&'static str> {
         Some("node")
+    }
+
+    fn offers(&self, _need: Need) -> bool {
+        true
     }
 
     fn deploy(

@@ -5,7 +5,7 @@ use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 use serde_json::{Value, json};
 
-use super::{Draft, Fault, View, targets, victims};
+use super::{Draft, Fault, Need, Order, View, targets, victims};
 use crate::cluster::Cluster;
 use crate::databases::Future_;
 use crate::injury::Injury;
@@ -25,7 +25,11 @@ impl Fault for ClockSkew {
         "jump the wall clock of one, some or all nodes by a second to an hour, either way; put it right to heal"
     }
 
-    fn plan(&self, view: &View, rng: &mut StdRng) -> Draft {
+    fn needs(&self) -> Need {
+        Need::Preload
+    }
+
+    fn plan(&self, view: &View, order: &Order, rng: &mut StdRng) -> Draft {
         let weights = [
             ("leader", 35),
             ("one", 25),
@@ -33,7 +37,7 @@ impl Fault for ClockSkew {
             ("majority", 15),
             ("all", 10),
         ];
-        let (shape, targets) = victims(view, &weights, rng);
+        let (shape, targets) = victims(view, order, &weights, rng);
         let mut offsets = serde_json::Map::new();
         for node in &targets {
             let jump = JUMPS.choose(rng).copied().unwrap_or(1.0) * rng.random_range(1.0..1.33);

@@ -3,7 +3,7 @@
 use rand::rngs::StdRng;
 use serde_json::{Value, json};
 
-use super::{Draft, Fault, View, list, targets, victims};
+use super::{Draft, Fault, Need, Order, View, list, targets, victims};
 use crate::cluster::Cluster;
 use crate::databases::Future_;
 use crate::injury::Injury;
@@ -21,7 +21,11 @@ impl Fault for DiskFull {
         "no space left (ENOSPC from write and fsync) on the disk of one, some or all nodes; space is back to heal"
     }
 
-    fn plan(&self, view: &View, rng: &mut StdRng) -> Draft {
+    fn needs(&self) -> Need {
+        Need::Preload
+    }
+
+    fn plan(&self, view: &View, order: &Order, rng: &mut StdRng) -> Draft {
         let weights = [
             ("leader", 40),
             ("one", 20),
@@ -29,7 +33,7 @@ impl Fault for DiskFull {
             ("majority", 15),
             ("all", 10),
         ];
-        let (shape, targets) = victims(view, &weights, rng);
+        let (shape, targets) = victims(view, order, &weights, rng);
         Draft {
             shape: shape.into(),
             description: format!("the disk of {} was full", list(&targets)),

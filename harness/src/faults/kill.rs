@@ -1,9 +1,9 @@
-//! SIGKILL nodes; restart them to heal.
+//! SIGKILL nodes, at once, one by one or in a loop; restarted at once, after a while or to heal.
 
 use rand::rngs::StdRng;
 use serde_json::{Value, json};
 
-use super::{Draft, Fault, View, list, targets, victims, was};
+use super::{Draft, Fault, Need, Order, Setting, View, down, list, victims, was};
 use crate::cluster::Cluster;
 use crate::databases::Future_;
 use crate::injury::Injury;
@@ -17,10 +17,18 @@ impl Fault for Kill {
     }
 
     fn about(&self) -> &'static str {
-        "SIGKILL one, some or all nodes, as a power loss or as a crash of the process; restart them to heal"
+        "SIGKILL one, some or all nodes, as a power loss or as a crash of the process; they restart at once, after a while or to heal"
     }
 
-    fn plan(&self, view: &View, rng: &mut StdRng) -> Draft {
+    fn needs(&self) -> Need {
+        Need::Signals
+    }
+
+    fn settings(&self) -> &'static [Setting] {
+        down::SETTINGS
+    }
+
+    fn plan(&self, view: &View, order: &Order, rng: &mut StdRng) -> Draft {
         let weights = [
             ("leader", 35),
             ("one", 15),
@@ -28,16 +36,22 @@ impl Fault for Kill {
             ("majority", 15),
             ("all", 20),
         ];
-        let (shape, targets) = victims(view, &weights, rng);
+        let (shape, targets) = victims(view, order, &weights, rng);
+        let (mut parameters, words) = down::draw(view, order, rng);
         let harm = match (view.kill_is_power_loss, was(&targets)) {
             (true, _) => "lost power".to_string(),
             (false, was) => format!("{was} killed"),
         };
+        parameters["means"] = json!(if view.kill_is_power_loss {
+            "power-loss"
+        } else {
+            "process"
+        });
         Draft {
             shape: shape.into(),
-            description: format!("{} {harm}", list(&targets)),
+            description: format!("{} {harm}{words}", list(&targets)),
             targets,
-            parameters: json!({ "means": if view.kill_is_power_loss { "power-loss" } else { "process" } }),
+            parameters,
         }
     }
 
@@ -46,15 +60,15 @@ impl Fault for Kill {
         cluster: &'a Cluster,
         injury: &'a Injury,
     ) -> Future_<'a, Result<Value, String>> {
-        Box::pin(async move {
-            let mut killed = Vec::new();
-            for node in targets(injury) {
-                if cluster.kill(node)? {
-                    killed.push(node.to_string());
-                }
-            }
-            Ok(json!({ "killed": killed, "at_ns": cluster.now_ns() }))
-        })
+        Box::pin(async move { Ok(down::before(cluster, injury)) })
+    }
+
+    fn act<'a>(
+        &'a self,
+        cluster: &'a Cluster,
+        injury: &'a Injury,
+    ) -> Future_<'a, Result<(), String>> {
+        Box::pin(down::act(cluster, injury, down::How::Kill))
     }
 
     fn heal<'a>(
@@ -64,26 +78,8 @@ impl Fault for Kill {
         before: &'a Value,
     ) -> Future_<'a, Result<Option<String>, String>> {
         Box::pin(async move {
-            let mut problems = Vec::new();
-            for node in targets(injury) {
-                if let Err(problem) = cluster.start(node) {
-                    problems.push(problem);
-                }
-            }
-            if !problems.is_empty() {
-                return Err(problems.join("; "));
-            }
-            let killed = before
-                .get("killed")
-                .and_then(Value::as_array)
-                .map_or(0, Vec::len);
-            let at = before
-                .get("at_ns")
-                .and_then(Value::as_u64)
-                .unwrap_or_default();
-            let down = (cluster.now_ns().saturating_sub(at)) as f64 / 1e9;
-            Ok((killed > 0)
-                .then(|| format!("{killed} of {} nodes down for {down:.2} s", cluster.size())))
+            down::revive(cluster, injury)?;
+            Ok(down::effect(cluster, &down::since(cluster, injury, before)))
         })
     }
 }

@@ -1,7 +1,10 @@
 //! Faults: what kinds of harm there are. To add one: a file here, a `mod` line, a row in [`FAULTS`].
 
+use std::fmt;
+use std::time::Duration;
+
 use rand::rngs::StdRng;
-use rand::seq::{IndexedRandom as _, SliceRandom as _};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::cluster::Cluster;
@@ -9,11 +12,35 @@ use crate::databases::Future_;
 use crate::injury::Injury;
 use crate::site::NodeId;
 
+mod bandwidth;
 mod clock_skew;
+mod corrupt;
 mod disk_full;
+mod down;
+mod duplicate;
+mod fd_exhaustion;
+mod flaky;
+mod half_open;
+mod hold;
 mod kill;
+mod latency;
+mod links;
+mod loss;
+mod memory;
+mod messages;
+mod order;
 mod partition;
 mod pause;
+mod reorder;
+mod reset;
+mod rolling_restart;
+mod slow_cpu;
+mod swizzle;
+mod targets;
+mod term;
+
+pub use order::{Kind, Order, Setting, TARGETS, moment};
+use targets::{SHAPES, victims};
 
 /// What a fault may know of the cluster when it chooses its victims.
 #[derive(Clone, Debug)]
@@ -22,12 +49,16 @@ pub struct View {
     pub nodes: Vec<NodeId>,
     /// Who leads, as far as the harness saw last.
     pub leader: Option<NodeId>,
+    /// All that say they lead, the last one known included.
+    pub primaries: Vec<NodeId>,
+    /// Aim at leaders more often.
+    pub leader_aware: bool,
     /// What SIGKILL stands for.
     pub kill_is_power_loss: bool,
 }
 
 /// What a fault would do: decided, but not inflicted.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Draft {
     /// A name for the kind of victims or harm: `isolate-leader`, `majority`, `+60s` …
     pub shape: String,
@@ -39,24 +70,65 @@ pub struct Draft {
     pub parameters: Value,
 }
 
+/// What a fault needs of the system and of the machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// Signals to the nodes' processes.
+    Signals,
+    /// `prlimit(2)` on the nodes' processes.
+    Limits,
+    /// Peers that speak to each other through the harness' proxies.
+    Links,
+    /// The same, in frames of which the harness knows the form: those of `node`.
+    Frames,
+    /// A program that is linked dynamically, for a preloaded library.
+    Preload,
+}
+
+impl fmt::Display for Need {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Need::Signals => "signals",
+            Need::Limits => "prlimit",
+            Need::Links => "proxied links",
+            Need::Frames => "frames of node",
+            Need::Preload => "a dynamic program",
+        })
+    }
+}
+
 /// A kind of harm. Faults of one kind never overlap; faults of different kinds may.
 pub trait Fault: Sync {
     /// Its name on the command line.
     fn name(&self) -> &'static str;
     /// One sentence for lists.
     fn about(&self) -> &'static str;
+    /// What it needs.
+    fn needs(&self) -> Need;
+    /// What can be chosen of it; the first can be given without its name.
+    fn settings(&self) -> &'static [Setting] {
+        &[TARGETS]
+    }
     /// Why it is pointless in a cluster of this size.
     fn makes_no_sense(&self, _nodes: u16) -> Option<String> {
         None
     }
-    /// Chooses victims and harm.
-    fn plan(&self, view: &View, rng: &mut StdRng) -> Draft;
+    /// Chooses victims and harm, as ordered and otherwise by chance.
+    fn plan(&self, view: &View, order: &Order, rng: &mut StdRng) -> Draft;
     /// Does it. The answer is what [`Fault::heal`] needs to measure the effect.
     fn inject<'a>(
         &'a self,
         cluster: &'a Cluster,
         injury: &'a Injury,
     ) -> Future_<'a, Result<Value, String>>;
+    /// What goes on while it lasts. Dropped at any await when the time is over; [`Fault::heal`] follows.
+    fn act<'a>(
+        &'a self,
+        _cluster: &'a Cluster,
+        _injury: &'a Injury,
+    ) -> Future_<'a, Result<(), String>> {
+        Box::pin(std::future::pending())
+    }
     /// Undoes it, also after half an inject, also twice. Answers what the injury did, measured;
     /// `None`: nothing that could be measured.
     fn heal<'a>(
@@ -69,51 +141,33 @@ pub trait Fault: Sync {
 
 /// All faults, sorted by name.
 pub const FAULTS: &[&dyn Fault] = &[
+    &links::OnLinks(bandwidth::Bandwidth),
     &clock_skew::ClockSkew,
+    &links::OnLinks(corrupt::Corrupt),
     &disk_full::DiskFull,
+    &links::OnLinks(duplicate::Duplicate),
+    &fd_exhaustion::FdExhaustion,
+    &flaky::Flaky,
+    &links::OnLinks(half_open::HalfOpen),
+    &links::OnLinks(hold::Hold),
     &kill::Kill,
+    &links::OnLinks(latency::Latency),
+    &links::OnLinks(loss::Loss),
+    &memory::Memory,
+    &links::OnLinks(messages::Messages),
     &partition::Partition,
     &pause::Pause,
+    &links::OnLinks(reorder::Reorder),
+    &reset::Reset,
+    &rolling_restart::RollingRestart,
+    &slow_cpu::SlowCpu,
+    &swizzle::Swizzle,
+    &term::Term,
 ];
 
 /// The fault of that name.
 pub fn find(name: &str) -> Option<&'static dyn Fault> {
     FAULTS.iter().copied().find(|fault| fault.name() == name)
-}
-
-/// Draws victims: `leader` (or some node, while none is known), `one`, `minority`, `majority` or `all`.
-fn victims(
-    view: &View,
-    weights: &[(&'static str, u32)],
-    rng: &mut StdRng,
-) -> (&'static str, Vec<NodeId>) {
-    let size = view.nodes.len();
-    let possible: Vec<_> = weights
-        .iter()
-        .filter(|(shape, _)| match *shape {
-            "leader" | "all" => true,
-            "one" => size > 1,
-            // Fewer than half, but more than one; anything else is another shape under a false name.
-            "minority" => (size - 1) / 2 > 1,
-            "majority" => size > 2,
-            _ => false,
-        })
-        .collect();
-    let shape = possible
-        .choose_weighted(rng, |(_, weight)| *weight)
-        .map_or("all", |(shape, _)| *shape);
-    let mut shuffled = view.nodes.clone();
-    shuffled.shuffle(rng);
-    let some = |count: usize| shuffled[..count.min(size)].to_vec();
-    let mut chosen = match shape {
-        "leader" => view.leader.map_or_else(|| some(1), |leader| vec![leader]),
-        "one" => some(1),
-        "minority" => some((size - 1) / 2),
-        "majority" => some(size / 2 + 1),
-        _ => view.nodes.clone(),
-    };
-    chosen.sort_unstable();
-    (shape, chosen)
 }
 
 /// `n1, n2 and n3`.
@@ -140,8 +194,19 @@ fn targets(injury: &Injury) -> Vec<NodeId> {
         .collect()
 }
 
+/// A time as it is kept in parameters: milliseconds with a fraction.
+fn millis(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1e6).round() / 1e3
+}
+
+/// A time from parameters, in milliseconds; zero where there is none.
+fn time(parameters: &Value, name: &str) -> Duration {
+    let ms = parameters[name].as_f64().unwrap_or_default();
+    Duration::try_from_secs_f64(ms / 1e3).unwrap_or_default()
+}
+
 /// `n3` as a node.
-fn node(name: &str) -> Option<NodeId> {
+pub fn node(name: &str) -> Option<NodeId> {
     name.strip_prefix('n')?.parse().ok().map(NodeId)
 }
 
@@ -154,45 +219,40 @@ mod tests {
         View {
             nodes: (1..=nodes).map(NodeId).collect(),
             leader: Some(NodeId(1)),
+            primaries: vec![NodeId(1)],
+            leader_aware: false,
             kill_is_power_loss: true,
-        }
-    }
-
-    #[test]
-    fn victims_are_as_many_as_their_name_says() {
-        let weights = &[
-            ("leader", 1),
-            ("one", 1),
-            ("minority", 1),
-            ("majority", 1),
-            ("all", 1),
-        ];
-        let mut rng = StdRng::seed_from_u64(1);
-        for nodes in 1..=9_u16 {
-            for _ in 0..50 {
-                let (shape, chosen) = victims(&view(nodes), weights, &mut rng);
-                let half = usize::from(nodes) / 2;
-                match shape {
-                    "leader" => assert_eq!(chosen, [NodeId(1)]),
-                    "one" => assert_eq!(chosen.len(), 1),
-                    "minority" => {
-                        assert!(chosen.len() > 1 && chosen.len() * 2 < usize::from(nodes))
-                    }
-                    "majority" => assert!(chosen.len() == half + 1),
-                    _ => assert_eq!(chosen.len(), usize::from(nodes)),
-                }
-            }
         }
     }
 
     #[test]
     fn every_fault_plans_the_same_from_the_same_seed() {
         for fault in FAULTS {
+            let order = Order::plain(fault.name());
             for nodes in (1..=9).filter(|nodes| fault.makes_no_sense(*nodes).is_none()) {
-                let draw = |seed| fault.plan(&view(nodes), &mut StdRng::seed_from_u64(seed));
+                let draw =
+                    |seed| fault.plan(&view(nodes), &order, &mut StdRng::seed_from_u64(seed));
                 assert_eq!(draw(5), draw(5), "{} at {nodes}", fault.name());
                 assert!(!draw(5).targets.is_empty(), "{} at {nodes}", fault.name());
             }
+        }
+    }
+
+    #[test]
+    fn every_fault_hits_whom_it_is_told_to() {
+        for fault in FAULTS {
+            if fault
+                .settings()
+                .iter()
+                .all(|setting| setting.name != "targets")
+            {
+                continue;
+            }
+            let mut order = Order::plain(fault.name());
+            order.settings.insert("targets".into(), "n2+n3".into());
+            let mut rng = StdRng::seed_from_u64(1);
+            let draft = fault.plan(&view(5), &order, &mut rng);
+            assert_eq!(draft.targets, [NodeId(2), NodeId(3)], "{}", fault.name());
         }
     }
 

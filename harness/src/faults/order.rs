@@ -137,7 +137,9 @@ impl Order {
 
     /// Nodes that are named, in targets or cuts.
     pub fn nodes(&self) -> Vec<NodeId> {
-        let texts = ["targets", "cut"].iter().filter_map(|n| self.settings.get(*n));
+        let texts = ["targets", "cut"]
+            .iter()
+            .filter_map(|n| self.settings.get(*n));
         texts
             .flat_map(|text| text.split(['+', ',', '|', '>']))
             .filter_map(super::node)
@@ -181,6 +183,22 @@ impl fmt::Display for Order {
     }
 }
 
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Kind::Targets => write!(f, "{}, or nodes such as n1+n3", super::SHAPES.join(", ")),
+            Kind::Time => f.write_str("a time such as 50ms or 5-400ms"),
+            Kind::Percent => f.write_str("a percentage such as 20% or 5-40%"),
+            Kind::Bytes => f.write_str("bytes such as 1500, 64k or 8-64k"),
+            Kind::Words(words) => f.write_str(&words.join(", ")),
+            Kind::WordsOrTime(words) => write!(f, "{}, or a time", words.join(", ")),
+            Kind::Frames => f.write_str("kinds of frame such as append+vote-reply"),
+            Kind::Cut => f.write_str("n1|n2+n3, or in a file n1|n2,n3 or n1>n2,n3>n2"),
+            Kind::Text => f.write_str("words"),
+        }
+    }
+}
+
 impl Kind {
     fn check(self, value: &str) -> Result<(), String> {
         let one_of = |words: &[&str]| {
@@ -202,7 +220,9 @@ impl Kind {
             Kind::Words(words) => one_of(words),
             Kind::WordsOrTime(words) => match times(value) {
                 Ok(_) => Ok(()),
-                Err(_) => one_of(words).map_err(|text| format!("{text}, or a time such as 5-400ms")),
+                Err(_) => {
+                    one_of(words).map_err(|text| format!("{text}, or a time such as 5-400ms"))
+                }
             },
             Kind::Frames => kinds(value).map(drop),
             Kind::Cut => super::partition::cut(value).map(drop),
@@ -216,11 +236,19 @@ pub(super) fn kinds(text: &str) -> Result<crate::links::Kinds, String> {
     let mut all = crate::links::Kinds::default();
     for name in text.split('+') {
         let kind = crate::links::Kinds::named(name).ok_or_else(|| {
-            format!("'{name}' is no kind of frame: node/README.md has them, such as append+vote-reply")
+            format!(
+                "'{name}' is no kind of frame: node/README.md has them, such as append+vote-reply"
+            )
         })?;
         all = all.and(kind);
     }
     Ok(all)
+}
+
+/// A single time: `500ms` or `12s`.
+pub fn moment(text: &str) -> Option<Duration> {
+    let range = times(text).ok()?;
+    (range.start() == range.end()).then(|| *range.start())
 }
 
 /// `50ms`, `0.5s`, `5-400ms`.
@@ -250,9 +278,8 @@ fn bytes(text: &str) -> Result<RangeInclusive<u64>, String> {
     let (number, unit) = unit.map_or((text, 1), |(letter, unit)| {
         (text.trim_end_matches(*letter), *unit)
     });
-    let range = range::<u64>(number).and_then(|range| {
-        Some(range.start().checked_mul(unit)?..=range.end().checked_mul(unit)?)
-    });
+    let range = range::<u64>(number)
+        .and_then(|range| Some(range.start().checked_mul(unit)?..=range.end().checked_mul(unit)?));
     range.ok_or_else(|| "give bytes such as 1500, 64k or 2m, or a range such as 8-64k".into())
 }
 
@@ -294,7 +321,10 @@ mod tests {
             ("kill:leader:targets=one", &["targets twice"]),
         ] {
             let said = Order::parse(text).unwrap_err();
-            assert!(words.iter().all(|word| said.contains(word)), "{text}: {said}");
+            assert!(
+                words.iter().all(|word| said.contains(word)),
+                "{text}: {said}"
+            );
         }
     }
 

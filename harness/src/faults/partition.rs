@@ -5,10 +5,12 @@ use rand::rngs::StdRng;
 use rand::seq::{IndexedRandom as _, SliceRandom as _};
 use serde_json::{Value, json};
 
-use super::{Draft, Fault, View, list, node, was};
+use super::links::{Link, names, read};
+use super::{Draft, Fault, Kind, Need, Order, Setting, View, list, node, was};
 use crate::cluster::Cluster;
 use crate::databases::Future_;
 use crate::injury::Injury;
+use crate::links::{Counters, Rule};
 use crate::site::NodeId;
 
 /// How often a cut link resets connections, as a firewall may, where it is a black hole otherwise.
@@ -17,8 +19,29 @@ const RESETS: f64 = 0.125;
 /// The row in the table of faults.
 pub struct Partition;
 
-/// A directed link: what the first says no longer reaches the second.
-type Link = (NodeId, NodeId);
+/// Jepsen's shapes and some more: by name, how often each is drawn, and the least nodes that it makes sense for.
+const SHAPES: [(&str, u32, usize); 9] = [
+    ("isolate-leader", 32, 2),
+    ("isolate-one", 10, 2),
+    ("halves", 18, 3),
+    ("one-way", 14, 2),
+    ("bridge", 8, 3),
+    ("majorities-ring", 8, 4),
+    ("minority-third", 4, 4),
+    ("primaries", 2, 2),
+    ("leader-with-one", 4, 4),
+];
+const NAMES: &[&str] = &[
+    "isolate-leader",
+    "isolate-one",
+    "halves",
+    "one-way",
+    "bridge",
+    "majorities-ring",
+    "minority-third",
+    "primaries",
+    "leader-with-one",
+];
 
 impl Fault for Partition {
     fn name(&self) -> &'static str {
@@ -26,42 +49,81 @@ impl Fault for Partition {
     }
 
     fn about(&self) -> &'static str {
-        "cut links, as a black hole or by resets: isolate the leader or one node, halves, majorities ring, bridge, one way"
+        "cut links, as a black hole or by resets: around the leader, all primaries or one node, halves, a third, a ring of majorities, a bridge, one way, the leader with one follower"
+    }
+
+    fn needs(&self) -> Need {
+        Need::Links
+    }
+
+    fn settings(&self) -> &'static [Setting] {
+        &[
+            Setting {
+                name: "shape",
+                kind: Kind::Words(NAMES),
+                default: "",
+                about: "who is cut off from whom",
+            },
+            Setting {
+                name: "cut",
+                kind: Kind::Cut,
+                default: "",
+                about: "the same, spelled out",
+            },
+            Setting {
+                name: "means",
+                kind: Kind::Words(&["black-hole", "reset"]),
+                default: "",
+                about: "whether anybody hears of it",
+            },
+        ]
     }
 
     fn makes_no_sense(&self, nodes: u16) -> Option<String> {
         (nodes < 2).then(|| "a cluster of one node has no links to cut".into())
     }
 
-    fn plan(&self, view: &View, rng: &mut StdRng) -> Draft {
+    fn plan(&self, view: &View, order: &Order, rng: &mut StdRng) -> Draft {
         let size = view.nodes.len();
-        let shapes: Vec<(&str, u32)> = [
-            ("isolate-leader", 38, 2),
-            ("isolate-one", 10, 2),
-            ("halves", 20, 3),
-            ("one-way", 16, 2),
-            ("bridge", 8, 3),
-            ("majorities-ring", 8, 4),
-        ]
-        .into_iter()
-        .filter(|(_, _, least)| size >= *least)
-        .map(|(shape, weight, _)| (shape, weight))
-        .collect();
-        let shape = shapes
-            .choose_weighted(rng, |(_, weight)| *weight)
-            .map_or("isolate-one", |(shape, _)| *shape);
+        let weight = |shape: &str, weight: u32| match shape {
+            "isolate-leader" | "leader-with-one" | "one-way" if view.leader_aware => 3 * weight,
+            _ => weight,
+        };
+        let possible: Vec<_> = SHAPES
+            .iter()
+            .filter(|(_, _, least)| size >= *least)
+            .collect();
+        let drawn = possible
+            .choose_weighted(rng, |(shape, by, _)| weight(shape, *by))
+            .map_or("isolate-one", |(shape, ..)| *shape);
         let mut nodes = view.nodes.clone();
         nodes.shuffle(rng);
-        let mut draft = match shape {
-            "isolate-leader" => isolate(shape, view.leader.unwrap_or(nodes[0]), &nodes),
-            "halves" => halves(&nodes),
-            "one-way" => one_way(view.leader.filter(|_| rng.random_bool(0.6)), &nodes, rng),
-            "bridge" => bridge(&nodes),
-            "majorities-ring" => majorities_ring(&nodes),
-            _ => isolate("isolate-one", nodes[0], &nodes),
+        let leader = view.leader.unwrap_or(nodes[0]);
+        let wanted = order.text("shape");
+        let shape = NAMES
+            .iter()
+            .copied()
+            .find(|shape| *shape == wanted)
+            .unwrap_or(drawn);
+        let mut draft = match (cut(order.text("cut")), shape) {
+            (Ok(links), _) => spelled_out(order.text("cut"), &links),
+            (_, "isolate-leader") => isolate(shape, &[leader], &nodes),
+            (_, "halves") => split(shape, nodes.len() / 2, &nodes),
+            (_, "minority-third") => split(shape, (nodes.len() / 3).max(1), &nodes),
+            (_, "one-way") => one_way(view.leader.filter(|_| rng.random_bool(0.6)), &nodes, rng),
+            (_, "bridge") => bridge(&nodes),
+            (_, "majorities-ring") => majorities_ring(&nodes),
+            (_, "primaries") if !view.primaries.is_empty() => {
+                isolate(shape, &view.primaries, &nodes)
+            }
+            (_, "leader-with-one") => leader_with_one(leader, &nodes),
+            _ => isolate("isolate-one", &nodes[..1], &nodes),
         };
         draft.targets.sort_unstable();
-        let resets = rng.random_bool(RESETS);
+        let resets = match order.text("means") {
+            "" => rng.random_bool(RESETS),
+            means => means == "reset",
+        };
         draft.parameters["resets"] = json!(resets);
         if resets {
             draft.description += ", by resets";
@@ -75,10 +137,15 @@ impl Fault for Partition {
         injury: &'a Injury,
     ) -> Future_<'a, Result<Value, String>> {
         Box::pin(async move {
-            let links = links(injury);
-            let before = cluster.lost(&links);
-            for (from, to) in &links {
-                cluster.cut(*from, *to, resets(injury));
+            let links = read(&injury.parameters);
+            let before = cluster.crossed(&links);
+            let rule = if resets(injury) {
+                Rule::Reset
+            } else {
+                Rule::Drop
+            };
+            for link in &links {
+                cluster.want(injury.id, *link, rule.clone());
             }
             Ok(json!(before))
         })
@@ -91,21 +158,18 @@ impl Fault for Partition {
         before: &'a Value,
     ) -> Future_<'a, Result<Option<String>, String>> {
         Box::pin(async move {
-            let links = links(injury);
-            for (from, to) in &links {
-                cluster.mend(*from, *to);
+            let links = read(&injury.parameters);
+            for link in &links {
+                cluster.want(injury.id, *link, Rule::Pass);
             }
-            let Some(before) = before.as_array() else {
+            let Ok(before) = serde_json::from_value::<Counters>(before.clone()) else {
                 return Ok(None);
             };
-            let mut lost = cluster.lost(&links);
-            for (now, before) in lost.iter_mut().zip(before) {
-                *now = now.saturating_sub(before.as_u64().unwrap_or_default());
-            }
-            let [frames, bytes, connections] = lost;
+            let did = cluster.crossed(&links) - before;
+            let (frames, bytes) = (did.dropped.frames, did.dropped.bytes);
             let on = format!("on {} links", links.len());
             Ok(if resets(injury) {
-                (connections > 0).then(|| format!("{connections} connections reset {on}"))
+                (did.resets > 0).then(|| format!("{} connections reset {on}", did.resets))
             } else {
                 (bytes > 0).then(|| format!("{frames} messages ({bytes} bytes) dropped {on}"))
             })
@@ -118,27 +182,49 @@ fn resets(injury: &Injury) -> bool {
     injury.parameters["resets"] == json!(true)
 }
 
-/// The links that the injury cuts.
-fn links(injury: &Injury) -> Vec<Link> {
-    let pair = |pair: &Value| Some((node(pair[0].as_str()?)?, node(pair[1].as_str()?)?));
-    injury.parameters["cut"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(pair)
-        .collect()
+/// Who no longer hears whom: `n1|n2,n3` parts groups that lose each other, `n1>n2,n3>n2` names directed links.
+///
+/// # Errors
+/// It is neither.
+pub(super) fn cut(text: &str) -> Result<Vec<Link>, String> {
+    let wrong =
+        || "say who is parted from whom as n1|n2,n3, or which links as n1>n2,n3>n2".to_string();
+    let nodes =
+        |group: &str| -> Option<Vec<NodeId>> { group.split(['+', ',']).map(node).collect() };
+    if text.contains('>') {
+        let link = |text: &str| {
+            let (from, to) = text.split_once('>')?;
+            Some((node(from)?, node(to)?))
+        };
+        return text
+            .split(',')
+            .map(|text| link(text).ok_or_else(wrong))
+            .collect();
+    }
+    let groups: Option<Vec<_>> = text.split('|').map(nodes).collect();
+    let groups = groups.filter(|groups| groups.len() > 1).ok_or_else(wrong)?;
+    let mut links = Vec::new();
+    for (position, left) in groups.iter().enumerate() {
+        for right in &groups[position + 1..] {
+            links.extend(between(left, right));
+        }
+    }
+    Ok(links)
+}
+
+fn spelled_out(text: &str, cut: &[Link]) -> Draft {
+    let mut targets: Vec<NodeId> = cut.iter().map(|(from, _)| *from).collect();
+    targets.sort_unstable();
+    targets.dedup();
+    draft("cut", targets, format!("links were cut: {text}"), cut)
 }
 
 fn draft(shape: &str, targets: Vec<NodeId>, description: String, cut: &[Link]) -> Draft {
-    let cut: Vec<[String; 2]> = cut
-        .iter()
-        .map(|(from, to)| [from.to_string(), to.to_string()])
-        .collect();
     Draft {
         shape: shape.into(),
         targets,
         description,
-        parameters: json!({ "cut": cut }),
+        parameters: json!({ "links": names(cut) }),
     }
 }
 
@@ -155,21 +241,32 @@ fn sorted(nodes: &[NodeId]) -> Vec<NodeId> {
     sorted
 }
 
-fn others(node: NodeId, nodes: &[NodeId]) -> Vec<NodeId> {
+fn others(victims: &[NodeId], nodes: &[NodeId]) -> Vec<NodeId> {
     sorted(nodes)
         .into_iter()
-        .filter(|other| *other != node)
+        .filter(|other| !victims.contains(other))
         .collect()
 }
 
-fn isolate(shape: &str, victim: NodeId, nodes: &[NodeId]) -> Draft {
-    let rest = others(victim, nodes);
-    let description = format!("{victim} was cut off from {}", list(&rest));
-    draft(shape, vec![victim], description, &between(&[victim], &rest))
+/// Each victim alone, also apart from the other victims.
+fn isolate(shape: &str, victims: &[NodeId], nodes: &[NodeId]) -> Draft {
+    let mut cut = Vec::new();
+    for victim in victims {
+        cut.extend(between(&[*victim], &others(&[*victim], nodes)));
+    }
+    cut.sort_unstable();
+    cut.dedup();
+    let rest = match victims {
+        [victim] => list(&others(&[*victim], nodes)),
+        _ => "everybody".into(),
+    };
+    let description = format!("{} {} cut off from {rest}", list(victims), was(victims));
+    draft(shape, victims.to_vec(), description, &cut)
 }
 
-fn halves(nodes: &[NodeId]) -> Draft {
-    let (left, right) = nodes.split_at(nodes.len() / 2);
+/// The first `count` on one side, the rest on the other.
+fn split(shape: &str, count: usize, nodes: &[NodeId]) -> Draft {
+    let (left, right) = nodes.split_at(count);
     let (left, right) = (sorted(left), sorted(right));
     let description = format!(
         "{} {} cut off from {}",
@@ -177,7 +274,21 @@ fn halves(nodes: &[NodeId]) -> Draft {
         was(&left),
         list(&right)
     );
-    draft("halves", left.clone(), description, &between(&left, &right))
+    draft(shape, left.clone(), description, &between(&left, &right))
+}
+
+/// The leader keeps exactly one follower; both lose all others.
+fn leader_with_one(leader: NodeId, nodes: &[NodeId]) -> Draft {
+    let follower = nodes.iter().copied().find(|node| *node != leader);
+    let pair: Vec<NodeId> = [leader].into_iter().chain(follower).collect();
+    let rest = others(&pair, nodes);
+    let description = format!("{} saw only each other, not {}", list(&pair), list(&rest));
+    draft(
+        "leader-with-one",
+        pair.clone(),
+        description,
+        &between(&pair, &rest),
+    )
 }
 
 /// Two halves that see each other only through one node, which sees all.
@@ -218,7 +329,7 @@ fn majorities_ring(nodes: &[NodeId]) -> Draft {
 /// What the victim says is lost, or what it should hear.
 fn one_way(leader: Option<NodeId>, nodes: &[NodeId], rng: &mut StdRng) -> Draft {
     let victim = leader.unwrap_or(nodes[0]);
-    let rest = others(victim, nodes);
+    let rest = others(&[victim], nodes);
     if rng.random_bool(0.5) {
         let cut: Vec<Link> = rest.iter().map(|other| (victim, *other)).collect();
         draft(
@@ -244,16 +355,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     fn cut(draft: &Draft) -> BTreeSet<Link> {
-        let pairs = draft.parameters["cut"].as_array().unwrap();
-        pairs
-            .iter()
-            .map(|p| {
-                (
-                    node(p[0].as_str().unwrap()).unwrap(),
-                    node(p[1].as_str().unwrap()).unwrap(),
-                )
-            })
-            .collect()
+        read(&draft.parameters).into_iter().collect()
     }
 
     fn ids(count: u16) -> Vec<NodeId> {
@@ -285,6 +387,49 @@ mod tests {
         for me in &ids(5)[1..] {
             assert!(cut.iter().any(|(from, _)| from == me), "{me} sees all");
         }
+    }
+
+    #[test]
+    fn what_is_spelled_out_is_cut() {
+        let links = |text| super::cut(text).map(|links| names(&links).concat().join(" "));
+        assert_eq!(links("n1|n2,n3").unwrap(), "n1 n2 n2 n1 n1 n3 n3 n1");
+        assert_eq!(links("n1>n2,n3>n2").unwrap(), "n1 n2 n3 n2");
+        for wrong in ["", "n1", "n1|banana", "n1>", "everybody"] {
+            assert!(super::cut(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_leader_keeps_exactly_one_follower() {
+        let cut = cut(&leader_with_one(NodeId(2), &ids(5)));
+        let hears = |me, to: &NodeId| *to != me && !cut.contains(&(me, *to));
+        let heard = |me| -> Vec<NodeId> { ids(5).into_iter().filter(|to| hears(me, to)).collect() };
+        assert_eq!(heard(NodeId(2)), [NodeId(1)]);
+        assert_eq!(heard(NodeId(3)), [NodeId(4), NodeId(5)]);
+    }
+
+    #[test]
+    fn every_shape_cuts_something_and_is_called_what_it_is() {
+        use rand::SeedableRng as _;
+        let view = View {
+            nodes: ids(5),
+            leader: Some(NodeId(1)),
+            primaries: vec![NodeId(1), NodeId(4)],
+            leader_aware: false,
+            kill_is_power_loss: false,
+        };
+        for shape in NAMES {
+            let order = Order::parse(&format!("partition:{shape}:means=reset")).unwrap();
+            let draft = Partition.plan(&view, &order, &mut StdRng::seed_from_u64(1));
+            assert_eq!(draft.shape, *shape);
+            assert!(!cut(&draft).is_empty() && draft.parameters["resets"] == json!(true));
+        }
+        assert!(
+            NAMES
+                .iter()
+                .zip(SHAPES)
+                .all(|(name, (shape, ..))| *name == shape)
+        );
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use rand::rngs::StdRng;
 use serde_json::{Value, json};
 
-use super::{Draft, Fault, View, list, targets, victims, was};
+use super::{Draft, Fault, Need, Order, View, list, targets, victims, was};
 use crate::cluster::Cluster;
 use crate::databases::Future_;
 use crate::injury::Injury;
@@ -20,7 +20,11 @@ impl Fault for Pause {
         "SIGSTOP one, some or all nodes, as a long stall of the machine or a debugger would; SIGCONT to heal"
     }
 
-    fn plan(&self, view: &View, rng: &mut StdRng) -> Draft {
+    fn needs(&self) -> Need {
+        Need::Signals
+    }
+
+    fn plan(&self, view: &View, order: &Order, rng: &mut StdRng) -> Draft {
         let weights = [
             ("leader", 45),
             ("one", 20),
@@ -28,7 +32,7 @@ impl Fault for Pause {
             ("majority", 15),
             ("all", 5),
         ];
-        let (shape, targets) = victims(view, &weights, rng);
+        let (shape, targets) = victims(view, order, &weights, rng);
         Draft {
             shape: shape.into(),
             description: format!("{} {} stopped", list(&targets), was(&targets)),
@@ -45,7 +49,7 @@ impl Fault for Pause {
         Box::pin(async move {
             let mut stopped = Vec::new();
             for node in targets(injury) {
-                if cluster.pause(node)? {
+                if cluster.pause(injury.id, node)? {
                     stopped.push(node.to_string());
                 }
             }
@@ -66,7 +70,7 @@ impl Fault for Pause {
                 .unwrap_or_default();
             let mut problems = Vec::new();
             for node in targets(injury) {
-                if let Err(problem) = cluster.resume(node) {
+                if let Err(problem) = cluster.resume(injury.id, node) {
                     problems.push(problem);
                 }
             }

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::{AddAssign, Sub};
 
+use serde::{Deserialize, Serialize};
+
 use super::LinkId;
 use super::frame::Frame;
 use super::rule::{KINDS, kind_name};
 
 /// Frames and bytes, all told and by kind of frame.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Traffic {
     /// Whole frames. One that was cut in the middle counts where its end went.
     pub frames: u64,
@@ -68,7 +70,7 @@ impl fmt::Display for Traffic {
 
 /// One link's counts. Bytes that an answerer sends back on a connection count on the opposite link: they
 /// are what it says.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counters {
     /// What went through.
     pub passed: Traffic,

@@ -222,8 +222,7 @@ impl<'a> Pump<'a> {
                 _ => return Err(self.other_side_gone(opposite).await),
             }
         } else if self.ended {
-            self.tell_end(to, opposite).await;
-            return Ok(Flow::Ended);
+            return self.tell_end(to, opposite).await;
         } else {
             match self.fill_unless_changed().await {
                 Some(Ok(0)) => self.ended = true,
@@ -274,8 +273,7 @@ impl<'a> Pump<'a> {
                 return Ok(Flow::On);
             }
             if self.ended && self.queue.is_empty() && self.start == self.end {
-                self.tell_end(to, opposite).await;
-                return Ok(Flow::Ended);
+                return self.tell_end(to, opposite).await;
             }
         }
         let leaves = self.queue.next_leaves().filter(|_| shapes.is_some());
@@ -394,12 +392,16 @@ impl<'a> Pump<'a> {
         self.line.ledger.book(&mut alone, bytes, Fate::Dropped);
     }
 
-    /// Passes the stream's end on, unless the other side must not hear of it yet.
-    async fn tell_end(&self, to: &mut WriteHalf<'_>, opposite: &Line) {
+    /// Passes the stream's end on; where the other side must not hear of it before the heal, it then hears a reset.
+    async fn tell_end(&self, to: &mut WriteHalf<'_>, opposite: &Line) -> Result<Flow, Broken> {
         let mut theirs = opposite.rule.subscribe();
-        let _ = theirs.wait_for(|rule| *rule != Rule::HalfOpen).await;
+        if *theirs.borrow() == Rule::HalfOpen {
+            let _ = theirs.wait_for(|rule| *rule != Rule::HalfOpen).await;
+            return Err(Broken);
+        }
         // An end that cannot be told any more is no news.
         let _ = to.shutdown().await;
+        Ok(Flow::Ended)
     }
 
     /// Waits until the opposite link lets the sender hear that the other side is gone.

@@ -150,6 +150,7 @@ mod tests {
             targets: vec![],
             description: String::new(),
             parameters: serde_json::Value::Null,
+            at_ns: 0,
             planned_ns: [from_ns, to_ns],
             injected_ns: Some([from_ns, from_ns]),
             healed_ns: Some([to_ns, to_ns]),

@@ -1,0 +1,174 @@
+//! `harness doctor`: what can act on this machine, what cannot, and the mend. It tries; it never asks who it is.
+
+use std::fs::OpenOptions;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use crate::exit::{self, Failure};
+use crate::faults::{FAULTS, Need};
+use crate::process::{Limit, Process};
+use crate::{databases, store};
+
+/// One thing that was tried.
+struct Finding {
+    what: &'static str,
+    /// What it is good for.
+    good_for: &'static str,
+    /// What stands in the way, and the mend.
+    problem: Option<String>,
+}
+
+/// Tries everything and prints a table; code 0 if all that a run of `node` needs is there, else 66 or 69.
+///
+/// # Errors
+/// No folder for the trials can be made.
+pub fn examine() -> Result<u8, Failure> {
+    let folder = std::env::temp_dir().join(format!("ordeal-doctor-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).map_err(|error| store::cannot_write(&folder, &error))?;
+    let findings = findings(&folder);
+    let _ = std::fs::remove_dir_all(&folder);
+    println!("This machine:");
+    for Finding {
+        what,
+        good_for,
+        problem,
+    } in &findings
+    {
+        match problem {
+            None => println!("  ok {what} ({good_for})"),
+            Some(problem) => println!("  -- {what} ({good_for}): {problem}"),
+        }
+    }
+    let missing = |what: &str| findings.iter().any(|f| f.what == what && f.problem.is_some());
+    println!("\nFaults:");
+    for fault in FAULTS {
+        let lacks = match fault.needs() {
+            Need::Signals => missing(SIGNALS),
+            Need::Limits => missing(PRLIMIT),
+            Need::Links | Need::Frames => missing(LOOPBACK),
+            Need::Preload => missing(SHIM),
+        };
+        let systems: Vec<&str> = databases::DATABASES
+            .iter()
+            .filter(|system| system.offers(fault.needs()))
+            .map(|system| system.name())
+            .collect();
+        let (name, systems) = (fault.name(), systems.join(", "));
+        if lacks {
+            println!("  -- {name}: needs {}, see above", fault.needs());
+        } else {
+            println!("  ok {name}: on {systems}");
+        }
+    }
+    println!("\nSystems:");
+    for system in databases::DATABASES {
+        match system.missing() {
+            None => println!("  ok {}", system.name()),
+            Some(problem) => println!("  -- {}: {problem}", system.name()),
+        }
+    }
+    Ok(if missing(LOOPBACK) || missing(SIGNALS) {
+        exit::UNAVAILABLE
+    } else if missing(CARGO) {
+        exit::MISSING
+    } else {
+        exit::VALID
+    })
+}
+
+const LOOPBACK: &str = "addresses in 127.64.0.0/10";
+const SIGNALS: &str = "stopping and killing children";
+const PRLIMIT: &str = "prlimit on children";
+const SHIM: &str = "the preloaded library";
+const CARGO: &str = "cargo";
+
+fn findings(folder: &std::path::Path) -> Vec<Finding> {
+    let bind = TcpListener::bind((Ipv4Addr::new(127, 64, 0, 254), 0));
+    let finding = |what, good_for, problem| Finding {
+        what,
+        good_for,
+        problem,
+    };
+    let [signals, limits] = trials(folder);
+    let device = |path: &str| {
+        let opened = OpenOptions::new().read(true).write(true).open(path);
+        opened.err().map(|error| format!("{path}: {error}"))
+    };
+    vec![
+        finding(
+            LOOPBACK,
+            "nodes, links",
+            bind.err()
+                .map(|error| format!("{error}; bring the loopback up: ip link set lo up")),
+        ),
+        finding(SIGNALS, "kill, term, pause, slow-cpu, swizzle", signals),
+        finding(PRLIMIT, "memory, fd-exhaustion", limits),
+        finding(SHIM, "clock-skew, disk-full", shim()),
+        finding(CARGO, "building node", cargo()),
+        finding(
+            "user, pid, net and mount namespaces",
+            "nothing yet: links are proxied and children die with the harness",
+            namespaces(),
+        ),
+        finding(
+            "/dev/net/tun",
+            "nothing yet: delays and losses are the proxies'",
+            device("/dev/net/tun"),
+        ),
+        finding(
+            "/dev/fuse",
+            "nothing yet: full disks are the preloaded library's",
+            device("/dev/fuse"),
+        ),
+    ]
+}
+
+/// Does to a child what faults do to nodes.
+fn trials(folder: &std::path::Path) -> [Option<String>; 2] {
+    let mut sleeper = Command::new("sleep");
+    sleeper.arg("60");
+    let child = match Process::spawn(sleeper, &folder.join("log")) {
+        Ok(child) => child,
+        Err(error) => return [Some(error.to_string()), Some(error.to_string())],
+    };
+    let limits = child
+        .limit(Limit::Files, 8)
+        .and_then(|()| child.unlimit(Limit::Files));
+    let signals = child
+        .pause(0)
+        .and_then(|()| child.resume(0))
+        .and_then(|()| child.kill());
+    [
+        signals.err().map(|error| error.to_string()),
+        limits.err().map(|error| error.to_string()),
+    ]
+}
+
+fn shim() -> Option<String> {
+    let beside = crate::shim::Library::beside_harness();
+    beside.err().map(|error| error.to_string())
+}
+
+fn cargo() -> Option<String> {
+    let cargo = std::env::var_os("CARGO").map_or_else(|| PathBuf::from("cargo"), PathBuf::from);
+    quiet(Command::new(cargo).arg("--version"))
+        .then_some(())
+        .map_or(Some("install Rust 1.90 or newer".into()), |()| None)
+}
+
+fn namespaces() -> Option<String> {
+    let mut unshare = Command::new("unshare");
+    unshare.args(["-Urpfnm", "--kill-child", "true"]);
+    (!quiet(&mut unshare)).then(|| "`unshare -Urpfnm true` fails".into())
+}
+
+/// Does it run and end well?
+fn quiet(command: &mut Command) -> bool {
+    let status = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    status.is_ok_and(|status| status.success())
+}

@@ -1,0 +1,177 @@
+//! What all disturbances of links have in common: whose links, in which direction, and what is measured.
+
+use rand::rngs::StdRng;
+use serde_json::{Value, json};
+
+use super::{Draft, Fault, Kind, Need, Order, Setting, View, list, node, victims};
+use crate::cluster::Cluster;
+use crate::databases::Future_;
+use crate::injury::Injury;
+use crate::links::{Counters, Rule};
+use crate::site::NodeId;
+
+/// A directed link: what the first says to the second.
+pub(super) type Link = (NodeId, NodeId);
+
+/// Which of its victims' links a disturbance is on.
+pub(super) const DIRECTION: Setting = Setting {
+    name: "direction",
+    kind: Kind::Words(&["both", "out", "in"]),
+    default: "both",
+    about: "the links from the targets, to them, or both",
+};
+
+/// Something that is done to links: a file each.
+pub trait Disturbance: Sync {
+    /// Its name on the command line.
+    fn name(&self) -> &'static str;
+    /// One sentence for lists.
+    fn about(&self) -> &'static str;
+    /// What it needs.
+    fn needs(&self) -> Need;
+    /// What can be chosen of it, targets first.
+    fn settings(&self) -> &'static [Setting];
+    /// Draws how bad it is; answers that, and in words what happened to "the links of n1".
+    fn draw(&self, order: &Order, rng: &mut StdRng) -> (Value, String);
+    /// What a link is to do, from what was drawn.
+    fn rule(&self, parameters: &Value) -> Rule;
+    /// What it did, in words; `None`: nothing.
+    fn effect(&self, parameters: &Value, counters: &Counters) -> Option<String>;
+}
+
+/// A disturbance as a fault.
+pub struct OnLinks<D>(pub D);
+
+impl<D: Disturbance> Fault for OnLinks<D> {
+    fn name(&self) -> &'static str {
+        self.0.name()
+    }
+
+    fn about(&self) -> &'static str {
+        self.0.about()
+    }
+
+    fn needs(&self) -> Need {
+        self.0.needs()
+    }
+
+    fn settings(&self) -> &'static [Setting] {
+        self.0.settings()
+    }
+
+    fn makes_no_sense(&self, nodes: u16) -> Option<String> {
+        (nodes < 2).then(|| "a cluster of one node has no links".into())
+    }
+
+    fn plan(&self, view: &View, order: &Order, rng: &mut StdRng) -> Draft {
+        let (shape, targets) = whose(view, order, rng);
+        let (mut parameters, words) = self.0.draw(order, rng);
+        let direction = order.text("direction");
+        parameters["links"] = json!(names(&touching(&targets, &view.nodes, direction)));
+        let which = match direction {
+            "out" => "links from",
+            "in" => "links to",
+            _ => "links of",
+        };
+        Draft {
+            shape: shape.into(),
+            description: format!("the {which} {} {words}", list(&targets)),
+            targets,
+            parameters,
+        }
+    }
+
+    fn inject<'a>(
+        &'a self,
+        cluster: &'a Cluster,
+        injury: &'a Injury,
+    ) -> Future_<'a, Result<Value, String>> {
+        Box::pin(async move {
+            let links = read(&injury.parameters);
+            let before = cluster.crossed(&links);
+            for link in links {
+                cluster.want(injury.id, link, self.0.rule(&injury.parameters));
+            }
+            Ok(json!(before))
+        })
+    }
+
+    fn heal<'a>(
+        &'a self,
+        cluster: &'a Cluster,
+        injury: &'a Injury,
+        before: &'a Value,
+    ) -> Future_<'a, Result<Option<String>, String>> {
+        Box::pin(async move {
+            let links = read(&injury.parameters);
+            for link in &links {
+                cluster.want(injury.id, *link, Rule::Pass);
+            }
+            let Ok(before) = serde_json::from_value::<Counters>(before.clone()) else {
+                return Ok(None);
+            };
+            let did = cluster.crossed(&links) - before;
+            let effect = self.0.effect(&injury.parameters, &did);
+            Ok(effect.map(|effect| format!("{effect} on {} links", links.len())))
+        })
+    }
+}
+
+/// Draws whose links.
+pub(super) fn whose(view: &View, order: &Order, rng: &mut StdRng) -> (&'static str, Vec<NodeId>) {
+    let weights = [("leader", 45), ("one", 20), ("minority", 10), ("all", 25)];
+    victims(view, order, &weights, rng)
+}
+
+/// The links between any of `targets` and any other node.
+pub(super) fn touching(targets: &[NodeId], nodes: &[NodeId], direction: &str) -> Vec<Link> {
+    let pairs = nodes
+        .iter()
+        .flat_map(|from| nodes.iter().map(move |to| (*from, *to)));
+    let wanted = |(from, to): &Link| {
+        let (out, inward) = (targets.contains(from), targets.contains(to));
+        from != to
+            && match direction {
+                "out" => out,
+                "in" => inward,
+                _ => out || inward,
+            }
+    };
+    pairs.filter(wanted).collect()
+}
+
+/// Links as parameters keep them.
+pub(super) fn names(links: &[Link]) -> Vec<[String; 2]> {
+    links
+        .iter()
+        .map(|(from, to)| [from.to_string(), to.to_string()])
+        .collect()
+}
+
+/// Links from parameters.
+pub(super) fn read(parameters: &Value) -> Vec<Link> {
+    let pair = |pair: &Value| Some((node(pair[0].as_str()?)?, node(pair[1].as_str()?)?));
+    let links = parameters["links"].as_array().into_iter().flatten();
+    links.filter_map(pair).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_are_those_that_touch_a_target_in_the_direction_that_is_meant() {
+        let nodes = [1, 2, 3].map(NodeId);
+        let touching = |direction| touching(&[NodeId(1)], &nodes, direction).len();
+        assert_eq!(
+            (touching("out"), touching("in"), touching("both")),
+            (2, 2, 4)
+        );
+    }
+
+    #[test]
+    fn links_are_kept_in_parameters() {
+        let links = [(NodeId(1), NodeId(2)), (NodeId(2), NodeId(1))];
+        assert_eq!(read(&json!({ "links": names(&links) })), links);
+    }
+}

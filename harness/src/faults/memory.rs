@@ -1,0 +1,101 @@
+//! Take the memory that a node could still ask for: its address space may not grow beyond a little more.
+
+use rand::rngs::StdRng;
+use serde_json::{Value, json};
+
+use super::{
+    Draft, Fault, Kind, Need, Order, Setting, TARGETS, View, down, list, targets, victims,
+};
+use crate::cluster::Cluster;
+use crate::databases::Future_;
+use crate::injury::Injury;
+use crate::process::Limit;
+
+/// The row in the table of faults.
+pub struct Memory;
+
+impl Fault for Memory {
+    fn name(&self) -> &'static str {
+        "memory"
+    }
+
+    fn about(&self) -> &'static str {
+        "one or some nodes get no more memory than they have and a little (RLIMIT_AS); one that ends by it is restarted to heal"
+    }
+
+    fn needs(&self) -> Need {
+        Need::Limits
+    }
+
+    fn settings(&self) -> &'static [Setting] {
+        &[
+            TARGETS,
+            Setting {
+                name: "headroom",
+                kind: Kind::Bytes,
+                default: "0-512k",
+                about: "what they may still get",
+            },
+        ]
+    }
+
+    fn plan(&self, view: &View, order: &Order, rng: &mut StdRng) -> Draft {
+        let weights = [("leader", 50), ("one", 40), ("minority", 10)];
+        let (shape, targets) = victims(view, order, &weights, rng);
+        let headroom = order.bytes("headroom", rng);
+        Draft {
+            shape: shape.into(),
+            description: format!(
+                "{} could get {} KiB more memory and no more",
+                list(&targets),
+                headroom >> 10
+            ),
+            targets,
+            parameters: json!({ "headroom_bytes": headroom }),
+        }
+    }
+
+    fn inject<'a>(
+        &'a self,
+        cluster: &'a Cluster,
+        injury: &'a Injury,
+    ) -> Future_<'a, Result<Value, String>> {
+        Box::pin(async move {
+            let mut before = down::before(cluster, injury);
+            let headroom = injury.parameters["headroom_bytes"].as_u64().unwrap_or(0);
+            for node in targets(injury) {
+                cluster.may_end(injury.id, node);
+                let Some(used) = cluster.used(node, Limit::Memory)? else {
+                    continue;
+                };
+                cluster.limit(injury.id, node, Limit::Memory, used + headroom)?;
+                before["used"][node.to_string()] = json!(used);
+            }
+            Ok(before)
+        })
+    }
+
+    fn heal<'a>(
+        &'a self,
+        cluster: &'a Cluster,
+        injury: &'a Injury,
+        before: &'a Value,
+    ) -> Future_<'a, Result<Option<String>, String>> {
+        Box::pin(async move {
+            let mut full = 0;
+            for node in targets(injury) {
+                let limit = cluster.unlimit(injury.id, node, Limit::Memory)?;
+                let used = cluster.used(node, Limit::Memory)?;
+                let earlier = before["used"][node.to_string()].as_u64();
+                let (Some(limit), Some(used), Some(earlier)) = (limit, used, earlier) else {
+                    continue;
+                };
+                // It grew, and there is less left than the smallest stack or arena takes.
+                full += u64::from(used > earlier && limit.saturating_sub(used) < 64 << 10);
+            }
+            down::revive(cluster, injury)?;
+            let ended = down::effect(cluster, &down::since(cluster, injury, before));
+            Ok(ended.or((full > 0).then(|| format!("{full} nodes used all that they could get"))))
+        })
+    }
+}
