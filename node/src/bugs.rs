@@ -1,35 +1,58 @@
 //! Planted bugs: historical mistakes that a build for calibration can be told to make.
 //!
-//! One more is one row of the table below, a hook of one line where the real mistake was, and, where the mistake
-//! can be made around the healthy code, a decorator instead (as `storage/eager.rs`).
+//! What each does wrong, its number in the catalogue of historical bugs and its source stand in `planted-bugs.csv`.
+//! To add one: a row there, a row here, and a hook of one line where the real one was, or a decorator around storage
+//! or files. Healthy code stays as it is: without the feature [`on`] is a constant.
 
 macro_rules! bugs {
-    ($($(#[$doc:meta])* $bug:ident $name:literal,)*) => {
-        /// A planted bug; names and mechanisms are those of the catalogue of historical bugs.
+    ($($bug:ident = $name:literal),* $(,)?) => {
+        /// A planted bug, by the name that the catalogue gives it.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum Bug { $($(#[$doc])* $bug,)* }
+        #[repr(usize)]
+        #[allow(missing_docs, reason = "planted-bugs.csv says what each does wrong")]
+        pub enum Bug {
+            $($bug),*
+        }
 
-        /// All of them with the names that `--bug` takes, in the order of names.
         #[cfg(feature = "planted-bugs")]
-        pub const ALL: &[(&str, Bug)] = &[$(($name, Bug::$bug),)*];
+        const NAMES: &[(&str, Bug)] = &[$(($name, Bug::$bug)),*];
     };
 }
 
+// In the order of their names.
 bugs! {
-    /// A write is acknowledged once it is in the leader's log: its waiter is resolved on `Ready::accepted`
-    /// (MongoDB 2.4).
-    AckBeforeCommit "ack-before-commit",
-    /// Compare-and-set is decided on the leader's applied state when it is proposed, and logged as a blind
-    /// put (ScyllaDB #31559).
-    CasEvaluatedAtPropose "cas-evaluated-at-propose",
-    /// Storage attests a follower's entries without syncing them (NATS 2.12.1).
-    FollowerAckBeforeFsync "follower-ack-before-fsync",
-    /// A leader answers reads from its own state without asking anybody whether it still leads (etcd #741).
-    LeaderLocalRead "leader-local-read",
-    /// Storage attests a leader's entries without syncing them (etcd #14370).
-    LeaderSelfAckBeforeFsync "leader-self-ack-before-fsync",
-    /// A new leader confirms reads before it has committed an entry of its term (etcd #7331).
-    ReadindexWithoutNoopGuard "readindex-without-noop-guard",
+    AckBeforeCommit = "ack-before-commit",
+    AeBatchHoleOnOversize = "ae-batch-hole-on-oversize",
+    AeTruncatesMatchingSuffix = "ae-truncates-matching-suffix",
+    CampaignBeforePersist = "campaign-before-persist",
+    CampaignWithPendingSnapshot = "campaign-with-pending-snapshot",
+    CasEvaluatedAtPropose = "cas-evaluated-at-propose",
+    CommitOldTermByCount = "commit-old-term-by-count",
+    DuplicateVoteCounted = "duplicate-vote-counted",
+    DurableIndexAba = "durable-index-aba",
+    ElectionQuorumShort = "election-quorum-short",
+    FollowerAckBeforeFsync = "follower-ack-before-fsync",
+    FollowerLocalRead = "follower-local-read",
+    HardstateVolatile = "hardstate-volatile",
+    HeartbeatCommitUnclamped = "heartbeat-commit-unclamped",
+    LeaderIgnoresHigherTerm = "leader-ignores-higher-term",
+    LeaderLocalRead = "leader-local-read",
+    LeaderSelfAckBeforeFsync = "leader-self-ack-before-fsync",
+    LeaseCountedInTicks = "lease-counted-in-ticks",
+    LeaseWithoutVoteStickiness = "lease-without-vote-stickiness",
+    NackHintBecomesMatch = "nack-hint-becomes-match",
+    NoElectionJitter = "no-election-jitter",
+    PipelineWedgedAfterLoss = "pipeline-wedged-after-loss",
+    PrevlogOffByOne = "prevlog-off-by-one",
+    PrevoteStaleTermDeadlock = "prevote-stale-term-deadlock",
+    ReadindexNoApplyWait = "readindex-no-apply-wait",
+    ReadindexWithoutNoopGuard = "readindex-without-noop-guard",
+    ReplayAppliesUncommitted = "replay-applies-uncommitted",
+    RevoteRejected = "revote-rejected",
+    SnapshotKeepsConflictingSuffix = "snapshot-keeps-conflicting-suffix",
+    StaleVoteResponseCounted = "stale-vote-response-counted",
+    VoteClearedSameTermStepdown = "vote-cleared-same-term-stepdown",
+    VoteNoLogCheck = "vote-no-log-check",
 }
 
 /// Whether this run makes the mistake. Without the feature `planted-bugs`, never, at no cost.
@@ -40,29 +63,40 @@ pub const fn on(_: Bug) -> bool {
 }
 
 #[cfg(feature = "planted-bugs")]
-pub use planted::{choose, install, on, reached};
+pub use planted::{install, on, replace, times_reached};
 
 #[cfg(feature = "planted-bugs")]
 mod planted {
     use std::str::FromStr;
-    use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+    use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-    use super::{ALL, Bug};
+    use super::{Bug, NAMES};
+
+    const COUNT: usize = NAMES.len();
 
     static INSTALLED: AtomicBool = AtomicBool::new(false);
-    static CHOSEN: [AtomicU64; 2] = [const { AtomicU64::new(0) }; 2];
-    static REACHED: AtomicU64 = AtomicU64::new(0);
+    static ACTIVE: [AtomicBool; COUNT] = [const { AtomicBool::new(false) }; COUNT];
+    static REACHED: [AtomicU64; COUNT] = [const { AtomicU64::new(0) }; COUNT];
 
     impl FromStr for Bug {
         type Err = String;
 
         fn from_str(name: &str) -> Result<Bug, String> {
-            let known = ALL.iter().find(|(n, _)| *n == name);
+            let known = NAMES.iter().find(|(n, _)| *n == name);
             known.map(|(_, bug)| *bug).ok_or_else(|| {
-                let names: Vec<&str> = ALL.iter().map(|(n, _)| *n).collect();
-                let names = names.join(", ");
-                format!("no planted bug is called {name:?}; choose from {names}")
+                let names: Vec<&str> = NAMES.iter().map(|(n, _)| *n).collect();
+                format!(
+                    "no planted bug is called {name:?}; choose from {}",
+                    names.join(", ")
+                )
             })
+        }
+    }
+
+    impl Bug {
+        /// All of them, with their names.
+        pub fn all() -> &'static [(&'static str, Bug)] {
+            NAMES
         }
     }
 
@@ -71,39 +105,35 @@ mod planted {
     /// # Errors
     /// Where bugs were installed before.
     pub fn install(bugs: &[Bug]) -> Result<(), String> {
-        match INSTALLED.swap(true, Relaxed) {
-            true => Err("planted bugs can be installed only once".to_owned()),
-            false => {
-                choose(bugs);
-                Ok(())
-            }
+        if INSTALLED.swap(true, Ordering::Relaxed) {
+            return Err("planted bugs can be installed only once".to_owned());
+        }
+        replace(bugs);
+        Ok(())
+    }
+
+    /// Chooses the mistakes of all that runs in this process from now on: for simulations of many clusters.
+    pub fn replace(bugs: &[Bug]) {
+        for (_, bug) in NAMES {
+            ACTIVE[*bug as usize].store(bugs.contains(bug), Ordering::Relaxed);
+            REACHED[*bug as usize].store(0, Ordering::Relaxed);
         }
     }
 
-    /// Chooses the mistakes of all nodes in this process from now on: for a simulator, between its runs.
-    pub fn choose(bugs: &[Bug]) {
-        REACHED.store(0, Relaxed);
-        for (half, chosen) in CHOSEN.iter().enumerate() {
-            let bits = bugs.iter().map(|bug| *bug as usize);
-            let bits = bits.filter(|bit| bit / 64 == half);
-            chosen.store(bits.fold(0, |all, bit| all | 1 << (bit % 64)), Relaxed);
-        }
-    }
-
-    /// Whether this run makes the mistake.
+    /// Whether this run makes the mistake; each yes is counted.
+    #[inline]
     pub fn on(bug: Bug) -> bool {
-        let bit = bug as usize;
-        let chosen = CHOSEN[bit / 64].load(Relaxed) >> (bit % 64) & 1 == 1;
-        if chosen {
-            REACHED.fetch_add(1, Relaxed);
+        let active = ACTIVE[bug as usize].load(Ordering::Relaxed);
+        if active {
+            REACHED[bug as usize].fetch_add(1, Ordering::Relaxed);
         }
-        chosen
+        active
     }
 
-    /// How often code that a chosen bug changes was reached since the choice: no judge reads it, but it tells a bug
-    /// that never acted from one that nobody saw.
-    pub fn reached() -> u64 {
-        REACHED.load(Relaxed)
+    /// How often code that makes the mistake has run since it was chosen: a bug that was never reached cannot have
+    /// been found.
+    pub fn times_reached(bug: Bug) -> u64 {
+        REACHED[bug as usize].load(Ordering::Relaxed)
     }
 
     #[cfg(test)]
@@ -114,20 +144,21 @@ mod planted {
         fn every_bug_has_a_name_and_others_are_refused_with_the_list() {
             assert_eq!("leader-local-read".parse(), Ok(Bug::LeaderLocalRead));
             let refusal = Bug::from_str("nope").expect_err("unknown");
-            assert!(refusal.contains("ack-before-commit, cas-evaluated-at-propose"));
-            assert!(ALL.is_sorted_by_key(|(name, _)| name));
-            assert!(ALL.len() <= 128, "two words of bits hold no more");
+            assert!(refusal.contains("ack-before-commit, ae-batch-hole-on-oversize"));
         }
 
         #[test]
-        fn only_the_chosen_ones_are_on() {
-            // One that no other test of this process runs into meanwhile.
-            let bug = Bug::LeaderSelfAckBeforeFsync;
-            choose(&[bug]);
-            assert!(on(bug) && !on(Bug::LeaderLocalRead));
-            assert_eq!(reached(), 1);
-            choose(&[]);
-            assert!(!on(bug));
+        fn the_table_describes_all_of_them_in_the_same_order() {
+            let rows = include_str!("../planted-bugs.csv").lines().skip(1);
+            let described: Vec<&str> = rows.filter_map(|row| row.split('|').next()).collect();
+            let names: Vec<&str> = NAMES.iter().map(|(name, _)| *name).collect();
+            assert_eq!(described, names);
+            assert!(
+                NAMES
+                    .iter()
+                    .enumerate()
+                    .all(|(i, (_, bug))| *bug as usize == i)
+            );
         }
     }
 }
