@@ -468,3 +468,86 @@ impl File for Open {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn synced(disk: &Disk, bytes: &[u8]) -> Box<dyn File> {
+        let file = disk.create("a").unwrap();
+        file.write_at(0, bytes).unwrap();
+        file.sync().unwrap();
+        disk.sync_dir().unwrap();
+        file
+    }
+
+    #[test]
+    fn a_power_loss_takes_what_was_not_synced_sector_by_sector() {
+        let disk = Disk::default();
+        let file = synced(&disk, &[1; 2048]);
+        file.write_at(100, &[2; 1500]).unwrap();
+        assert!(disk.is_dirty());
+        let torn = disk.copy();
+        torn.lose_power(&mut Rng::new(1, 0), 50);
+        let bytes = torn.open("a").unwrap().read_all().unwrap();
+        let kept = |at: usize| bytes[at] == 2;
+        assert!((0..3).any(|sector| kept(sector * 512 + 300)));
+        assert!((0..3).any(|sector| !kept(sector * 512 + 300)));
+        disk.lose_power(&mut Rng::new(1, 0), 0);
+        assert_eq!(file.read_all().unwrap(), [1; 2048]);
+        assert!(!disk.is_dirty());
+    }
+
+    #[test]
+    fn a_name_is_lost_unless_its_directory_was_synced() {
+        let disk = Disk::default();
+        synced(&disk, b"old");
+        disk.create("b").unwrap().sync().unwrap();
+        disk.rename("a", "c").unwrap();
+        disk.lose_power(&mut Rng::new(1, 0), 0);
+        assert_eq!(disk.list().unwrap(), ["a"]);
+        assert_eq!(disk.open("a").unwrap().read_all().unwrap(), b"old");
+    }
+
+    #[test]
+    fn a_failed_sync_is_not_made_good_by_the_next_one() {
+        for failing in [Failing::SyncAndForget, Failing::SyncAndPretend] {
+            let disk = Disk::default();
+            let file = synced(&disk, b"old");
+            file.write_at(0, b"new").unwrap();
+            disk.set_failing(Some(failing));
+            file.sync().unwrap_err();
+            file.sync().unwrap();
+            let pretends = failing == Failing::SyncAndPretend;
+            assert_eq!(file.read_all().unwrap() == b"new", pretends);
+            disk.lose_power(&mut Rng::new(1, 0), 100);
+            assert_eq!(file.read_all().unwrap(), b"old");
+        }
+    }
+
+    #[test]
+    fn a_full_disk_takes_what_fits_and_reserved_blocks_need_no_space() {
+        let disk = Disk::default();
+        let file = disk.create("a").unwrap();
+        file.preallocate(10).unwrap();
+        disk.set_space(Some(3));
+        file.write_at(0, &[1; 10]).unwrap();
+        let error = file.write_at(8, &[2; 10]).unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(libc::ENOSPC));
+        assert_eq!(file.read_all().unwrap().len(), 13);
+    }
+
+    #[test]
+    fn nothing_happens_any_more_once_power_is_gone() {
+        let disk = Disk::default();
+        let file = synced(&disk, b"old");
+        disk.die_after(2);
+        file.write_at(0, b"new").unwrap();
+        assert!(!disk.is_dead());
+        file.sync().unwrap_err();
+        file.sync().unwrap_err();
+        assert!(disk.is_dead());
+        disk.lose_power(&mut Rng::new(1, 0), 0);
+        assert_eq!(file.read_all().unwrap(), b"old");
+    }
+}

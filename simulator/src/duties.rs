@@ -29,6 +29,8 @@ impl World {
         process.paused_until = now;
         let started = process.start(now, &scenario.swarm);
         let flipped = process.flipped.is_some();
+        // A start that failed for it has told so already.
+        process.disk.toll();
         if process.disk.is_dead() {
             self.coverage.power_losses_in_a_start += 1;
             self.end(id);

@@ -146,10 +146,10 @@ impl Op {
                 let current = current.as_ref().map(|value| number(&value.data));
                 Came::Not(Some(current.unwrap_or_default()))
             }
-            Outcome::Done { result, .. } => match result {
-                Done::Appended(_) | Done::Counted(_) => Came::Done(self.argument()),
-                _ => Came::Unknown,
-            },
+            Outcome::Done {
+                result: Done::Appended(_) | Done::Counted(_),
+                ..
+            } => Came::Done(self.argument()),
             Outcome::SessionOpened { session, .. } => Came::Opened(*session),
             Outcome::NoSession | Outcome::OldSequence { .. } => Came::NoSession,
             Outcome::Refused { .. } => Came::Not(None),

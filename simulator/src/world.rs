@@ -205,7 +205,7 @@ impl World {
             Event::Injure(number) => self.injure(number),
             Event::Heal(number) => self.heal(number),
             Event::Restart(id) => self.restart(id),
-            Event::Kill(id, boot) if self.process(id).boot == boot => self.kill(id),
+            Event::Kill(id, boot) if self.faults && self.process(id).boot == boot => self.kill(id),
             Event::Kill(..) => {}
         }
     }
