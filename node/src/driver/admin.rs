@@ -3,7 +3,7 @@
 use tokio::sync::oneshot;
 
 use super::{Driver, Failure};
-use crate::raft::{Input, NodeId, Role, Snapshot};
+use crate::raft::{Input, NodeId, Role};
 
 impl Driver {
     pub(super) fn hand_over(
@@ -34,7 +34,7 @@ impl Driver {
         let due = self.core.wants_snapshot(last.index, every);
         if due {
             let data = self.machine.snapshot().into();
-            self.step(Input::Snapshot(Snapshot { last, data }));
+            self.step(Input::Snapshot { last, data });
         }
         due
     }

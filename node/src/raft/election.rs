@@ -47,6 +47,10 @@ impl Core {
 
     pub(super) fn election_timed_out(&mut self) {
         self.reset_election_timer();
+        if !self.members.latest().is_voter(self.config.id) {
+            // It may never hear of a next one.
+            return self.become_follower(self.hard_state.term, None);
+        }
         if !self.may_campaign() {
             return self.ask_again();
         }
@@ -60,7 +64,7 @@ impl Core {
     /// A node that cannot write could win and then not lead; one that has yet to save its last vote would
     /// only pile up terms; one that is between two states has none to lead with (etcd #12163).
     fn may_campaign(&self) -> bool {
-        self.members.is_voter(self.config.id)
+        self.members.latest().is_voter(self.config.id)
             && self.durability.hard_state_ticket().is_none()
             && !self.snapshots.is_installing()
             && (self.is_alone() || (!self.disk_full && !self.disk_stalls()))
@@ -125,7 +129,8 @@ impl Core {
         };
         let open: Vec<NodeId> = self
             .members
-            .others(self.config.id)
+            .latest()
+            .other_voters(self.config.id)
             .filter(|id| !ballot.granted.contains(id) && !ballot.refused.contains(id))
             .collect();
         for to in open {
@@ -145,16 +150,17 @@ impl Core {
     }
 
     fn tally(&mut self) {
+        let members = self.members.latest();
         match &self.state {
             State::PreCandidate(ballot) => {
-                if self.members.is_quorum(|id| ballot.granted.contains(&id)) {
+                if members.is_quorum(|id| ballot.granted.contains(&id)) {
                     self.campaign(false);
                 }
             }
             State::Candidate(ballot) => {
-                if self.members.is_quorum(|id| ballot.granted.contains(&id)) {
+                if members.is_quorum(|id| ballot.granted.contains(&id)) {
                     self.become_leader();
-                } else if !self.members.is_quorum(|id| !ballot.refused.contains(&id)) {
+                } else if !members.is_quorum(|id| !ballot.refused.contains(&id)) {
                     self.become_follower(self.hard_state.term, None);
                 }
             }
@@ -169,7 +175,7 @@ impl Core {
             // Granted again: the first answer may have been lost (hashicorp/raft #74).
             Some(vote) => vote == from,
         };
-        let granted = free && self.is_up_to_date(last) && self.members.is_voter(self.config.id);
+        let granted = free && self.is_up_to_date(last) && self.may_vote();
         if granted {
             if self.hard_state.vote.is_none() {
                 self.hard_state.vote = Some(from);
@@ -187,7 +193,7 @@ impl Core {
             && !self.is_loyal()
             && !self.is_bound()
             && self.is_up_to_date(last)
-            && self.members.is_voter(self.config.id);
+            && self.may_vote();
         let term = if granted { asked } else { self.hard_state.term };
         self.send_in_term(from, term, Body::PreVoteReply { granted });
     }
@@ -234,7 +240,13 @@ impl Core {
         }
     }
 
-    fn is_up_to_date(&self, last: LogId) -> bool {
+    /// Anybody that knows of a cluster: a learner may have become a voter by an entry that it has yet to get
+    /// (Raft dissertation, 4.2.1). Whether its vote counts is the candidate's business.
+    fn may_vote(&self) -> bool {
+        !self.members.latest().is_empty()
+    }
+
+    pub(super) fn is_up_to_date(&self, last: LogId) -> bool {
         last.up_to_date_key() >= self.log.last().up_to_date_key()
     }
 
@@ -243,9 +255,10 @@ impl Core {
             self.durability.hard_state_ticket().is_none(),
             "a leader's own vote is on disk"
         );
-        let followers = self.members.others(self.config.id);
+        let mut followers = self.members.latest().members();
+        followers.remove(&self.config.id);
         self.state = State::Leader(Box::new(Leader::new(
-            followers,
+            followers.into_iter(),
             self.log.last().index,
             self.now,
             self.config.heartbeat,

@@ -1,5 +1,6 @@
 //! Raft without I/O: inputs in, a [`Ready`] out. No clock, file, socket or thread.
 
+pub mod change;
 mod config;
 mod core;
 mod display;
@@ -9,6 +10,7 @@ mod follower;
 mod leader;
 mod lease;
 mod log;
+mod membership;
 pub mod message;
 mod progress;
 mod quorum;
@@ -22,10 +24,11 @@ mod status;
 mod transfer;
 pub mod types;
 
+pub use change::{Change, ChangeRefusal, Membership};
 pub use config::Config;
 pub use core::{Core, Input};
 pub use message::{Appended, Body, Chunk, Message, Round};
-pub use quorum::Configuration;
+pub use quorum::{Configuration, Configured};
 pub use ready::{Cut, Promise, Ready, Refusal, Save, Ticket, Transition, Write};
 pub use status::{FollowerStatus, Status};
 pub use types::*;

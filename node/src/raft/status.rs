@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::core::{Core, State};
+use super::quorum::Configured;
 use super::transfer::Transfer;
 use super::types::{Index, LogId, NodeId, Role, Term, Time};
 
@@ -35,6 +36,8 @@ pub struct Status {
     pub lease_until: Option<Time>,
     /// On a leader that hands over, to whom.
     pub transfer: Option<NodeId>,
+    /// The configuration that counts, and the entry that brought it.
+    pub configured: Configured,
     /// On a leader, how far each follower is; else empty.
     pub followers: Vec<FollowerStatus>,
 }
@@ -85,6 +88,7 @@ impl Core {
                 State::Leader(leader) => leader.transfer.as_ref().map(Transfer::to),
                 _ => None,
             },
+            configured: self.members.configured().clone(),
             followers,
         }
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use node::raft::{Appended, Body, Cut, Input, Message, NodeId, Ready, Refusal, Role, Snapshot};
+use node::raft::{Appended, Body, Cut, Input, Message, NodeId, Ready, Refusal, Role};
 use node::storage::Storage;
 
 use super::cluster::{Cluster, Event};
@@ -22,6 +22,7 @@ impl Cluster {
             accepted: _,
             refused,
             rolled_back,
+            configured: _,
             transitions,
         } = core.take_ready();
         node.status = core.status();
@@ -95,7 +96,7 @@ impl Cluster {
         if core.wants_snapshot(last.index, every) {
             self.covered.snapshots_taken += 1;
             let data = node.machine.snapshot().into();
-            self.step(id, Input::Snapshot(Snapshot { last, data }));
+            self.step(id, Input::Snapshot { last, data });
             let delay = self.rng.micros(50, 1000);
             self.after(delay, Event::Take(id));
         }
