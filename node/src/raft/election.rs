@@ -47,7 +47,7 @@ impl Core {
 
     pub(super) fn election_timed_out(&mut self) {
         self.reset_election_timer();
-        if !self.members.latest().is_voter(self.config.id) {
+        if !self.is_candidate_at_all() {
             // It may never hear of a next one.
             return self.become_follower(self.hard_state.term, None);
         }
@@ -64,10 +64,18 @@ impl Core {
     /// A node that cannot write could win and then not lead; one that has yet to save its last vote would
     /// only pile up terms; one that is between two states has none to lead with (etcd #12163).
     fn may_campaign(&self) -> bool {
-        self.members.latest().is_voter(self.config.id)
+        self.is_candidate_at_all()
             && self.durability.hard_state_ticket().is_none()
             && !self.snapshots.is_installing()
             && (self.is_alone() || (!self.disk_full && !self.disk_stalls()))
+    }
+
+    /// Voters are. So is who votes by the last configuration that is committed, and no more by one that may never be:
+    /// others may lack that entry, so that nobody but this node could win (Raft dissertation, 4.2.2). Its own vote
+    /// does not count then.
+    fn is_candidate_at_all(&self) -> bool {
+        let (id, members) = (self.config.id, &self.members);
+        members.latest().is_voter(id) || members.at(self.commit).configuration.is_voter(id)
     }
 
     fn canvass(&mut self) {

@@ -148,7 +148,9 @@ impl Core {
             return lags(None);
         };
         let behind = self.commit.0.saturating_sub(progress.matched.0);
-        if behind > CAUGHT_UP {
+        // Who has not heard of a cluster will not vote, and the others may need its vote at once.
+        let told = progress.matched >= self.members.configured().by.index;
+        if behind > CAUGHT_UP || !told {
             return lags(Some(behind));
         }
         match self.now - progress.active <= self.config.election_timeout.1 {

@@ -11,15 +11,18 @@ impl Core {
     /// Messages for others, of strangers that cannot matter, or that no correct node could send are ignored.
     pub(super) fn receive(&mut self, message: Message) {
         let misled = message.from == self.config.id || message.to != self.config.id;
-        if misled || !is_well_formed(&message) || self.may_ignore(&message) {
+        if misled || !is_well_formed(&message) {
+            return;
+        }
+        if matches!(message.body, Body::PreVote { .. } | Body::Vote { .. }) {
+            self.tell_removed(message.from);
+        }
+        if self.may_ignore(&message) {
             return;
         }
         let Message {
             from, term, body, ..
         } = message;
-        if matches!(body, Body::PreVote { .. }) {
-            self.tell_removed(from);
-        }
         match body {
             Body::PreVote { last } => return self.on_pre_vote(from, term, last),
             Body::PreVoteReply { granted: true } => return self.on_pre_vote_granted(from, term),

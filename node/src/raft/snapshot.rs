@@ -92,12 +92,23 @@ impl Core {
             && applied.0 >= self.snapshots.last().index.0.saturating_add(every)
             && self.snapshots.saving.is_none()
             && !self.snapshots.is_installing()
+            && self.is_told()
+    }
+
+    /// Whether it knows of a cluster. Before, a snapshot could not say whose it is.
+    fn is_told(&self) -> bool {
+        !self.members.at(self.handed_out).configuration.is_empty()
     }
 
     pub(super) fn keep_snapshot(&mut self, last: LogId, data: Arc<[u8]>) {
         let known = self.snapshots.last().index;
         let busy = self.snapshots.saving.is_some() || self.snapshots.is_installing();
-        if busy || last.index <= known || last.index > self.handed_out || !self.log.contains(last) {
+        if busy
+            || !self.is_told()
+            || last.index <= known
+            || last.index > self.handed_out
+            || !self.log.contains(last)
+        {
             return;
         }
         // All up to there is committed, so this one is, too.

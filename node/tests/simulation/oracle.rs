@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, HashMap};
 
 use node::kv::{Digest, Machine};
 use node::raft::{
-    Appended, Body, Entry, Index, LogId, Message, NodeId, RequestId, Role, Term, Write,
+    Appended, Body, Configuration, Entry, Index, LogId, Message, NodeId, RequestId, Role, Term,
+    Write,
 };
 
+use super::membership::agrees;
 use super::node::Node;
 
 #[derive(Default)]
@@ -59,7 +61,11 @@ impl Oracle {
 
     /// Election safety (V01) and leader completeness (V05). Late votes may elect a leader of a term that is
     /// over already: it owes nothing to later ones.
-    pub fn elected(&mut self, node: &Node, term: Term) {
+    /// Candidates are voters, of the last configuration that they know to be committed at least (V29).
+    pub fn elected(&mut self, node: &Node, term: Term, committed: &Configuration) {
+        let latest = &node.status.configured.configuration;
+        let votes = latest.is_voter(node.id()) || committed.is_voter(node.id());
+        assert!(votes, "{} leads {latest}", node.id());
         let first = *self.leaders.entry(term).or_insert(node.id());
         assert_eq!(first, node.id(), "two leaders in term {term}");
         for (id, _) in self.committed.iter().filter(|(_, by)| *by < term) {
@@ -105,9 +111,23 @@ impl Oracle {
         }
     }
 
-    /// Committed entries never change (V07), lie on a majority's disks, and a leader counts only entries of
+    pub fn has_committed(&self, id: LogId) -> bool {
+        let position = (id.index.0 as usize).checked_sub(1);
+        position.is_none_or(|at| {
+            self.committed
+                .get(at)
+                .is_some_and(|(known, _)| *known == id)
+        })
+    }
+
+    /// Committed entries never change (V07), lie on the disks of a majority of `members`, and a leader counts only entries of
     /// its own term (V08, figure 8). Call whenever a node's status may have changed.
-    pub fn commit(&mut self, nodes: &BTreeMap<NodeId, Node>, id: NodeId) -> Vec<LogId> {
+    pub fn commit(
+        &mut self,
+        nodes: &BTreeMap<NodeId, Node>,
+        id: NodeId,
+        members: &Configuration,
+    ) -> Vec<LogId> {
         let node = &nodes[&id];
         let commit = node.status.commit.0 as usize;
         let known = self.committed.len().min(commit);
@@ -126,14 +146,13 @@ impl Oracle {
             last.term, node.status.term,
             "{id} commits {last} by counting"
         );
-        let copies = nodes.values().filter(|n| {
-            let held = n.entry_on_disk(last.index).map(|e| e.id);
+        let holds = |id: NodeId| {
+            let held = nodes[&id].entry_on_disk(last.index).map(|e| e.id);
             held == Some(last)
-        });
-        let copies = copies.count();
+        };
         assert!(
-            copies > nodes.len() / 2,
-            "{last} is committed on {copies} disks"
+            agrees(members, holds),
+            "{last} is committed without a majority of {members}"
         );
         let new: Vec<LogId> = node.log[known..commit].iter().map(|e| e.id).collect();
         self.committed
