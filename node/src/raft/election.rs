@@ -6,6 +6,7 @@ use super::core::{Core, State};
 use super::leader::Leader;
 use super::message::Body;
 use super::types::{HardState, Index, LogId, NodeId, Term, Time};
+use crate::bugs::{self, Bug};
 
 /// One candidacy. Answers are sets of voters: a duplicate counts once (xraft #27).
 #[derive(Debug)]
@@ -21,7 +22,11 @@ pub(super) struct Ballot {
 impl Core {
     /// Draws the next election timeout.
     pub(super) fn reset_election_timer(&mut self) {
-        self.election_deadline = self.now + self.rng.between(self.config.election_timeout);
+        let mut timeout = self.rng.between(self.config.election_timeout);
+        if bugs::on(Bug::NoElectionJitter) {
+            timeout = self.config.election_timeout.0;
+        }
+        self.election_deadline = self.now + timeout;
     }
 
     /// Follows `leader`, or nobody yet, in `term`. The vote of an unchanged term is kept (etcd #2461).
@@ -30,6 +35,9 @@ impl Core {
             self.hard_state = HardState { term, vote: None };
             self.durability.hard_state_changed();
             self.verified = Index(0);
+        } else if bugs::on(Bug::VoteClearedSameTermStepdown) && self.hard_state.vote.is_some() {
+            self.hard_state.vote = None;
+            self.durability.hard_state_changed();
         }
         if self.leader != leader || leader.is_none() {
             self.heard = None;
@@ -66,16 +74,17 @@ impl Core {
     fn may_campaign(&self) -> bool {
         self.is_candidate_at_all()
             && self.durability.hard_state_ticket().is_none()
-            && !self.snapshots.is_installing()
+            && (!self.snapshots.is_installing() || bugs::on(Bug::CampaignWithPendingSnapshot))
             && (self.is_alone() || (!self.disk_full && !self.disk_stalls()))
     }
 
-    /// Voters are. So is who votes by the last configuration that is committed, and no more by one that may never be:
-    /// others may lack that entry, so that nobody but this node could win (Raft dissertation, 4.2.2). Its own vote
-    /// does not count then.
+    /// Voters are. So is who voted by the configuration before, as long as the last one may not be committed: others
+    /// may lack that entry, so that nobody but this node could win (Raft dissertation, 4.2.2). Its own vote does not
+    /// count then.
     fn is_candidate_at_all(&self) -> bool {
         let (id, members) = (self.config.id, &self.members);
-        members.latest().is_voter(id) || members.at(self.commit).configuration.is_voter(id)
+        let voted = || members.before().is_some_and(|b| b.is_voter(id));
+        members.latest().is_voter(id) || (members.configured().by.index > self.commit && voted())
     }
 
     fn canvass(&mut self) {
@@ -166,7 +175,7 @@ impl Core {
                 }
             }
             State::Candidate(ballot) => {
-                if members.is_quorum(|id| ballot.granted.contains(&id)) {
+                if members.is_quorum(|id| ballot.granted.contains(&id)) || self.half_elects() {
                     self.become_leader();
                 } else if !members.is_quorum(|id| !ballot.refused.contains(&id)) {
                     self.become_follower(self.hard_state.term, None);
@@ -181,7 +190,7 @@ impl Core {
         let free = match self.hard_state.vote {
             None => self.leader.is_none(),
             // Granted again: the first answer may have been lost (hashicorp/raft #74).
-            Some(vote) => vote == from,
+            Some(vote) => vote == from && !bugs::on(Bug::RevoteRejected),
         };
         let granted = free && self.is_up_to_date(last) && self.may_vote();
         if granted {
@@ -222,7 +231,11 @@ impl Core {
                 true => &mut ballot.granted,
                 false => &mut ballot.refused,
             };
-            answers.insert(from);
+            let again = !answers.insert(from);
+            if again && granted && bugs::on(Bug::DuplicateVoteCounted) {
+                let other = self.members.latest().other_voters(self.config.id);
+                answers.extend(other.filter(|id| *id != from).take(1));
+            }
             self.tally();
         }
     }
@@ -237,7 +250,7 @@ impl Core {
     /// Whether a leader was heard so recently that an election would only disturb it; of a leader, whether
     /// a quorum still answers it.
     pub(super) fn is_loyal(&self) -> bool {
-        if !self.config.stickiness {
+        if !self.config.stickiness || self.breaks_leases() {
             return false;
         }
         match &self.state {
@@ -255,7 +268,23 @@ impl Core {
     }
 
     pub(super) fn is_up_to_date(&self, last: LogId) -> bool {
-        last.up_to_date_key() >= self.log.last().up_to_date_key()
+        last.up_to_date_key() >= self.log.last().up_to_date_key() || bugs::on(Bug::VoteNoLogCheck)
+    }
+
+    /// `election-quorum-short`.
+    fn half_elects(&self) -> bool {
+        let State::Candidate(ballot) = &self.state else {
+            return false;
+        };
+        bugs::on(Bug::ElectionQuorumShort)
+            && ballot.granted.len()
+                >= self
+                    .members
+                    .latest()
+                    .other_voters(self.config.id)
+                    .count()
+                    .div_ceil(2)
+            && self.durability.hard_state_ticket().is_none()
     }
 
     fn become_leader(&mut self) {

@@ -47,6 +47,14 @@ impl History {
         self.changes.last().unwrap_or(&self.base)
     }
 
+    /// The one before the last, which is committed, as there is only one change at a time; `None` where the last is
+    /// the snapshot's or the command line's.
+    pub(super) fn before(&self) -> Option<&Configuration> {
+        let last = self.changes.len().checked_sub(1)?;
+        let before = last.checked_sub(1).map_or(&self.base, |i| &self.changes[i]);
+        Some(&before.configuration)
+    }
+
     /// The one that counted when entry `index`, which is no older than the snapshot, was the last.
     pub(super) fn at(&self, index: Index) -> &Configured {
         let behind = self.changes.partition_point(|c| c.by.index <= index);

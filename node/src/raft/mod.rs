@@ -1,6 +1,7 @@
 //! Raft without I/O: inputs in, a [`Ready`] out. No clock, file, socket or thread.
 
-pub mod change;
+mod acknowledge;
+mod change;
 mod config;
 mod core;
 mod display;
@@ -24,6 +25,7 @@ mod status;
 mod transfer;
 pub mod types;
 
+pub use acknowledge::Replication;
 pub use change::{Change, ChangeRefusal, Membership};
 pub use config::Config;
 pub use core::{Core, Input};

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::acknowledge::Replication;
 use super::core::{Core, State};
 use super::quorum::Configured;
 use super::transfer::Transfer;
@@ -38,6 +39,8 @@ pub struct Status {
     pub transfer: Option<NodeId>,
     /// The configuration that counts, and the entry that brought it.
     pub configured: Configured,
+    /// When writes are answered.
+    pub replication: Replication,
     /// On a leader, how far each follower is; else empty.
     pub followers: Vec<FollowerStatus>,
 }
@@ -89,6 +92,7 @@ impl Core {
                 _ => None,
             },
             configured: self.members.configured().clone(),
+            replication: self.config.replication,
             followers,
         }
     }

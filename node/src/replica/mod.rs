@@ -5,6 +5,7 @@
 //! writes first, since a message that must not overtake its write is kept back until [`Replica::on_persisted`].
 
 mod admin;
+mod ahead;
 mod clock;
 mod failure;
 mod perform;
@@ -81,6 +82,7 @@ pub struct Replica {
     /// The last forwarded request of each peer: their names grow, so a repeated frame is told by its name.
     last_forwarded: BTreeMap<NodeId, RequestId>,
     clock: clock::Clock,
+    ahead: ahead::Ahead,
     work: Work,
 }
 
@@ -88,7 +90,9 @@ impl Replica {
     /// A replica that has just started.
     pub fn new(parts: Parts) -> Replica {
         let status = parts.core.status();
+        let ahead = ahead::Ahead::new(parts.core.replication());
         Replica {
+            ahead,
             id: status.id,
             role: status.role,
             leader: status.leader,
@@ -133,6 +137,7 @@ impl Replica {
             self.waiters.len(),
             self.disk_full,
             clock_ms,
+            self.ahead.state().map(Machine::applied),
         )
     }
 

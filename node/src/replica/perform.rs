@@ -30,6 +30,7 @@ impl Replica {
                 self.id, transition.from, transition.to, transition.term
             ));
             self.role = transition.to;
+            self.ahead.role_changes();
             leader_changed |= transition.leader.is_some() && transition.leader != self.leader;
             self.leader = transition.leader;
         }
@@ -37,6 +38,7 @@ impl Replica {
             let entries: Vec<String> = ready.rolled_back.iter().map(LogId::to_string).collect();
             let line = format!("{} rolled back {}", self.id, entries.join(" "));
             self.work.lines.push(line);
+            self.note_rolled_back(&ready.rolled_back);
         }
         for (id, entry) in ready.accepted {
             self.waiters.accept(id, entry);
@@ -52,6 +54,10 @@ impl Replica {
         }
         for entry in &ready.committed {
             self.apply(entry);
+        }
+        self.apply_ahead(&ready.ahead);
+        if let Some(upto) = ready.on_all {
+            self.note_on_all(upto);
         }
         for (id, result) in ready.reads {
             self.on_read(now, id, result);
@@ -69,6 +75,7 @@ impl Replica {
             Err(why) => panic!("the leader's snapshot {last} cannot be used: {why}"),
         }
         self.applied = last;
+        self.note_restored();
         let line = format!("{} installed snapshot {last}", self.id);
         self.work.lines.push(line);
     }
@@ -76,6 +83,7 @@ impl Replica {
     fn apply(&mut self, entry: &Entry) {
         self.applied = entry.id;
         let written = self.machine.apply(entry);
+        self.note_committed(entry, &written);
         for (accepted, waiter) in self.waiters.at(entry.id.index) {
             if accepted == entry.id {
                 self.finish(waiter, Ok(written.clone()));
@@ -128,7 +136,8 @@ impl Replica {
             Ok(_) => {
                 // The core offers a read only with, or after, the entries that it needs.
                 if let Some(Waiter::Read { query, reply, .. }) = self.waiters.remove(id) {
-                    reply(Ok(self.machine.answer(&query)));
+                    let state = self.ahead.state().unwrap_or(&self.machine);
+                    reply(Ok(state.answer(&query)));
                 }
             }
             // Nothing has happened; there is time left until its deadline.
@@ -157,7 +166,7 @@ impl Replica {
         }
     }
 
-    fn finish(&mut self, waiter: Waiter, result: Result<Written, Failure>) {
+    pub(super) fn finish(&mut self, waiter: Waiter, result: Result<Written, Failure>) {
         if let Waiter::Write { reply, .. } = waiter {
             self.answer(reply, result);
         }

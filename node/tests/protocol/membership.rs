@@ -100,6 +100,7 @@ fn a_joint_configuration_needs_both_majorities_and_is_left_by_itself() {
     change(&mut bench, add(5)).unwrap();
     bench.persist();
     bench.matches(2, 3);
+    bench.matches(4, 3);
     bench.matches(5, 3);
     change(&mut bench, Change::Replace(nodes(&[3, 4, 5]))).unwrap();
     assert_eq!(members(&bench), "voters n1 n2 n3 and n3 n4 n5");

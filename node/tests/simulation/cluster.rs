@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use node::kv::Command;
 use node::raft::{
-    Config, Configuration, Input, Membership, Message, NodeId, RequestId, Term, Time,
+    Config, Configuration, Input, Membership, Message, NodeId, Replication, RequestId, Term, Time,
 };
 
 use super::coverage::Coverage;
@@ -78,6 +78,7 @@ impl Cluster {
             keep_entries: rng.one_of(&[0, 3, 50]),
             snapshot_chunk_bytes: rng.one_of(&[7, 64, 4096]),
             max_uncommitted_bytes: rng.one_of(&[500, 1 << 20]),
+            replication: rng.one_of(&Replication::ALL),
             seed: rng.next(),
             ..Config::new(NodeId(1), voters)
         };
@@ -366,6 +367,8 @@ impl Cluster {
     pub fn crash(&mut self, id: NodeId) {
         let queued = self.nodes[&id].queue.len();
         let survive = self.rng.below(queued + 1);
+        let survivors = self.nodes[&id].queue.iter().take(survive);
+        self.oracle.kept(id, survivors);
         let lost = self.node(id).crash(survive);
         self.oracle.on_disk(&self.nodes[&id]);
         self.covered.crashes += 1;

@@ -33,6 +33,9 @@ pub struct Coverage {
     pub leaders_while_joint: u64,
     pub leaders_retired: u64,
     pub promotions_refused: u64,
+    pub answered_ahead: u64,
+    pub ahead_when_deposed: u64,
+    pub on_all: u64,
 }
 
 macro_rules! each {
@@ -61,14 +64,17 @@ macro_rules! each {
             transfers_begun_anew,
             starts_from_a_snapshot,
             reads_on_a_lease,
-            batches_cut_by_size,
             configurations,
             configurations_committed,
             configurations_rolled_back,
             joint_ones_committed,
             leaders_while_joint,
             leaders_retired,
-            promotions_refused
+            promotions_refused,
+            answered_ahead,
+            ahead_when_deposed,
+            on_all,
+            batches_cut_by_size
         )
     };
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use node::kv::Speculative;
 use node::raft::{
     Appended, Body, ChangeRefusal, Cut, Input, LogId, Message, NodeId, Payload, Ready, Refusal,
     Role,
@@ -28,6 +29,8 @@ impl Cluster {
             rolled_back,
             configured,
             transitions,
+            ahead,
+            on_all,
         } = core.take_ready();
         node.status = core.status();
         for rolled_back in &rolled_back {
@@ -56,15 +59,21 @@ impl Cluster {
                 .any(|gone| gone.index > configured.by.index);
             self.covered.configurations_rolled_back += u64::from(dropped);
         }
+        let node = self.node(id);
+        if !transitions.is_empty()
+            && let Some(speculative) = node.speculative.take()
+        {
+            self.covered.ahead_when_deposed += speculative.tail().count() as u64;
+        }
         for transition in &transitions {
             if transition.to == Role::Leader {
                 self.covered.leaders += 1;
                 let members = &self.nodes[&id].status.configured.configuration;
                 self.covered.leaders_while_joint += u64::from(members.is_joint());
                 let node = &self.nodes[&id];
-                let committed = &node.log[..node.status.commit.0 as usize];
-                let committed = self.configured(id, committed).configuration;
-                self.oracle.elected(node, transition.term, &committed);
+                let last = (node.status.configured.by.index.0 as usize).saturating_sub(1);
+                let before = self.configured(id, &node.log[..last]).configuration;
+                self.oracle.elected(node, transition.term, &before);
                 self.injure_new_leader(id);
             }
             let deposed = transition.from == Role::Leader && transition.leader.is_none();
@@ -86,7 +95,24 @@ impl Cluster {
             }
             self.node(id).applied = entry.id;
             self.oracle.applied(&self.nodes[&id], &machine, entry);
+            if let Some(speculative) = &mut self.node(id).speculative {
+                speculative.committed(&machine, entry);
+            }
             self.node(id).machine = machine;
+        }
+        for entry in &ahead {
+            self.covered.answered_ahead += 1;
+            self.oracle.answered_ahead(&self.nodes, id, entry);
+            let node = self.node(id);
+            let machine = &node.machine;
+            let speculative = node
+                .speculative
+                .get_or_insert_with(|| Speculative::on(machine));
+            speculative.apply(entry);
+        }
+        if let Some(upto) = on_all {
+            self.covered.on_all += 1;
+            self.oracle.on_all(&self.nodes, id, upto);
         }
         for (read, result) in reads {
             match result {
@@ -94,7 +120,9 @@ impl Cluster {
                     let node = &self.nodes[&id];
                     self.covered.reads_at_leaders += u64::from(node.leads());
                     self.covered.reads_at_followers += u64::from(!node.leads());
-                    self.oracle.answered(read, index, &node.machine);
+                    let speculative = node.speculative.as_ref().map(Speculative::machine);
+                    let machine = speculative.unwrap_or(&node.machine);
+                    self.oracle.answered(read, index, machine);
                 }
                 Err(_) => {
                     self.covered.reads_abandoned += 1;
@@ -118,6 +146,9 @@ impl Cluster {
     fn judge_configuration(&self, id: NodeId) {
         let node = &self.nodes[&id];
         let is = &node.status.configured;
+        if !self.members_change {
+            return assert_eq!(is.by, LogId::default(), "{id} counts otherwise");
+        }
         match told(&node.log) {
             Some(told) => assert_eq!(*is, told, "{id} counts otherwise"),
             None => assert_eq!(is.by, LogId::default(), "{id} counts otherwise"),
@@ -223,7 +254,8 @@ impl Cluster {
             self.after(Duration::from_millis(10), Event::Synced(id, boot));
             return self.take(id);
         };
-        node.queue.drain(..count);
+        let writes: Vec<_> = node.queue.drain(..count).collect();
+        self.oracle.kept(id, writes.iter());
         self.oracle.on_disk(&self.nodes[&id]);
         let node = self.node(id);
         let mut released = Vec::new();

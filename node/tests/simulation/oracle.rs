@@ -1,11 +1,11 @@
 //! What must hold whatever happens, judged from messages, disks and results rather than by the core's word.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use node::kv::{Digest, Machine};
 use node::raft::{
-    Appended, Body, Configuration, Entry, Index, LogId, Message, NodeId, RequestId, Role, Term,
-    Write,
+    Appended, Body, Configuration, Entry, Index, LogId, Message, NodeId, Replication, RequestId,
+    Role, Term, Write,
 };
 
 use super::membership::agrees;
@@ -19,6 +19,8 @@ pub struct Oracle {
     /// Each with the term of the leader that committed it.
     committed: Vec<(LogId, Term)>,
     chains: Vec<Digest>,
+    /// What was on whose disk at any time.
+    kept: HashSet<(NodeId, LogId)>,
     /// The highest index that any node has applied, and so may have acknowledged.
     acknowledged: Index,
     /// Where each read must not answer below.
@@ -54,6 +56,47 @@ impl Oracle {
         }
     }
 
+    /// Writes are on a disk.
+    pub fn kept<'a>(&mut self, node: NodeId, writes: impl Iterator<Item = &'a Write>) {
+        let entries = writes.flat_map(|write| &write.entries);
+        self.kept.extend(entries.map(|entry| (node, entry.id)));
+    }
+
+    /// Of the voters that `leader` counts, and itself, how many have, or had, an entry on disk, as itself or in a
+    /// snapshot; and how many there are.
+    fn copies(&self, nodes: &BTreeMap<NodeId, Node>, leader: &Node, id: LogId) -> (usize, usize) {
+        let members = &leader.status.configured.configuration;
+        let voters = nodes
+            .values()
+            .filter(|n| n.id() == leader.id() || members.is_voter(n.id()));
+        let has =
+            |node: &&Node| self.kept.contains(&(node.id(), id)) || node.covered().index >= id.index;
+        (voters.clone().filter(has).count(), voters.count())
+    }
+
+    /// What a leader answers ahead of the commit is on as many disks as its mode promises, its own among them.
+    pub fn answered_ahead(&self, nodes: &BTreeMap<NodeId, Node>, id: NodeId, entry: &Entry) {
+        let node = &nodes[&id];
+        let mode = node.status.replication;
+        assert!(node.leads() && mode.answers_ahead(), "{id} in {mode}");
+        let held = node.entry_on_disk(entry.id.index);
+        assert_eq!(held, Some(entry), "{id} has it in memory only");
+        let (copies, voters) = self.copies(nodes, node, entry.id);
+        let promised = if mode == Replication::Async { 1 } else { 2 };
+        assert!(
+            copies >= promised.min(voters),
+            "{} in {mode}: {copies} copies",
+            entry.id
+        );
+    }
+
+    /// What a leader says to be on all disks is.
+    pub fn on_all(&self, nodes: &BTreeMap<NodeId, Node>, id: NodeId, upto: Index) {
+        let last = nodes[&id].log[upto.0 as usize - 1].id;
+        let (copies, voters) = self.copies(nodes, &nodes[&id], last);
+        assert_eq!(copies, voters, "{last} is not on all disks");
+    }
+
     fn vote(&mut self, voter: NodeId, term: Term, candidate: NodeId) {
         let first = *self.votes.entry((voter, term)).or_insert(candidate);
         assert_eq!(first, candidate, "{voter} voted twice in term {term}");
@@ -61,10 +104,10 @@ impl Oracle {
 
     /// Election safety (V01) and leader completeness (V05). Late votes may elect a leader of a term that is
     /// over already: it owes nothing to later ones.
-    /// Candidates are voters, of the last configuration that they know to be committed at least (V29).
-    pub fn elected(&mut self, node: &Node, term: Term, committed: &Configuration) {
+    /// Candidates are voters, of the configuration before their last one at least (V29).
+    pub fn elected(&mut self, node: &Node, term: Term, before: &Configuration) {
         let latest = &node.status.configured.configuration;
-        let votes = latest.is_voter(node.id()) || committed.is_voter(node.id());
+        let votes = latest.is_voter(node.id()) || before.is_voter(node.id());
         assert!(votes, "{} leads {latest}", node.id());
         let first = *self.leaders.entry(term).or_insert(node.id());
         assert_eq!(first, node.id(), "two leaders in term {term}");
