@@ -9,12 +9,13 @@ use clap::{Args, Parser, Subcommand};
 use crate::exit::{self, Failure};
 use crate::faults::Order;
 use crate::plan::Plan;
+use crate::slo::{self, Slo};
 use crate::{bugs, databases, faults, schedule, store};
 
 /// Fault-injection testing of replicated databases, on one machine, by one command.
 ///
 /// Starts a cluster of real processes, lets clients work on it while faults act, records what the clients
-/// saw, and judges it. Exit codes: 0 valid, 1 invalid, 2 unknown, 3 not recovered, 4 a node failed,
+/// saw, and judges it. Exit codes: 0 valid, 1 invalid, 2 unknown, 3 not recovered or a service level broken, 4 a node failed,
 /// 64 usage, 65 damaged input, 66 something is missing, 69 cannot act here, 70 internal, 73 cannot write results.
 #[derive(Debug, Parser)]
 #[command(name = "harness", version, args_conflicts_with_subcommands = true)]
@@ -89,9 +90,10 @@ struct RunArgs {
     /// flags --binary, --out and --quiet count.
     #[arg(long, value_name = "RUN", conflicts_with_all = ["nemesis", "schedule"])]
     replay: Option<PathBuf>,
-    /// What SIGKILL stands for: power-loss (what was not synced is lost) or process (the page cache survives).
-    #[arg(long, default_value = "power-loss", value_name = "WHAT")]
-    kill_means: String,
+    /// What SIGKILL stands for: power-loss (what was not synced is lost) or process (the page cache survives)
+    /// [default: power-loss where the system can; node can].
+    #[arg(long, value_name = "WHAT")]
+    kill_means: Option<String>,
     /// Plant a bug in the system under test (`harness list bugs`); several are separated by commas.
     #[arg(long, value_name = "NAMES")]
     bug: Option<String>,
@@ -101,6 +103,9 @@ struct RunArgs {
     /// Where run folders are made.
     #[arg(long, default_value = "results", value_name = "FOLDER")]
     out: PathBuf,
+    /// Limits that clients' service must keep, as JSON: longest_outage_ms, outage_percent, p99_ms, recovery_ms.
+    #[arg(long, value_name = "FILE")]
+    slo: Option<PathBuf>,
     /// No progress lines, only the verdict.
     #[arg(long)]
     quiet: bool,
@@ -117,6 +122,8 @@ pub enum Wish {
         binary: Option<PathBuf>,
         /// Where run folders are made.
         out: PathBuf,
+        /// Limits that the service must keep.
+        slo: Option<Slo>,
         /// Only the verdict.
         quiet: bool,
     },
@@ -217,6 +224,7 @@ fn plan(args: RunArgs) -> Result<Wish, Failure> {
             plan,
             binary: args.binary,
             out: args.out,
+            slo: args.slo.as_deref().map(slo::read).transpose()?,
             quiet: args.quiet,
         });
     }
@@ -261,12 +269,16 @@ fn plan(args: RunArgs) -> Result<Wish, Failure> {
             "--concurrency {concurrency} makes no sense: give 1 to 1000 clients"
         )));
     }
-    if !["power-loss", "process"].contains(&args.kill_means.as_str()) {
-        return Err(unknown(
-            "meaning of a kill",
-            &args.kill_means,
-            ["power-loss", "process"].into_iter(),
-        ));
+    let loses_power = databases::find(&args.system).is_some_and(|system| system.loses_power());
+    let usual = if loses_power { "power-loss" } else { "process" };
+    let kill_means = args.kill_means.clone().unwrap_or_else(|| usual.into());
+    if !["power-loss", "process"].contains(&kill_means.as_str()) {
+        let known = ["power-loss", "process"].into_iter();
+        return Err(unknown("meaning of a kill", &kill_means, known));
+    }
+    if kill_means == "power-loss" && !loses_power {
+        let text = format!("a kill of {} cannot be a power loss: leave --kill-means out", args.system);
+        return Err(Failure::new(exit::UNAVAILABLE, text));
     }
     if !["classic", "fast"].contains(&args.cadence.as_str()) {
         return Err(unknown(
@@ -318,7 +330,7 @@ fn plan(args: RunArgs) -> Result<Wish, Failure> {
         time,
         interval,
         seed,
-        kill_means: args.kill_means,
+        kill_means,
         bugs,
         command: String::new(),
     };
@@ -326,10 +338,15 @@ fn plan(args: RunArgs) -> Result<Wish, Failure> {
     if let Some(file) = &args.schedule {
         plan.command += &format!(" --schedule '{}'", file.display());
     }
+    if let Some(path) = &args.slo {
+        plan.command += &format!(" --slo '{}'", path.display());
+    }
+    let slo = args.slo.as_deref().map(slo::read).transpose()?;
     Ok(Wish::Run {
         plan: Box::new(plan),
         binary: args.binary,
         out: args.out,
+        slo,
         quiet: args.quiet,
     })
 }

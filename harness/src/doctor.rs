@@ -45,7 +45,7 @@ pub fn examine() -> Result<u8, Failure> {
     for fault in FAULTS {
         let lacks = match fault.needs() {
             Need::Signals => missing(SIGNALS),
-            Need::Limits => missing(PRLIMIT),
+            Need::Limits | Need::Memory => missing(PRLIMIT),
             Need::Links | Need::Frames => missing(LOOPBACK),
             Need::Preload => missing(SHIM),
         };

@@ -32,6 +32,7 @@ pub mod run;
 pub mod schedule;
 pub mod shim;
 pub mod site;
+pub mod slo;
 pub mod stalls;
 pub mod store;
 pub mod sweep;

@@ -24,8 +24,13 @@ pub const OBSERVATIONS: &str = "observations.jsonl";
 pub const VERDICT: &str = "verdict.json";
 /// For people.
 pub const REPORT: &str = "report.html";
+/// The service levels that were demanded, where there were any.
+pub const SLO: &str = "slo.json";
 /// How the main phase ended and what the run demanded of the cluster afterwards.
 pub const ENDING: &str = "ending.json";
+
+/// More faults than this are only counted in a folder's name.
+const MOST_NAMES: usize = 5;
 
 /// Makes `out/<utc>-<system>-<workload>-<nemesis>-<seed>/`, writes the plan into it and points `out/latest` at it.
 ///
@@ -34,6 +39,8 @@ pub const ENDING: &str = "ending.json";
 pub fn create(out: &Path, plan: &Plan, utc: &str) -> Result<PathBuf, Failure> {
     let nemesis = if plan.nemesis.is_empty() {
         "none".into()
+    } else if plan.nemesis.len() > MOST_NAMES {
+        format!("{}-faults", plan.nemesis.len())
     } else {
         plan.nemesis.join("+")
     };

@@ -15,6 +15,9 @@ use crate::observation::NodeStatus;
 use crate::plan::Plan;
 use crate::site::{NodeId, Site};
 
+mod base64;
+mod etcd;
+mod hosts;
 mod node;
 
 /// A future that a trait object can return.
@@ -37,6 +40,12 @@ pub trait Database: Sync {
     fn about(&self) -> &'static str;
     /// The package and features to build it from in this workspace, where it comes from here.
     fn package(&self) -> Option<&'static str>;
+    /// Where its binary is, where it does not come from here; `None`: not installed, or built here.
+    fn binary(&self) -> Option<PathBuf> {
+        None
+    }
+    /// Can a kill stand for a power loss, which takes all that was not synced?
+    fn loses_power(&self) -> bool;
     /// What has to be installed before it can run; `None`: nothing.
     fn missing(&self) -> Option<String> {
         None
@@ -73,7 +82,7 @@ pub trait Client: Send {
 }
 
 /// All databases, sorted by name.
-pub const DATABASES: &[&dyn Database] = &[&node::Node];
+pub const DATABASES: &[&dyn Database] = &[&etcd::Etcd, &node::Node];
 
 /// The database of that name.
 pub fn find(name: &str) -> Option<&'static dyn Database> {
@@ -81,4 +90,11 @@ pub fn find(name: &str) -> Option<&'static dyn Database> {
         .iter()
         .copied()
         .find(|database| database.name() == name)
+}
+
+/// An executable of that name in the folders where programs are.
+fn on_path(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut folders = std::env::split_paths(&path);
+    folders.find_map(|folder| Some(folder.join(name)).filter(|file| file.is_file()))
 }

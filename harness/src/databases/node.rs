@@ -52,6 +52,10 @@ impl Database for Node {
         true
     }
 
+    fn loses_power(&self) -> bool {
+        true
+    }
+
     fn deploy(
         &self,
         site: Arc<Site>,
@@ -74,7 +78,7 @@ impl Database for Node {
 }
 
 /// An HTTP client that repeats nothing by itself.
-fn http(timeout: Duration) -> Result<reqwest::Client, Failure> {
+pub(super) fn http(timeout: Duration) -> Result<reqwest::Client, Failure> {
     reqwest::Client::builder()
         .timeout(timeout)
         .connect_timeout(timeout)
@@ -334,7 +338,7 @@ fn strange(body: &Value) -> Error {
 }
 
 /// A request without an answer. Only one that never got a connection certainly did nothing.
-fn lost(error: &reqwest::Error) -> Error {
+pub(super) fn lost(error: &reqwest::Error) -> Error {
     if error.is_connect() {
         Error::Definite("cannot connect".into())
     } else if error.is_timeout() {

@@ -24,7 +24,7 @@ impl Fault for Memory {
     }
 
     fn needs(&self) -> Need {
-        Need::Limits
+        Need::Memory
     }
 
     fn settings(&self) -> &'static [Setting] {
@@ -33,7 +33,7 @@ impl Fault for Memory {
             Setting {
                 name: "headroom",
                 kind: Kind::Bytes,
-                default: "0-512k",
+                default: "0-64k",
                 about: "what they may still get",
             },
         ]

@@ -77,6 +77,8 @@ pub enum Need {
     Signals,
     /// `prlimit(2)` on the nodes' processes.
     Limits,
+    /// The same for the address space, of a program that does not reserve more than it uses.
+    Memory,
     /// Peers that speak to each other through the harness' proxies.
     Links,
     /// The same, in frames of which the harness knows the form: those of `node`.
@@ -90,6 +92,7 @@ impl fmt::Display for Need {
         f.write_str(match self {
             Need::Signals => "signals",
             Need::Limits => "prlimit",
+            Need::Memory => "prlimit, no Go",
             Need::Links => "proxied links",
             Need::Frames => "frames of node",
             Need::Preload => "a dynamic program",

@@ -14,7 +14,7 @@ pub(super) const HELLO: u8 = 1;
 const SNAPSHOT: u8 = 14;
 /// No frame is longer; a length above it means that the bytes are something else.
 const LONGEST: u32 = 1 << 28;
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// A run of bytes from the stream that belong together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,16 +58,29 @@ impl Header {
     }
 }
 
-/// Does the piece reach the snapshot's end? A postcard `Body`: its variant, then the snapshot's last entry (index,
-/// term), its size and checksum, where the piece begins, and its bytes with their number in front.
+/// Does the piece reach the snapshot's end? A postcard `Body`: its variant, the snapshot's last entry (index, term), the
+/// entry that brought its configuration, voters, voters before and learners (each a count and so many), addresses (a
+/// count, then a node and a text each), the snapshot's size and checksum, where the piece begins, and its bytes with
+/// their number in front.
 fn ends_a_snapshot(frame: &[u8]) -> Option<bool> {
-    let mut payload = frame.get(HEADER..)?;
-    let mut numbers = [0; 7];
-    for number in &mut numbers {
-        *number = varint(&mut payload)?;
+    let payload = &mut frame.get(HEADER..)?;
+    for _ in 0..5 {
+        varint(payload)?;
     }
-    let [_, _, _, size, _, offset, len] = numbers;
-    Some(offset.checked_add(len)? >= size)
+    for _ in 0..3 {
+        for _ in 0..varint(payload)? {
+            varint(payload)?;
+        }
+    }
+    for _ in 0..varint(payload)? {
+        varint(payload)?;
+        let len = usize::try_from(varint(payload)?).ok()?;
+        *payload = payload.get(len..)?;
+    }
+    let size = varint(payload)?;
+    let _checksum = varint(payload)?;
+    let offset = varint(payload)?;
+    Some(offset.checked_add(varint(payload)?)? >= size)
 }
 
 /// A number in postcard's form: seven bits a byte, the lowest first.
@@ -236,7 +249,7 @@ impl Frames {
 pub mod sample {
     /// A frame of link `from` → `to`.
     pub fn frame(kind: u8, from: u16, to: u16, term: u64, payload: &[u8]) -> Vec<u8> {
-        let mut rest = vec![kind, 1];
+        let mut rest = vec![kind, super::VERSION];
         rest.extend(from.to_le_bytes());
         rest.extend(to.to_le_bytes());
         rest.extend(0u16.to_le_bytes());
@@ -297,11 +310,14 @@ mod tests {
 
     #[test]
     fn the_last_piece_of_a_snapshot_is_known() {
-        // Variant 10, last entry 300@2, 5 bytes in all, a checksum, then where it begins and how many come.
+        // Variant 10, last entry 300@2, configuration of 7@1: voters 1 2 3, nobody before, learner 4, the address of 4.
+        let begin = [
+            10, 0xac, 0x02, 2, 7, 1, 3, 1, 2, 3, 0, 1, 4, 1, 4, 3, b'a', b':', b'1',
+        ];
+        // 5 bytes in all, a checksum, then where it begins and how many come.
         let payload = |offset: u8, len: u8| {
-            let mut bytes = vec![
-                10, 0xac, 0x02, 2, 5, 0xff, 0xff, 0xff, 0xff, 0x0f, offset, len,
-            ];
+            let mut bytes = begin.to_vec();
+            bytes.extend([5, 0xff, 0xff, 0xff, 0xff, 0x0f, offset, len]);
             bytes.extend(vec![7; usize::from(len)]);
             bytes
         };

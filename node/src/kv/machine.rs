@@ -12,6 +12,7 @@ use super::session::Sessions;
 use super::store::Store;
 use super::terms::Terms;
 use super::value::{Value, holds};
+use crate::bugs::{self, Bug};
 use crate::raft::{Entry, Index, LogId, Payload, Term};
 
 /// The state after a prefix of the log. What is serialized is the snapshot: all but what follows from the rest.
@@ -51,6 +52,11 @@ impl Machine {
                 self.chain = chain.number(0);
                 first_time(id, Outcome::Nothing)
             }
+            Payload::Configuration(configuration) => {
+                let bytes = postcard::to_stdvec(configuration).unwrap_or_default();
+                self.chain = chain.number(2).field(&bytes);
+                first_time(id, Outcome::Nothing)
+            }
             Payload::Command(bytes) => {
                 self.chain = chain.number(1).field(bytes);
                 match Logged::decode(bytes) {
@@ -66,7 +72,9 @@ impl Machine {
         let Some(token) = token else {
             return first_time(entry, self.execute(entry, command));
         };
-        if let Some(known) = self.sessions.known(token, entry) {
+        if let Some(known) = self.sessions.known(token, entry)
+            && !(known.repeated && bugs::on(Bug::NoSessionDedup))
+        {
             return known;
         }
         let written = first_time(entry, self.execute(entry, command));

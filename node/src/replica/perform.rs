@@ -85,7 +85,7 @@ impl Replica {
         let written = self.machine.apply(entry);
         self.note_committed(entry, &written);
         for (accepted, waiter) in self.waiters.at(entry.id.index) {
-            if accepted == entry.id {
+            if accepted == entry.id || bugs::on(Bug::WaiterMatchedByIndexOnly) {
                 self.finish(waiter, Ok(written.clone()));
             } else {
                 // This index is decided, and not for that entry.
@@ -111,7 +111,8 @@ impl Replica {
             Refusal::NotLeader { leader } => Failure::NotLeader { leader },
             Refusal::DiskFull => Failure::DiskFull,
             Refusal::Overloaded => Failure::Overloaded,
-            Refusal::ReadAbandoned => Failure::Unconfirmed,
+            // Of a change; what waits here are writes.
+            Refusal::ReadAbandoned | Refusal::Change(_) => Failure::Unconfirmed,
         };
         if let Some(waiter) = self.waiters.remove(id) {
             self.fail(waiter, failure);
