@@ -27,8 +27,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
-use crate::driver::{Failure, Request};
+use crate::driver::Request;
 use crate::kv::Data;
+use crate::replica::Failure;
 use answer::BadRequest;
 use metrics::Metrics;
 
