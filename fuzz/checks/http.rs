@@ -11,6 +11,7 @@ use node::driver::{Driver, Parts};
 use node::http::{Api, connection};
 use node::kv::Machine;
 use node::raft::{Config, Core, NodeId, Time};
+use node::replica::{self, Replica};
 use node::storage::{Recovered, memory::Memory};
 use node::transport::{Peers, Site};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
@@ -232,14 +233,18 @@ impl Node {
                 .expect("an address");
             let (events, from_peers) = mpsc::channel(16);
             let (requests, from_clients) = mpsc::channel(64);
-            let driver = Driver::new(Parts {
+            let replica = Replica::new(replica::Parts {
                 core: Core::new(config, Recovered::default(), Time::default()),
-                epoch: Instant::now(),
-                storage: Box::new(Memory::new(Recovered::default())),
                 machine: Machine::new(),
                 snapshot_every: 1000,
                 incarnation: 1,
                 request_timeout: Duration::from_secs(2),
+            });
+            let driver = Driver::new(Parts {
+                id,
+                replica,
+                epoch: Instant::now(),
+                storage: Box::new(Memory::new(Recovered::default())),
                 peers: Peers::start(site, listener, &events),
                 from_peers,
                 from_clients,
@@ -254,6 +259,7 @@ impl Node {
 }
 
 /// Inputs to begin with: every endpoint, asked as it wants to be.
+#[allow(dead_code)] // The fuzzer has them from the corpus.
 pub fn seeds() -> Vec<Vec<u8>> {
     let asked: [(u8, u8, &str, &str, &str); 30] = [
         (0, 0, "k", "", ""),

@@ -5,6 +5,7 @@ use std::fs;
 use std::hash::BuildHasher;
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use nix::fcntl::{Flock, FlockArg};
 
@@ -212,6 +213,11 @@ impl Storage for Disk {
             self.durable = write.ticket;
         }
         Ok(Durable::attest(self.durable))
+    }
+
+    fn idle(&mut self) -> Result<Option<Duration>, StorageError> {
+        self.wal.prepare(self.files.as_ref())?;
+        Ok(None)
     }
 }
 

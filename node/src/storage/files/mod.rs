@@ -65,6 +65,12 @@ pub trait File: Send {
     /// Of the system.
     fn read_all(&self) -> io::Result<Vec<u8>>;
 
+    /// How long it is, in bytes.
+    ///
+    /// # Errors
+    /// Of the system.
+    fn length(&self) -> io::Result<u64>;
+
     /// Makes the file at least `length` bytes long and reserves the blocks, filled with zeros, so that later writes
     /// inside find space.
     ///
