@@ -3,20 +3,18 @@
 //!
 //! First byte of the input even: a request in parts, see [`request`]. Odd: the rest goes to the node as it is.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::collections::BTreeSet;
+use std::time::Duration;
 
-use node::driver::{Driver, Parts};
+use node::driver::Request;
 use node::http::{Api, connection};
 use node::kv::Machine;
-use node::raft::{Config, Core, NodeId, Time};
+use node::raft::{Config, Core, NodeId, Role, Time};
 use node::replica::{self, Replica};
-use node::storage::{Recovered, memory::Memory};
-use node::transport::{Peers, Site};
+use node::storage::{Recovered, Storage, memory::Memory};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::runtime::Runtime;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
 /// Longest time that an answer may take: far longer than it does.
@@ -222,39 +220,47 @@ impl Node {
             let id = NodeId(1);
             let mut config = Config::new(id, BTreeSet::from([id]));
             config.keep_entries = 10;
-            let site = Site {
-                cluster: 1,
-                id,
-                incarnation: 1,
-                peers: BTreeMap::new(),
-            };
-            let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
-                .await
-                .expect("an address");
-            let (events, from_peers) = mpsc::channel(16);
             let (requests, from_clients) = mpsc::channel(64);
-            let replica = Replica::new(replica::Parts {
-                core: Core::new(config, Recovered::default(), Time::default()),
-                machine: Machine::new(),
-                snapshot_every: 1000,
-                incarnation: 1,
-                request_timeout: Duration::from_secs(2),
-            });
-            let driver = Driver::new(Parts {
-                id,
-                replica,
-                epoch: Instant::now(),
-                storage: Box::new(Memory::new(Recovered::default())),
-                peers: Peers::start(site, listener, &events),
-                from_peers,
-                from_clients,
-                stop: Arc::new(Notify::new()),
-            })
-            .expect("a thread");
-            tokio::spawn(driver.run());
+            tokio::spawn(run(config, from_clients));
             Api::new(requests)
         });
         Node { runtime, api }
+    }
+}
+
+/// The whole node, but for peers, threads and a real disk: what the driver does, at a time of its own.
+async fn run(config: Config, mut from_clients: mpsc::Receiver<Request>) {
+    let mut disk = Memory::new(Recovered::default());
+    let mut replica = Replica::new(replica::Parts {
+        core: Core::new(config, Recovered::default(), Time::default()),
+        machine: Machine::new(),
+        snapshot_every: 1000,
+        incarnation: 1,
+        request_timeout: Duration::from_secs(2),
+    });
+    let (revisions, _) = watch::channel(0);
+    let mut now = Time::default();
+    loop {
+        let work = replica.take_work();
+        let busy = !(work.writes.is_empty() && work.jobs.is_empty());
+        if let Some(proof) = work.writes.last().map(|_| disk.persist(&work.writes)) {
+            replica.on_persisted(now, proof.expect("space"));
+        }
+        for job in work.jobs {
+            replica.on_finished(now, job.run());
+        }
+        if replica.role() != Role::Leader {
+            now = replica.wake(now);
+        } else if !busy {
+            let Some(request) = from_clients.recv().await else {
+                return;
+            };
+            now = now + Duration::from_millis(1);
+            request.put_to(&mut replica, now, 0.0, &revisions);
+        }
+        replica.finish_turn(now);
+        let revision = replica.machine().revision();
+        revisions.send_if_modified(|told| std::mem::replace(told, revision) != revision);
     }
 }
 

@@ -17,7 +17,7 @@ use crate::exit;
 use crate::http::{self, Api};
 use crate::kv::Machine;
 use crate::log::say;
-use crate::raft::{Core, LogId, Time};
+use crate::raft::{Core, LogId, Replication, Time};
 use crate::replica::{self, Replica};
 use crate::storage::{self, Boot, Disk, Mode, OpenError, Recovered, Storage};
 use crate::transport::{Peers, Site};
@@ -183,6 +183,9 @@ fn started(settings: &Settings, recovered: &Recovered, boot: Boot) -> String {
             Mode::Lossy => "lossy",
         }
     );
+    if settings.raft.replication != Replication::Majority {
+        line += &format!(" replication={}", settings.raft.replication);
+    }
     if boot.snapshot != LogId::default() {
         line += &format!(" snapshot={}", boot.snapshot);
     }

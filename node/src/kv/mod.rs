@@ -13,7 +13,9 @@ mod outcome;
 mod query;
 mod session;
 mod snapshot;
+mod speculative;
 mod store;
+mod terms;
 mod value;
 
 pub use command::{Command, Compare, Logged, Operation, Undecodable};
@@ -25,4 +27,5 @@ pub use outcome::{Done, Outcome, Refused, Written};
 pub use query::{Answer, MAX_LISTED, Query};
 pub use session::{MAX_SESSIONS, Token};
 pub use snapshot::{Corrupt, Frozen};
+pub use speculative::Speculative;
 pub use value::{Data, Value, holds};

@@ -163,6 +163,7 @@ impl Core {
         self.flush_forwarded_reads();
         self.ready.write = self.durability.take(self.now, self.hard_state, &self.log);
         self.hand_out_committed();
+        self.hand_out_answerable();
         self.serve_reads();
         std::mem::take(&mut self.ready)
     }

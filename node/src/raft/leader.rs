@@ -25,6 +25,8 @@ pub(super) struct Leader {
     pub(super) lease: Lease,
     pub(super) transfer: Option<Transfer>,
     pub(super) uncommitted_bytes: usize,
+    /// Writes up to here were handed out as answerable by the mode's rule, where that is not the commit.
+    pub(super) answerable: Index,
 }
 
 impl Leader {
@@ -42,6 +44,7 @@ impl Leader {
             lease: Lease::new(now),
             transfer: None,
             uncommitted_bytes: 0,
+            answerable: Index(0),
         }
     }
 }
@@ -208,6 +211,7 @@ impl Core {
             leader.uncommitted_bytes = leader.uncommitted_bytes.saturating_sub(bytes);
         }
         self.admit_reads();
+        self.answer_committed_reads();
     }
 
     /// Whether an entry of the own term is committed, so that the commit index covers all that earlier

@@ -1,7 +1,7 @@
 //! What operators ask for: leadership elsewhere, a snapshot now. And the snapshots that nobody has to ask for.
 
-use super::{Failure, Replica, Reply};
-use crate::raft::{Index, Input, NodeId, Role, Snapshot, Time};
+use super::{Failure, Job, Replica, Reply};
+use crate::raft::{Index, Input, NodeId, Role, Time};
 
 impl Replica {
     /// Hands leadership to a node, or to the follower that has come furthest. Answered as soon as the attempt begins.
@@ -32,21 +32,19 @@ impl Replica {
         self.snapshots_asked.push((self.applied.index, reply));
     }
 
-    /// Takes a snapshot where one is due or asked for: of exactly what is applied. True if it did. O(state).
-    pub(super) fn take_snapshot(&mut self, now: Time) -> bool {
+    /// Begins a snapshot where one is due or asked for: of exactly what is applied. Little of it is done here, see
+    /// [`Frozen`](crate::kv::Frozen).
+    pub(super) fn take_snapshot(&mut self) {
         self.answer_snapshots();
-        let last = self.applied;
         let every = match self.snapshots_asked.is_empty() {
             true => self.snapshot_every,
             false => 1,
         };
-        let due = self.core.wants_snapshot(last.index, every);
-        if due {
-            let data = self.machine.snapshot().into();
-            self.core
-                .step(now, Input::Snapshot(Snapshot { last, data }));
+        let busy = self.freezing || self.restoring.is_some();
+        if !busy && self.core.wants_snapshot(self.applied.index, every) {
+            self.freezing = true;
+            self.work.jobs.push(Job::Freeze(self.machine.freeze()));
         }
-        due
     }
 
     fn answer_snapshots(&mut self) {

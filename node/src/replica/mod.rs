@@ -5,8 +5,10 @@
 //! writes first, since a message that must not overtake its write is kept back until [`Replica::on_persisted`].
 
 mod admin;
+mod ahead;
 mod clock;
 mod failure;
+mod job;
 mod perform;
 mod status;
 mod waiters;
@@ -17,6 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use failure::{Failure, ReadMode};
+pub use job::{Finished, Job};
 pub use status::{Follower, Status};
 
 use self::waiters::{ReplyTo, Stage, Waiter, Waiters};
@@ -54,6 +57,8 @@ pub struct Work {
     pub writes: Vec<Write>,
     /// For peers, in order.
     pub messages: Vec<(NodeId, Outgoing)>,
+    /// For another thread; what comes of each goes to [`Replica::on_finished`], at any time.
+    pub jobs: Vec<Job>,
     /// For the log of the node.
     pub lines: Vec<String>,
 }
@@ -68,6 +73,9 @@ pub struct Replica {
     snapshot_every: u64,
     /// Each waits for a snapshot that covers this index.
     snapshots_asked: Vec<(Index, Reply<Index>)>,
+    /// A snapshot is being made of an earlier state.
+    freezing: bool,
+    restoring: Option<job::Restoring>,
     waiters: Waiters,
     /// Sealed until their write is on disk; in the order of tickets.
     promises: VecDeque<Promise>,
@@ -81,6 +89,7 @@ pub struct Replica {
     /// The last forwarded request of each peer: their names grow, so a repeated frame is told by its name.
     last_forwarded: BTreeMap<NodeId, RequestId>,
     clock: clock::Clock,
+    ahead: ahead::Ahead,
     work: Work,
 }
 
@@ -88,7 +97,9 @@ impl Replica {
     /// A replica that has just started.
     pub fn new(parts: Parts) -> Replica {
         let status = parts.core.status();
+        let ahead = ahead::Ahead::new(parts.core.replication());
         Replica {
+            ahead,
             id: status.id,
             role: status.role,
             leader: status.leader,
@@ -97,6 +108,8 @@ impl Replica {
             applied: status.snapshot,
             snapshot_every: parts.snapshot_every,
             snapshots_asked: Vec::new(),
+            freezing: false,
+            restoring: None,
             waiters: Waiters::new(parts.request_timeout, parts.incarnation),
             promises: VecDeque::new(),
             incarnation: parts.incarnation,
@@ -133,6 +146,7 @@ impl Replica {
             self.waiters.len(),
             self.disk_full,
             clock_ms,
+            self.ahead.state().map(Machine::applied),
         )
     }
 
@@ -159,10 +173,10 @@ impl Replica {
         loop {
             let ready = self.core.take_ready();
             let leader_changed = self.perform(now, ready);
-            let snapshot = self.take_snapshot(now);
+            self.take_snapshot();
             if leader_changed && !self.parked.is_empty() {
                 self.unpark(now);
-            } else if !snapshot {
+            } else {
                 break;
             }
         }

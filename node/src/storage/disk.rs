@@ -5,6 +5,7 @@ use std::fs;
 use std::hash::BuildHasher;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use nix::fcntl::{Flock, FlockArg};
@@ -13,7 +14,7 @@ use super::files::{Files, direct::Direct, lossy::Lossy, sort_error};
 use super::hard_state::{self, HardStateFile};
 use super::snapshot;
 use super::wal::{Wal, segment};
-use super::{Damage, Durable, Identity, OpenError, Recovered, Storage, StorageError};
+use super::{Aside, Damage, Durable, Identity, OpenError, Recovered, Storage, StorageError};
 use crate::raft::{Cut, HardState, Index, LogId, NodeId, Save, Ticket, Write};
 
 /// What SIGKILL costs.
@@ -42,7 +43,8 @@ pub struct Options {
 
 /// An open data directory.
 pub struct Disk {
-    files: Box<dyn Files>,
+    files: Arc<dyn Files>,
+    aside: Aside,
     hard_state: HardStateFile,
     wal: Wal,
     /// The newest snapshot on disk.
@@ -76,9 +78,9 @@ impl Disk {
     pub fn open(options: &Options) -> Result<(Disk, Recovered, Boot), OpenError> {
         fs::create_dir_all(&options.directory)?;
         let lock = lock(options)?;
-        let files: Box<dyn Files> = match options.mode {
-            Mode::Direct => Box::new(Direct::new(&options.directory)),
-            Mode::Lossy => Box::new(Lossy::new(&options.directory)?),
+        let files: Arc<dyn Files> = match options.mode {
+            Mode::Direct => Arc::new(Direct::new(&options.directory)),
+            Mode::Lossy => Arc::new(Lossy::new(&options.directory)?),
         };
         let (mut disk, recovered, boot) = Disk::open_files(files, options)?;
         disk._lock = Some(lock);
@@ -87,7 +89,7 @@ impl Disk {
 
     /// Opens the data directory in `files`.
     pub(super) fn open_files(
-        files: Box<dyn Files>,
+        files: Arc<dyn Files>,
         options: &Options,
     ) -> Result<(Disk, Recovered, Boot), OpenError> {
         let names = files.list()?;
@@ -115,7 +117,7 @@ impl Disk {
         }
         wal.purge(files.as_ref(), Index(0))
             .map_err(OpenError::from)?;
-        snapshot::sweep(files.as_ref())?;
+        snapshot::sweep(files.as_ref(), true)?;
         let recovered = Recovered {
             hard_state: slot.hard_state,
             snapshot: snapshot.map(|found| found.snapshot),
@@ -139,6 +141,7 @@ impl Disk {
         };
         hard_state.write(slot.hard_state, boot.incarnation)?;
         let disk = Disk {
+            aside: Aside::new(files.clone(), slot.identity),
             files,
             hard_state,
             wal,
@@ -185,9 +188,13 @@ impl Disk {
         let last = save.snapshot.last;
         let installed = save.cut == Cut::Everything;
         if self.kept != last {
-            let identity = self.hard_state.state().identity;
-            snapshot::save(self.files.as_ref(), identity, &save.snapshot, installed)
-                .map_err(sort_error)?;
+            if !installed && self.aside.take(last) {
+                snapshot::publish(self.files.as_ref(), snapshot::ASIDE, last)
+            } else {
+                let identity = self.hard_state.state().identity;
+                snapshot::save(self.files.as_ref(), identity, &save.snapshot, installed)
+            }
+            .map_err(sort_error)?;
             self.kept = last;
         }
         match save.cut {
@@ -213,6 +220,10 @@ impl Storage for Disk {
             self.durable = write.ticket;
         }
         Ok(Durable::attest(self.durable))
+    }
+
+    fn aside(&self) -> Option<Aside> {
+        Some(self.aside.clone())
     }
 
     fn idle(&mut self) -> Result<Option<Duration>, StorageError> {

@@ -13,7 +13,7 @@ use super::StorageError;
 ///
 /// As POSIX has it, a new, renamed or removed name is certain to outlive a power loss only after
 /// [`Files::sync_dir`], and a file's content only after its [`File::sync`].
-pub trait Files: Send {
+pub trait Files: Send + Sync {
     /// Makes a file that must not exist yet.
     ///
     /// # Errors
@@ -52,7 +52,7 @@ pub trait Files: Send {
 }
 
 /// An open file.
-pub trait File: Send {
+pub trait File: Send + Sync {
     /// Writes all of `bytes` at `offset`. After an error any part of them may have been written.
     ///
     /// # Errors
