@@ -43,7 +43,9 @@ impl Replica {
         let busy = self.freezing || self.restoring.is_some();
         if !busy && self.core.wants_snapshot(self.applied.index, every) {
             self.freezing = true;
-            self.work.jobs.push(Job::Freeze(self.machine.freeze()));
+            self.work
+                .jobs
+                .push(Job::Freeze(Box::new(self.machine.freeze())));
         }
     }
 

@@ -11,7 +11,7 @@ use crate::raft::{Entry, Index, Input, LogId, Ready, Refusal, RequestId, Snapsho
 #[derive(Debug)]
 pub enum Job {
     /// Make bytes of the state as it was: a snapshot to keep.
-    Freeze(Frozen),
+    Freeze(Box<Frozen>),
     /// Make a state of a leader's snapshot.
     Restore(Arc<Snapshot>),
 }

@@ -15,6 +15,7 @@ use super::hard_state::{self, HardStateFile};
 use super::snapshot;
 use super::wal::{Wal, segment};
 use super::{Aside, Damage, Durable, Identity, OpenError, Recovered, Storage, StorageError};
+use crate::bugs::{self, Bug};
 use crate::raft::{Cut, HardState, Index, LogId, NodeId, Save, Ticket, Write};
 
 /// What SIGKILL costs.
@@ -92,6 +93,8 @@ impl Disk {
         files: Arc<dyn Files>,
         options: &Options,
     ) -> Result<(Disk, Recovered, Boot), OpenError> {
+        #[cfg(feature = "planted-bugs")]
+        let files: Arc<dyn Files> = Arc::new(super::files::planted::Planted::new(files));
         let names = files.list()?;
         if !names.iter().any(|name| name == hard_state::FILE) {
             make(files.as_ref(), &names, options)?;
@@ -119,7 +122,10 @@ impl Disk {
             .map_err(OpenError::from)?;
         snapshot::sweep(files.as_ref(), true)?;
         let recovered = Recovered {
-            hard_state: slot.hard_state,
+            hard_state: remembered(
+                slot.hard_state,
+                found.entries.last().map_or(covered, |e| e.id),
+            ),
             snapshot: snapshot.map(|found| found.snapshot),
             entries: found.entries,
         };
@@ -270,6 +276,17 @@ fn make(files: &dyn Files, names: &[String], options: &Options) -> Result<(), Op
     Wal::create(files, identity, options.segment_size)?;
     HardStateFile::create(files, identity)?;
     Ok(())
+}
+
+/// What a node that starts remembers of its term and vote: all, unless it is `hardstate-volatile`.
+fn remembered(found: HardState, last: LogId) -> HardState {
+    match bugs::on(Bug::HardstateVolatile) {
+        true => HardState {
+            term: last.term,
+            vote: None,
+        },
+        false => found,
+    }
 }
 
 fn check_owner(found: Identity, options: &Options) -> Result<(), OpenError> {
