@@ -3,6 +3,7 @@
 mod data;
 mod html;
 mod leaders;
+mod modes;
 mod outages;
 mod page;
 mod palette;
@@ -10,6 +11,7 @@ mod plots;
 mod rollbacks;
 mod samples;
 mod sections;
+mod service;
 mod units;
 mod windows;
 
@@ -24,7 +26,10 @@ use crate::injury::Injury;
 use crate::observation::Observation;
 use crate::plan::Plan;
 
+pub use modes::modes;
 pub use sections::planted;
+pub use service::{Service, service};
+pub use units::duration;
 
 /// All that a report is drawn from; everything comes from the run's folder, so it can be drawn again.
 pub struct Run {
