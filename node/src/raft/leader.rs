@@ -13,6 +13,7 @@ use super::reads::LeaderReads;
 use super::ready::Refusal;
 use super::transfer::Transfer;
 use super::types::{Entry, Index, LogId, NodeId, Payload, RequestId, Term, Time};
+use crate::bugs::{self, Bug};
 
 /// State of one leadership.
 #[derive(Debug)]
@@ -144,7 +145,10 @@ impl Core {
             return;
         };
         // Beyond `matched` the follower's log may differ from ours.
-        let commit = follower.matched.min(self.commit);
+        let commit = match bugs::on(Bug::HeartbeatCommitUnclamped) {
+            true => self.commit,
+            false => follower.matched.min(self.commit),
+        };
         follower.told_commit(round, commit);
         self.send(to, Body::Heartbeat { commit, round });
     }
@@ -182,6 +186,9 @@ impl Core {
         match result {
             Appended::Match { index } if index <= last.index => follower.matches(index, now),
             Appended::Match { .. } => {}
+            Appended::Conflict { hint, .. } if bugs::on(Bug::NackHintBecomesMatch) => {
+                follower.matches(hint.index.min(last.index), now);
+            }
             Appended::Conflict { prev, .. } => follower.conflicts(prev, candidate),
         }
         self.advance_leader_commit();
@@ -201,7 +208,9 @@ impl Core {
                 leader.followers.get(&id).map_or(Index(0), |f| f.matched)
             }
         });
-        if agreed <= self.commit || self.log.term_at(agreed) != Some(self.hard_state.term) {
+        let own = self.log.term_at(agreed) == Some(self.hard_state.term)
+            || bugs::on(Bug::CommitOldTermByCount);
+        if agreed <= self.commit || !own {
             return;
         }
         let committed = self.log.range(self.commit.next(), agreed);

@@ -83,6 +83,9 @@ impl Core {
                 self.reads.confirmed.push((self.handed_out, waiting));
             }
             (State::Leader(_), _) => self.ask_leader(Asked { by: None, waiting }),
+            (_, Some(_)) if bugs::on(Bug::FollowerLocalRead) => {
+                self.reads.confirmed.push((self.handed_out, waiting));
+            }
             (_, Some(_)) => self.reads.unsent.push(waiting),
             (_, None) => {
                 let refusal = Refusal::NotLeader { leader: None };
@@ -155,7 +158,7 @@ impl Core {
         let State::Leader(leader) = &mut self.state else {
             return;
         };
-        leader.lease.echoed(echoed);
+        leader.lease.echoed(echoed, self.now);
         let confirming = &mut leader.reads.confirming;
         let count = confirming.partition_point(|(round, ..)| *round <= echoed);
         let confirmed: Vec<_> = confirming.drain(..count).collect();
@@ -235,7 +238,7 @@ impl Core {
         let visible = self.handed_out.max(self.answered_ahead());
         let ready = &mut self.ready.reads;
         self.reads.confirmed.retain(|(index, waiting)| {
-            let serve = *index <= visible;
+            let serve = *index <= visible || bugs::on(Bug::ReadindexNoApplyWait);
             if serve {
                 ready.push((waiting.id, Ok(visible)));
             }
