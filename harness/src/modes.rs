@@ -7,6 +7,7 @@ use checker::{History, Verdict};
 use serde::{Deserialize, Serialize};
 
 use crate::cli::RunWish;
+use crate::ending::Ending;
 use crate::exit::{self, Failure};
 use crate::kept::{self, Lost};
 use crate::plan::Plan;
@@ -28,7 +29,7 @@ pub struct Comparison {
     pub command: String,
     /// The plan of all runs, but for the mode.
     pub plan: Plan,
-    /// One for each mode, the one that waits longest first.
+    /// One for each mode, the one that waits longest first; fewer where the user ended it.
     pub rows: Vec<Row>,
     /// The worst of the runs.
     pub exit_code: u8,
@@ -66,7 +67,11 @@ pub fn compare(wish: &RunWish) -> Result<u8, Failure> {
             println!("--replication {mode}");
         }
         let (exit_code, folder) = run::run(&wish.in_mode(mode))?;
+        let interrupted = was_interrupted(&folder)?;
         rows.push(row(mode, exit_code, folder)?);
+        if interrupted {
+            break;
+        }
     }
     let exit_code = exit::worst(rows.iter().map(|row| row.exit_code));
     let majority = wish.in_mode(Replication::Majority).plan;
@@ -96,6 +101,12 @@ fn write(comparison: &Comparison, folder: &Path) -> Result<(), Failure> {
     println!("table: {} and {}", table.display(), page.display());
     println!("repeat: {}", comparison.command);
     Ok(())
+}
+
+/// Who interrupts one of the runs wants no more of them.
+fn was_interrupted(run: &Path) -> Result<bool, Failure> {
+    let ending: Ending = store::read_json(&run.join(store::ENDING))?;
+    Ok(ending.interrupted)
 }
 
 fn row(replication: Replication, exit_code: u8, run: PathBuf) -> Result<Row, Failure> {
@@ -233,4 +244,115 @@ fn in_words(comparison: &Comparison) -> String {
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use checker::Valid;
+    use serde_json::json;
+
+    use super::*;
+    use crate::report::fixture;
+
+    fn row(replication: Replication, details: serde_json::Value, exit_code: u8) -> Row {
+        let run = fixture::valid();
+        let kept = Verdict {
+            checker: kept::CHECKER.into(),
+            valid: Valid::Yes,
+            summary: String::new(),
+            violations: Vec::new(),
+            details,
+        };
+        summarize(
+            replication,
+            exit_code,
+            "somewhere".into(),
+            &run.history,
+            &[kept],
+        )
+    }
+
+    fn comparison() -> Comparison {
+        let lost = |key: &str, index: u64| Lost {
+            key: key.into(),
+            f: "write".into(),
+            value: json!(7),
+            entry: format!("{index}@2"),
+            index,
+            asked: "n2".into(),
+            time_ns: 1_500_000_000,
+            event: 3,
+            led_by: Some("n1".into()),
+            dropped_by: vec![("n1".into(), 2_500_000_000)],
+            beyond: None,
+        };
+        let lost = [lost("k1", 5), lost("k2", 4)];
+        let none: [Lost; 0] = [];
+        let kept = json!({ "acknowledged": 120, "undecided": 0, "lost": none });
+        let some = json!({ "acknowledged": 130, "undecided": 0, "lost": lost });
+        Comparison {
+            format: 1,
+            command: "cargo run -p harness -- modes --seed 1".into(),
+            plan: fixture::valid().plan,
+            rows: vec![
+                row(Replication::Majority, kept, exit::VALID),
+                row(
+                    Replication::SemiSync,
+                    json!({ "acknowledged": 9, "lost": none }),
+                    exit::UNKNOWN,
+                ),
+                row(Replication::Async, some, exit::VALID),
+            ],
+            exit_code: exit::UNKNOWN,
+        }
+    }
+
+    #[test]
+    fn the_table_has_a_line_for_each_mode_and_then_every_lost_write() {
+        let words = in_words(&comparison());
+        let line = |begin: &str| {
+            let line = words
+                .lines()
+                .find(|line| line.trim_start().starts_with(begin));
+            line.unwrap_or_else(|| panic!("no line for {begin} in {words}"))
+        };
+        let ends = |mode: &str, last: [&str; 3]| {
+            let cells: Vec<&str> = line(mode).split_whitespace().collect();
+            assert_eq!(cells[cells.len() - 3..], last, "{words}");
+        };
+        ends("majority", ["120", "0", "valid"]);
+        ends("semi-sync", ["9", "unknown", "unknown"]);
+        ends("async", ["130", "2", "valid"]);
+        assert!(
+            line("k1 at index 5 (entry 5@2)")
+                .contains("acknowledged by n2 at 1.500 s while n1 led")
+        );
+        assert!(line("k2 at index 4 (entry 4@2)").ends_with("dropped by n1 at 2.500 s"));
+        let heads = line("mode");
+        assert!(
+            ["p50", "p99", "none for", "lost"]
+                .iter()
+                .all(|head| heads.contains(head))
+        );
+    }
+
+    #[test]
+    fn the_page_says_the_same_and_the_file_is_read_back() {
+        let comparison = comparison();
+        let page = report::modes(&comparison);
+        for words in [
+            "majority",
+            "semi-sync",
+            "async",
+            "5@2",
+            "4@2",
+            "modes --seed 1",
+        ] {
+            assert!(page.contains(words), "{words} is missing");
+        }
+        assert!(!page.contains("http"), "it loads something");
+        let text = serde_json::to_string(&comparison).expect("JSON");
+        let again: Comparison = serde_json::from_str(&text).expect("the same");
+        assert_eq!(again.rows[2].lost, comparison.rows[2].lost);
+    }
 }

@@ -16,7 +16,7 @@ mod units;
 mod windows;
 
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 #[cfg(test)]
 mod tests;
 

@@ -1,13 +1,11 @@
 //! The page that compares replication modes: one table, then every lost write.
 
 use super::html::{Html, Table, code, text};
+use super::sections::lost_writes;
 use super::{palette, units};
 use crate::modes::{Comparison, Row, lost_in_words, word};
 
 const STYLE: &str = include_str!("style.css");
-
-/// Lost writes of one mode in the table; `modes.json` has them all.
-const ROWS: usize = 500;
 
 /// The whole page: it loads nothing.
 pub fn modes(comparison: &Comparison) -> String {
@@ -88,40 +86,10 @@ fn lost(row: &Row) -> String {
     if lost.is_empty() {
         return String::new();
     }
-    let mut table = Table::new(
-        format!(
-            "Acknowledged in {} and lost, by key and index",
-            row.replication
-        ),
-        &[
-            "Key",
-            "#Index",
-            "Entry",
-            "Write",
-            "Asked",
-            "#Acknowledged at",
-            "Led by",
-            "Dropped by",
-        ],
+    let caption = format!(
+        "Acknowledged in {} and lost, by key and index",
+        row.replication
     );
-    for lost in lost.iter().take(ROWS) {
-        let dropped = lost.dropped_by.iter();
-        let dropped = dropped.map(|(node, ns)| format!("{node} at {}", units::moment(*ns)));
-        let dropped: Vec<String> = dropped.collect();
-        table.row(vec![
-            lost.key.as_str().into(),
-            units::count(lost.index).into(),
-            lost.entry.as_str().into(),
-            format!("{} {}", lost.f, lost.value).into(),
-            lost.asked.as_str().into(),
-            units::moment(lost.time_ns).into(),
-            lost.led_by.as_deref().unwrap_or("–").into(),
-            dropped.join(", ").into(),
-        ]);
-    }
-    let rest = match lost.len().checked_sub(ROWS) {
-        Some(rest) if rest > 0 => format!("<p>{rest} more are in modes.json.</p>\n"),
-        _ => String::new(),
-    };
-    format!("{table}{rest}")
+    let all = "<p>modes.json has them all.</p>\n";
+    format!("{}{all}", lost_writes(&caption, lost))
 }
