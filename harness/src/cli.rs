@@ -9,12 +9,13 @@ use clap::{Args, Parser, Subcommand};
 use crate::exit::{self, Failure};
 use crate::plan::Plan;
 use crate::replication::Replication;
+use crate::slo::{self, Slo};
 use crate::{bugs, databases, faults};
 
 /// Fault-injection testing of replicated databases, on one machine, by one command.
 ///
 /// Starts a cluster of real processes, lets clients work on it while faults act, records what the clients
-/// saw, and judges it. Exit codes: 0 valid, 1 invalid, 2 unknown, 3 not recovered, 4 a node failed,
+/// saw, and judges it. Exit codes: 0 valid, 1 invalid, 2 unknown, 3 not recovered or a service level broken, 4 a node failed,
 /// 64 usage, 65 damaged input, 66 something is missing, 69 cannot act here, 70 internal, 73 cannot write results.
 #[derive(Debug, Parser)]
 #[command(name = "harness", version, args_conflicts_with_subcommands = true)]
@@ -33,7 +34,7 @@ enum Sub {
         run: PathBuf,
     },
     /// Run the same plan in all four replication modes, and compare them in a table.
-    Modes(RunArgs),
+    Modes(Box<RunArgs>),
     /// List what can be asked for.
     List {
         /// `faults`, `workloads`, `systems` or `bugs`; for scripts `bug-names`, `bug-commands`, `bug-flags NAME`.
@@ -91,6 +92,9 @@ struct RunArgs {
     /// Where run folders are made.
     #[arg(long, default_value = "results", value_name = "FOLDER")]
     out: PathBuf,
+    /// Limits that clients' service must keep, as JSON: longest_outage_ms, outage_percent, p99_ms, recovery_ms.
+    #[arg(long, value_name = "FILE")]
+    slo: Option<PathBuf>,
     /// No progress lines, only the verdict.
     #[arg(long)]
     quiet: bool,
@@ -126,6 +130,8 @@ pub struct RunWish {
     pub binary: Option<PathBuf>,
     /// Where run folders are made.
     pub out: PathBuf,
+    /// Limits that the service must keep.
+    pub slo: Option<Slo>,
     /// Only the verdict.
     pub quiet: bool,
 }
@@ -134,8 +140,9 @@ impl RunWish {
     /// The same in another replication mode.
     pub fn in_mode(&self, replication: Replication) -> RunWish {
         let mut wish = self.clone();
-        wish.plan.replication = replication;
-        wish.plan.command = command(&wish.plan, wish.binary.as_deref(), &wish.out);
+        let flag = |mode: Replication| format!("--replication {mode}");
+        let before = flag(std::mem::replace(&mut wish.plan.replication, replication));
+        wish.plan.command = wish.plan.command.replacen(&before, &flag(replication), 1);
         wish
     }
 }
@@ -172,7 +179,7 @@ pub fn read(arguments: impl Iterator<Item = OsString>) -> Result<Wish, Failure> 
     match cli.command {
         Some(Sub::Check { run }) => Ok(Wish::Check { run }),
         Some(Sub::List { what, name }) => Ok(Wish::List { what, name }),
-        Some(Sub::Modes(args)) => Ok(Wish::Modes(plan(args)?)),
+        Some(Sub::Modes(args)) => Ok(Wish::Modes(plan(*args)?)),
         None => plan(cli.run).map(Wish::Run),
     }
 }
@@ -318,10 +325,15 @@ fn plan(args: RunArgs) -> Result<RunWish, Failure> {
         command: String::new(),
     };
     plan.command = command(&plan, args.binary.as_deref(), &args.out);
+    if let Some(path) = &args.slo {
+        plan.command += &format!(" --slo '{}'", path.display());
+    }
+    let slo = args.slo.as_deref().map(slo::read).transpose()?;
     Ok(RunWish {
         plan: Box::new(plan),
         binary: args.binary,
         out: args.out,
+        slo,
         quiet: args.quiet,
     })
 }

@@ -12,7 +12,7 @@ use crate::exit::{self, Failure};
 use crate::kept::{self, Lost};
 use crate::plan::Plan;
 use crate::replication::Replication;
-use crate::report::{self, Service};
+use crate::report::{self, Figures};
 use crate::{environment, judge, run, store};
 
 /// The table, as JSON.
@@ -45,9 +45,9 @@ pub struct Row {
     /// The run's exit code.
     pub exit_code: u8,
     /// What clients got that only read.
-    pub reads: Service,
+    pub reads: Figures,
     /// What clients got that wrote.
-    pub writes: Service,
+    pub writes: Figures,
     /// How many writes were acknowledged with the name of their log entry.
     pub acknowledged: u64,
     /// Those of them that are in no log any more, by key and index; `None` where nobody could tell.
@@ -137,7 +137,7 @@ fn summarize(
     let strict = verdicts
         .iter()
         .filter(|verdict| verdict.details.get("strict").is_some());
-    let (reads, writes) = report::service(history);
+    let (reads, writes) = report::figures(history);
     Row {
         replication,
         run,

@@ -42,6 +42,7 @@ pub fn run(wish: &RunWish) -> Result<(u8, PathBuf), Failure> {
         plan,
         binary,
         out,
+        slo,
         quiet,
     } = wish;
     let (binary, quiet) = (binary.as_deref(), *quiet);
@@ -51,6 +52,10 @@ pub fn run(wish: &RunWish) -> Result<(u8, PathBuf), Failure> {
     let progress = Arc::new(Progress::new(quiet));
     let folder = store::create(out, plan, &environment::utc_compact())?;
     store::check_space(&folder)?;
+    if let Some(slo) = slo {
+        let path = folder.join(store::SLO);
+        store::write_json(&path, slo).map_err(|error| store::cannot_write(&path, &error))?;
+    }
     let database = databases::find(&plan.system).ok_or_else(|| {
         Failure::new(
             exit::INTERNAL,

@@ -90,6 +90,8 @@ impl Disk {
         files: Box<dyn Files>,
         options: &Options,
     ) -> Result<(Disk, Recovered, Boot), OpenError> {
+        #[cfg(feature = "planted-bugs")]
+        let files: Box<dyn Files> = Box::new(super::files::planted::Planted::new(files));
         let names = files.list()?;
         if !names.iter().any(|name| name == hard_state::FILE) {
             make(files.as_ref(), &names, options)?;

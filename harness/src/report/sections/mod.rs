@@ -19,7 +19,7 @@ pub use log::log;
 pub use lost::table as lost_writes;
 pub use setup::{left_out, setup};
 pub use timeline::timeline;
-pub use verdict::{planted, verdict, word};
+pub use verdict::{headline, planted, verdict, word};
 
 use super::html::Html;
 use super::units;

@@ -1,4 +1,4 @@
-//! The service that readers and writers got, in four figures each.
+//! What readers and writers got, apart, in a few figures each.
 
 use checker::History;
 use serde::{Deserialize, Serialize};
@@ -8,7 +8,7 @@ use super::samples::{Samples, latencies, quantile};
 
 /// What a kind of operation got. Times are nanoseconds; final reads are left out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Service {
+pub struct Figures {
     /// How many were invoked.
     pub invoked: u64,
     /// How many were served: done, or truly refused because a compare found something else.
@@ -24,11 +24,11 @@ pub struct Service {
     pub longest_outage_ns: u64,
 }
 
-impl Service {
-    fn of(samples: &Samples) -> Service {
+impl Figures {
+    fn of(samples: &Samples) -> Figures {
         let latencies = latencies(&samples.all);
         let outages = Outages::new(samples);
-        Service {
+        Figures {
             invoked: samples.all.len() as u64,
             served: samples.served_ns.len() as u64,
             p50_ns: quantile(&latencies, 0.5),
@@ -40,11 +40,11 @@ impl Service {
 }
 
 /// Of operations that only read, and of the others. O(n log n).
-pub fn service(history: &History) -> (Service, Service) {
+pub fn figures(history: &History) -> (Figures, Figures) {
     let samples = Samples::new(history);
     let reads = samples.only(|verb| verb == "read");
     let writes = samples.only(|verb| verb != "read");
-    (Service::of(&reads), Service::of(&writes))
+    (Figures::of(&reads), Figures::of(&writes))
 }
 
 #[cfg(test)]
@@ -56,7 +56,7 @@ mod tests {
     fn readers_and_writers_are_told_apart_and_nobody_is_left_out() {
         let run = fixture::valid();
         let all = Samples::new(&run.history);
-        let (reads, writes) = service(&run.history);
+        let (reads, writes) = figures(&run.history);
         assert!(reads.invoked > 0 && writes.invoked > 0);
         assert_eq!(reads.invoked + writes.invoked, all.all.len() as u64);
         assert_eq!(reads.served + writes.served, all.served_ns.len() as u64);
