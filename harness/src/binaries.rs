@@ -120,7 +120,7 @@ impl Workshop {
 
 /// Gets the binaries and copies them into `folder/bin`, so that a later build can't change a running cluster.
 ///
-/// A system with planted bugs is built in a target folder of its own: it can never be taken for a healthy one.
+/// One that is not `copied` is used where it is. A system with planted bugs is built in a target folder of its own: it can never be taken for a healthy one.
 ///
 /// # Errors
 /// A missing or unexecutable binary, or one that doesn't build: code 66.
@@ -128,6 +128,7 @@ pub fn prepare(
     package: Option<&str>,
     named: Option<&Path>,
     bugs: bool,
+    copied: bool,
     folder: &Path,
     say: &dyn Fn(&str),
 ) -> Result<Binaries, Failure> {
@@ -175,7 +176,11 @@ pub fn prepare(
         |name| name.to_string_lossy().into_owned(),
     );
     let binaries = Binaries {
-        system: copy(&system, &name)?,
+        system: if copied {
+            copy(&system, &name)?
+        } else {
+            system
+        },
         shim: copy(&built.join("libshim.so"), "libshim.so")?,
     };
     say(&format!(

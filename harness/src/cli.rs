@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::exit::{self, Failure};
 use crate::faults::Order;
 use crate::plan::Plan;
+use crate::replication::Replication;
 use crate::slo::{self, Slo};
 use crate::{bugs, databases, faults, schedule, store};
 
@@ -37,6 +38,8 @@ enum Sub {
     Doctor,
     /// End what an earlier harness that was killed may have left.
     Heal,
+    /// Run the same plan in all four replication modes, and compare them in a table.
+    Modes(Box<RunArgs>),
     /// List what can be asked for.
     List {
         /// `faults`, `workloads`, `systems` or `bugs`; for scripts `bug-names`, `bug-commands`, `bug-flags NAME`.
@@ -94,6 +97,13 @@ struct RunArgs {
     /// [default: power-loss where the system can; node can].
     #[arg(long, value_name = "WHAT")]
     kill_means: Option<String>,
+    /// Do it so many times: the injuries that the first run drew are inflicted again in all others, and the verdicts counted.
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    repeat: u32,
+    /// When a write is answered: majority (once it is committed), sync (once every node has it), semi-sync or async
+    /// (ahead of its commit, once the leader and one other, or the leader alone, have it); of postgres also remote-apply.
+    #[arg(long, default_value = "majority", value_name = "MODE")]
+    replication: String,
     /// Plant a bug in the system under test (`harness list bugs`); several are separated by commas.
     #[arg(long, value_name = "NAMES")]
     bug: Option<String>,
@@ -115,18 +125,9 @@ struct RunArgs {
 #[derive(Debug)]
 pub enum Wish {
     /// A run.
-    Run {
-        /// The plan.
-        plan: Box<Plan>,
-        /// The system's binary, where one was named.
-        binary: Option<PathBuf>,
-        /// Where run folders are made.
-        out: PathBuf,
-        /// Limits that the service must keep.
-        slo: Option<Slo>,
-        /// Only the verdict.
-        quiet: bool,
-    },
+    Run(RunWish),
+    /// The same run in every replication mode; the plan's own is put aside.
+    Modes(RunWish),
     /// Judge again.
     Check {
         /// The run's folder.
@@ -143,6 +144,34 @@ pub enum Wish {
         /// Which row.
         name: Option<String>,
     },
+}
+
+/// A run that the user wants.
+#[derive(Clone, Debug)]
+pub struct RunWish {
+    /// The plan.
+    pub plan: Box<Plan>,
+    /// The system's binary, where one was named.
+    pub binary: Option<PathBuf>,
+    /// Where run folders are made.
+    pub out: PathBuf,
+    /// Limits that the service must keep.
+    pub slo: Option<Slo>,
+    /// Only the verdict.
+    pub quiet: bool,
+    /// How often.
+    pub repeat: u32,
+}
+
+impl RunWish {
+    /// The same in another replication mode.
+    pub fn in_mode(&self, replication: Replication) -> RunWish {
+        let mut wish = self.clone();
+        let flag = |mode: Replication| format!("--replication {mode}");
+        let before = flag(std::mem::replace(&mut wish.plan.replication, replication));
+        wish.plan.command = wish.plan.command.replacen(&before, &flag(replication), 1);
+        wish
+    }
 }
 
 /// Reads the command line. `--help` and `--version` print and end the process with 0.
@@ -179,7 +208,8 @@ pub fn read(arguments: impl Iterator<Item = OsString>) -> Result<Wish, Failure> 
         Some(Sub::Doctor) => Ok(Wish::Doctor),
         Some(Sub::Heal) => Ok(Wish::Heal),
         Some(Sub::List { what, name }) => Ok(Wish::List { what, name }),
-        None => plan(cli.run),
+        Some(Sub::Modes(args)) => Ok(Wish::Modes(plan(*args)?)),
+        None => plan(cli.run).map(Wish::Run),
     }
 }
 
@@ -217,15 +247,16 @@ fn replayed(run: &Path) -> Result<Plan, Failure> {
     Ok(plan)
 }
 
-fn plan(args: RunArgs) -> Result<Wish, Failure> {
+fn plan(args: RunArgs) -> Result<RunWish, Failure> {
     if let Some(run) = &args.replay {
         let plan = Box::new(replayed(run)?);
-        return Ok(Wish::Run {
+        return Ok(RunWish {
             plan,
             binary: args.binary,
             out: args.out,
             slo: args.slo.as_deref().map(slo::read).transpose()?,
             quiet: args.quiet,
+            repeat: args.repeat,
         });
     }
     if databases::find(&args.system).is_none() {
@@ -287,6 +318,20 @@ fn plan(args: RunArgs) -> Result<Wish, Failure> {
             ["classic", "fast"].into_iter(),
         ));
     }
+    let replication: Replication = args.replication.parse().map_err(|()| {
+        let known = Replication::NAMED.into_iter().map(Replication::name);
+        unknown("replication mode", &args.replication, known)
+    })?;
+    let offered = databases::find(&args.system).map_or(&[][..], |system| system.replications());
+    if !offered.contains(&replication) {
+        let names: Vec<&str> = offered.iter().map(|mode| mode.name()).collect();
+        let text = format!(
+            "{} has no replication mode {replication}: it has {}",
+            args.system,
+            names.join(", ")
+        );
+        return Err(Failure::new(exit::UNAVAILABLE, text));
+    }
     let (orders, schedule) = match &args.schedule {
         Some(file) => (Vec::new(), schedule::read(file, args.nodes, time)?),
         None => (orders(&args)?, Vec::new()),
@@ -331,6 +376,7 @@ fn plan(args: RunArgs) -> Result<Wish, Failure> {
         interval,
         seed,
         kill_means,
+        replication,
         bugs,
         command: String::new(),
     };
@@ -342,12 +388,13 @@ fn plan(args: RunArgs) -> Result<Wish, Failure> {
         plan.command += &format!(" --slo '{}'", path.display());
     }
     let slo = args.slo.as_deref().map(slo::read).transpose()?;
-    Ok(Wish::Run {
+    Ok(RunWish {
         plan: Box::new(plan),
         binary: args.binary,
         out: args.out,
         slo,
         quiet: args.quiet,
+        repeat: args.repeat,
     })
 }
 
@@ -420,7 +467,7 @@ fn command(plan: &Plan, binary: Option<&Path>, out: &Path) -> String {
     };
     let mut command = format!(
         "cargo run -p harness -- --system {} --workload {}{orders} --time {} --nodes {} --concurrency {} \
-         --rate {} --keys {} --interval {} --kill-means {} --seed {}",
+         --rate {} --keys {} --interval {} --kill-means {} --replication {} --seed {}",
         plan.system,
         plan.workload,
         plan.time.as_secs_f64(),
@@ -430,6 +477,7 @@ fn command(plan: &Plan, binary: Option<&Path>, out: &Path) -> String {
         plan.keys,
         plan.interval.as_secs_f64(),
         plan.kill_means,
+        plan.replication,
         plan.seed,
     );
     if !plan.bugs.is_empty() {

@@ -222,9 +222,14 @@ impl Cluster {
         let mut command = self.deployment.command(node);
         command.args(&member.flags);
         crate::sweep::mark(&mut command);
-        member.shim.preload(&mut command, &self.library);
-        let process = Process::spawn(command, &self.log(node))
+        if self.deployment.preloads() {
+            member.shim.preload(&mut command, &self.library);
+        }
+        let mut process = Process::spawn(command, &self.log(node))
             .map_err(|error| format!("cannot start {node}: {error}"))?;
+        if self.deployment.starts_children() {
+            process = process.with_children();
+        }
         member.process = Some(process);
         member.down_on_purpose = false;
         if let Some(since) = member.down_since.take() {

@@ -3,17 +3,12 @@
 use std::process::ExitCode;
 
 use harness::cli::{self, Wish};
-use harness::{check, doctor, lists, run, sweep};
+use harness::{check, doctor, lists, modes, repeat, sweep};
 
 fn main() -> ExitCode {
     let done = cli::read(std::env::args_os()).and_then(|wish| match wish {
-        Wish::Run {
-            plan,
-            binary,
-            out,
-            slo,
-            quiet,
-        } => run::run(&plan, binary.as_deref(), &out, slo.as_ref(), quiet),
+        Wish::Run(wish) => repeat::run(&wish),
+        Wish::Modes(wish) => modes::compare(&wish),
         Wish::Check { run } => check::check(&run),
         Wish::Doctor => doctor::examine(),
         Wish::Heal => sweep::sweep(),

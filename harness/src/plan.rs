@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::faults::Order;
+use crate::replication::Replication;
 use crate::schedule::Entry;
 
 /// Everything that a run follows from. The same plan with the same seed draws the same operations and faults.
@@ -43,6 +44,9 @@ pub struct Plan {
     pub seed: u64,
     /// What SIGKILL stands for: `power-loss` (un-synced writes are lost) or `process`.
     pub kill_means: String,
+    /// When the system under test answers a write.
+    #[serde(default)]
+    pub replication: Replication,
     /// Planted bugs in the system under test.
     pub bugs: Vec<String>,
     /// The command that repeats this plan.

@@ -5,6 +5,7 @@ mod limits;
 mod pidfd;
 mod spawner;
 mod state;
+mod tree;
 #[cfg(test)]
 mod tests;
 
@@ -38,6 +39,8 @@ pub struct Process {
     pidfd: PidFd,
     log: PathBuf,
     log_begin: u64,
+    /// What it starts itself is killed and stopped with it.
+    with_children: bool,
     inner: Mutex<Inner>,
 }
 
@@ -82,8 +85,16 @@ impl Process {
             pidfd,
             log: log.to_path_buf(),
             log_begin,
+            with_children: false,
             inner: Mutex::new(inner),
         })
+    }
+
+    /// What the process starts itself is from now on killed, stopped and continued with it.
+    #[must_use]
+    pub fn with_children(mut self) -> Process {
+        self.with_children = true;
+        self
     }
 
     /// Its number, which another process may have once this one has ended.
@@ -96,9 +107,28 @@ impl Process {
     /// # Errors
     /// It hangs in the kernel for longer than 10 s.
     pub fn kill(&self) -> io::Result<Exit> {
+        let children = self.children(Signal::SIGKILL)?;
         self.signal(Signal::SIGKILL)?;
         let late = || self.late("is still not dead", KILLED_WITHIN);
-        self.wait(KILLED_WITHIN)?.ok_or_else(late)
+        let exit = self.wait(KILLED_WITHIN)?.ok_or_else(late)?;
+        let patience = Instant::now() + KILLED_WITHIN;
+        while tree::any_alive(&children) {
+            if Instant::now() > patience {
+                return Err(self.late("has children that are still not dead", KILLED_WITHIN));
+            }
+            thread::sleep(Duration::from_micros(100));
+        }
+        Ok(exit)
+    }
+
+    /// Signals what it started, standing still itself so that it starts no more; answers whom.
+    fn children(&self, signal: Signal) -> io::Result<Vec<u32>> {
+        if !self.with_children || !self.signal(Signal::SIGSTOP)? {
+            return Ok(Vec::new());
+        }
+        let children = tree::descendants(self.pid);
+        tree::signal(&children, signal);
+        Ok(children)
     }
 
     /// Asks it to end (SIGTERM). Nothing to do when it has ended.
@@ -122,7 +152,10 @@ impl Process {
         let late = Instant::now() + STOPPED_WITHIN;
         loop {
             match self.state()? {
-                State::Stopped => return Ok(()),
+                State::Stopped => {
+                    self.children(Signal::SIGSTOP)?;
+                    return Ok(());
+                }
                 State::Ended => return Err(self.not_running()),
                 State::Running if Instant::now() > late => {
                     return Err(self.late("is still not stopped", STOPPED_WITHIN));
@@ -265,6 +298,9 @@ impl Process {
         let mut inner = self.lock();
         change(&mut inner.holders);
         if inner.holders.is_empty() {
+            if self.with_children {
+                tree::signal(&tree::descendants(self.pid), Signal::SIGCONT);
+            }
             self.signal_locked(&mut inner, Signal::SIGCONT)?;
         }
         Ok(())

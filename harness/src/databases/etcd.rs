@@ -146,6 +146,10 @@ impl Deployment for Cluster {
         command
     }
 
+    fn preloads(&self) -> bool {
+        false
+    }
+
     fn client(&self, node: NodeId, timeout: Duration) -> Box<dyn Client> {
         Box::new(self.connection(node, timeout, false))
     }

@@ -9,16 +9,20 @@ use std::time::Duration;
 
 use workloads::{Op, Reply};
 
+use crate::cluster::Cluster;
 use crate::exit::Failure;
 use crate::faults::Need;
+use crate::kept::AppliedLog;
 use crate::observation::NodeStatus;
 use crate::plan::Plan;
+use crate::replication::Replication;
 use crate::site::{NodeId, Site};
 
 mod base64;
 mod etcd;
 mod hosts;
 mod node;
+mod postgres;
 
 /// A future that a trait object can return.
 pub type Future_<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -44,6 +48,14 @@ pub trait Database: Sync {
     fn binary(&self) -> Option<PathBuf> {
         None
     }
+    /// Is the binary copied into the run's folder, so that no later build or upgrade changes a running cluster?
+    fn copied(&self) -> bool {
+        true
+    }
+    /// When it can be told to answer writes.
+    fn replications(&self) -> &'static [Replication] {
+        &[Replication::Majority]
+    }
     /// Can a kill stand for a power loss, which takes all that was not synced?
     fn loses_power(&self) -> bool;
     /// What has to be installed before it can run; `None`: nothing.
@@ -65,12 +77,34 @@ pub trait Database: Sync {
 pub trait Deployment: Send + Sync {
     /// The command that starts a node, now or again after a kill.
     fn command(&self, node: NodeId) -> Command;
+    /// Is the library for clocks and disks preloaded?
+    fn preloads(&self) -> bool {
+        true
+    }
+    /// Does a node consist of several processes, all of which have to be killed and stopped?
+    fn starts_children(&self) -> bool {
+        false
+    }
+    /// What has to go on beside the nodes for as long as the run lasts.
+    fn supervise(&self, _cluster: Arc<Cluster>) -> Option<Future_<'static, ()>> {
+        None
+    }
+    /// Told when only final reads are left.
+    fn nothing_is_written_any_more(&self) {}
+    /// All values that were ever written, as the system still has them at the end; `None`: it keeps no such journal.
+    fn journal(&self) -> Future_<'_, Option<Vec<i64>>> {
+        Box::pin(async { None })
+    }
     /// A client of one node. `timeout` bounds each operation.
     fn client(&self, node: NodeId, timeout: Duration) -> Box<dyn Client>;
     /// A client that asks the node it believes to be the leader and follows hints, as a user's driver would.
     fn leader_client(&self, first: NodeId, timeout: Duration) -> Box<dyn Client>;
     /// What a node says of itself; `None`: no answer in time.
     fn status(&self, node: NodeId) -> Future_<'_, Option<NodeStatus>>;
+    /// Which log entries a node has applied; `None`: no answer in time, or the system names no entries.
+    fn applied_log(&self, _node: NodeId) -> Future_<'_, Option<AppliedLog>> {
+        Box::pin(async { None })
+    }
 }
 
 /// Speaks to the database for one worker. Never repeats an operation on its own.
@@ -82,7 +116,7 @@ pub trait Client: Send {
 }
 
 /// All databases, sorted by name.
-pub const DATABASES: &[&dyn Database] = &[&etcd::Etcd, &node::Node];
+pub const DATABASES: &[&dyn Database] = &[&etcd::Etcd, &node::Node, &postgres::Postgres];
 
 /// The database of that name.
 pub fn find(name: &str) -> Option<&'static dyn Database> {

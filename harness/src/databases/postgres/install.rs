@@ -82,10 +82,6 @@ impl Install {
         })
     }
 
-    pub(super) fn replication(&self) -> Replication {
-        self.replication
-    }
-
     /// How many standbys have to have a write before it is acknowledged.
     pub(super) fn acknowledging(&self) -> usize {
         let standbys = self.site.nodes().count() - 1;

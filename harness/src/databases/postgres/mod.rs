@@ -18,8 +18,10 @@ use workloads::{Op, Reply};
 use super::{Client, Database, Deployment, Error, Future_};
 use crate::exit::Failure;
 use crate::faults::Need;
+use crate::kept::AppliedLog;
 use crate::observation::NodeStatus;
 use crate::plan::Plan;
+use crate::replication::Replication;
 use crate::site::{NodeId, Site};
 use install::Install;
 use supervisor::Supervisor;
@@ -66,6 +68,10 @@ impl Database for Postgres {
 
     fn loses_power(&self) -> bool {
         false
+    }
+
+    fn replications(&self) -> &'static [Replication] {
+        &Replication::NAMED
     }
 
     fn deploy(
@@ -130,6 +136,10 @@ impl Deployment for Cluster {
         false
     }
 
+    fn starts_children(&self) -> bool {
+        true
+    }
+
     fn client(&self, node: NodeId, _timeout: Duration) -> Box<dyn Client> {
         self.connection(node)
     }
@@ -155,6 +165,18 @@ impl Deployment for Cluster {
 
     fn nothing_is_written_any_more(&self) {
         self.shared.quiet.store(true, Ordering::Relaxed);
+    }
+
+    fn applied_log(&self, node: NodeId) -> Future_<'_, Option<AppliedLog>> {
+        Box::pin(async move {
+            let status = self.status(node).await?;
+            // A timeline begins with every promotion; where is of no use, as no answer names a place in the log.
+            Some(AppliedLog {
+                node: node.to_string(),
+                applied: format!("{}@{}", status.applied, status.term),
+                terms: (1..=status.term).map(|term| format!("{term}@{term}")).collect(),
+            })
+        })
     }
 
     fn journal(&self) -> Future_<'_, Option<Vec<i64>>> {

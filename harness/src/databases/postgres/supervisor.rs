@@ -180,11 +180,14 @@ impl Supervisor {
             .filter(|(node, _)| !self.outdated.contains(node))
             .collect();
         // So many cannot all be without a write that was acknowledged.
-        let enough = self.cluster.size() - self.install.acknowledging();
+        let enough = match self.install.acknowledging() {
+            0 => 1,
+            acknowledging => self.cluster.size() - acknowledging,
+        };
         let best = standbys.iter().max_by_key(|(_, state)| state.received);
         if let Some((best, _)) = best
             && since.elapsed() >= PATIENCE
-            && standbys.len() >= enough.min(self.cluster.size() - 1)
+            && standbys.len() >= enough
         {
             self.fail_over(primary, *best, &standbys).await;
         }
