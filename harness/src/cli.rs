@@ -34,6 +34,8 @@ enum Sub {
         /// The run's folder, such as results/latest.
         run: PathBuf,
     },
+    /// Run every fault alone, and say in a table what came of it.
+    Table(TableArgs),
     /// Try what can act on this machine, and say what is missing.
     Doctor,
     /// End what an earlier harness that was killed may have left.
@@ -121,6 +123,26 @@ struct RunArgs {
     quiet: bool,
 }
 
+/// Which runs a table is made of.
+#[derive(Clone, Debug, Args)]
+pub struct TableArgs {
+    /// The system under test.
+    #[arg(long, default_value = "node")]
+    pub system: String,
+    /// How long each fault acts, in seconds.
+    #[arg(long, default_value = "10", value_name = "SECONDS")]
+    pub time: f64,
+    /// Size of the cluster.
+    #[arg(long, default_value_t = 3)]
+    pub nodes: u16,
+    /// The system's binary.
+    #[arg(long, value_name = "FILE")]
+    pub binary: Option<PathBuf>,
+    /// Where run folders are made.
+    #[arg(long, default_value = "results", value_name = "FOLDER")]
+    pub out: PathBuf,
+}
+
 /// What the user wants.
 #[derive(Debug)]
 pub enum Wish {
@@ -133,6 +155,8 @@ pub enum Wish {
         /// The run's folder.
         run: PathBuf,
     },
+    /// Every fault alone.
+    Table(TableArgs),
     /// Say what can act here.
     Doctor,
     /// End what was left behind.
@@ -205,6 +229,7 @@ pub fn read(arguments: impl Iterator<Item = OsString>) -> Result<Wish, Failure> 
     };
     match cli.command {
         Some(Sub::Check { run }) => Ok(Wish::Check { run }),
+        Some(Sub::Table(args)) => Ok(Wish::Table(args)),
         Some(Sub::Doctor) => Ok(Wish::Doctor),
         Some(Sub::Heal) => Ok(Wish::Heal),
         Some(Sub::List { what, name }) => Ok(Wish::List { what, name }),

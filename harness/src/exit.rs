@@ -33,6 +33,18 @@ pub fn worst(codes: impl IntoIterator<Item = u8>) -> u8 {
         .unwrap_or(VALID)
 }
 
+/// The outcome of a run in words.
+pub fn word(code: u8) -> &'static str {
+    match code {
+        VALID => "valid",
+        INVALID => "invalid",
+        UNKNOWN => "unknown",
+        NOT_LIVE => "not recovered",
+        NODE_FAILED => "with a failed node",
+        _ => "failed",
+    }
+}
+
 /// Where a code stands among outcomes: the worst is 0.
 pub fn rank(code: u8) -> usize {
     const ORDER: [u8; 7] = [

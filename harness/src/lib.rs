@@ -41,5 +41,6 @@ pub mod slo;
 pub mod stalls;
 pub mod store;
 pub mod sweep;
+pub mod table;
 pub mod terminal;
 pub mod worker;

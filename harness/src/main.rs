@@ -3,13 +3,14 @@
 use std::process::ExitCode;
 
 use harness::cli::{self, Wish};
-use harness::{check, doctor, lists, modes, repeat, sweep};
+use harness::{check, doctor, lists, modes, repeat, sweep, table};
 
 fn main() -> ExitCode {
     let done = cli::read(std::env::args_os()).and_then(|wish| match wish {
         Wish::Run(wish) => repeat::run(&wish),
         Wish::Modes(wish) => modes::compare(&wish),
         Wish::Check { run } => check::check(&run),
+        Wish::Table(args) => table::print(&args),
         Wish::Doctor => doctor::examine(),
         Wish::Heal => sweep::sweep(),
         Wish::List { what, name } => lists::print(&what, name.as_deref()),

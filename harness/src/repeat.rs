@@ -26,22 +26,14 @@ pub fn run(wish: &RunWish) -> Result<u8, Failure> {
         codes.push(run::run(&again)?.0);
     }
     println!("{}", counted(&codes));
-    Ok(exit::worst(codes.into_iter()))
+    Ok(exit::worst(codes))
 }
 
 /// `the same plan 5 times: 4 valid, 1 invalid`.
 fn counted(codes: &[u8]) -> String {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for code in codes {
-        let word = match *code {
-            exit::VALID => "valid",
-            exit::INVALID => "invalid",
-            exit::UNKNOWN => "unknown",
-            exit::NOT_LIVE => "not recovered",
-            exit::NODE_FAILED => "with a failed node",
-            _ => "failed",
-        };
-        *counts.entry(word).or_default() += 1;
+        *counts.entry(exit::word(*code)).or_default() += 1;
     }
     let mut counts: Vec<(&str, usize)> = counts.into_iter().collect();
     counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
