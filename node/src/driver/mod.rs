@@ -66,6 +66,8 @@ impl Driver {
     /// If the system has no thread to give.
     pub fn new(parts: Parts) -> io::Result<Driver> {
         let (reporter, reports) = mpsc::unbounded_channel();
+        let now = parts.replica.core().status().configured;
+        parts.peers.follow(&now.configuration);
         Ok(Driver {
             writes: persister::start(parts.id, parts.storage, reporter)?,
             replica: parts.replica,
@@ -146,6 +148,9 @@ impl Driver {
             // Fails only while the process ends.
             let _ = self.writes.send(write);
         }
+        if let Some(configured) = &work.configured {
+            self.peers.follow(&configured.configuration);
+        }
         for (to, outgoing) in work.messages {
             self.peers.send(to, outgoing);
         }
@@ -191,6 +196,12 @@ impl Driver {
             }
             Request::Transfer { to, reply } => self.replica.transfer(now, to, through(reply)),
             Request::Snapshot { reply } => self.replica.snapshot(through(reply)),
+            Request::Members { reply } => {
+                let _ = reply.send(self.replica.members());
+            }
+            Request::Change { change, reply } => {
+                self.replica.change(now, change, through(reply));
+            }
             Request::Status { reply } => {
                 let _ = reply.send(self.replica.status(wall_ms()));
             }

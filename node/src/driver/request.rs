@@ -3,8 +3,8 @@
 use tokio::sync::{oneshot, watch};
 
 use crate::kv::{Answer, Command, Query, Token, Written};
-use crate::raft::{Index, NodeId};
-use crate::replica::{Failure, ReadMode, Status};
+use crate::raft::{Change, Index, NodeId};
+use crate::replica::{Failure, Members, ReadMode, Status};
 
 /// A request of a client of this node.
 #[derive(Debug)]
@@ -45,6 +45,18 @@ pub enum Request {
     Snapshot {
         /// Where the answer goes.
         reply: oneshot::Sender<Index>,
+    },
+    /// Tell who is a member, as far as this node knows.
+    Members {
+        /// Where the answer goes.
+        reply: oneshot::Sender<Members>,
+    },
+    /// Change who is a member. Answered once that is committed, with the members then.
+    Change {
+        /// What is to change.
+        change: Change,
+        /// Where the answer goes.
+        reply: oneshot::Sender<Result<Members, Failure>>,
     },
     /// Tell about yourself.
     Status {

@@ -12,7 +12,7 @@ use tokio::time::{sleep, timeout};
 
 use super::frame::{self, BadFrame, Header};
 use super::wire::{Hello, Payload};
-use super::{Event, Site};
+use super::{Event, Roster, Site};
 use crate::log::say;
 use crate::raft::NodeId;
 
@@ -33,13 +33,18 @@ enum Closed {
     Stopping,
 }
 
-pub(super) async fn run(site: Arc<Site>, listener: TcpListener, events: mpsc::Sender<Event>) {
+pub(super) async fn run(
+    site: Arc<Site>,
+    roster: Arc<Roster>,
+    listener: TcpListener,
+    events: mpsc::Sender<Event>,
+) {
     loop {
         match listener.accept().await {
             Ok((stream, address)) => {
-                let (site, events) = (site.clone(), events.clone());
+                let (site, roster, events) = (site.clone(), roster.clone(), events.clone());
                 tokio::spawn(async move {
-                    let closed = listen(&site, stream, &events).await;
+                    let closed = listen(&site, &roster, stream, &events).await;
                     if !matches!(closed, Closed::Ended | Closed::Stopping) {
                         say!(
                             "{} closed a peer connection from {address}: it {closed}",
@@ -57,7 +62,12 @@ pub(super) async fn run(site: Arc<Site>, listener: TcpListener, events: mpsc::Se
     }
 }
 
-async fn listen(site: &Site, stream: TcpStream, events: &mpsc::Sender<Event>) -> Closed {
+async fn listen(
+    site: &Site,
+    roster: &Roster,
+    stream: TcpStream,
+    events: &mpsc::Sender<Event>,
+) -> Closed {
     let mut reader = Reader {
         stream: BufReader::with_capacity(64 << 10, stream),
         payload: Vec::new(),
@@ -65,7 +75,7 @@ async fn listen(site: &Site, stream: TcpStream, events: &mpsc::Sender<Event>) ->
     let peer = match timeout(HELLO_TIMEOUT, reader.frame(site)).await {
         Err(_) => return Closed::Silent,
         Ok(Err(closed)) => return closed,
-        Ok(Ok((header, Payload::Hello(hello)))) => match greet(site, &header, hello) {
+        Ok(Ok((header, Payload::Hello(hello)))) => match greet(site, roster, &header, hello) {
             Ok(peer) => peer,
             Err(closed) => return closed,
         },
@@ -91,7 +101,7 @@ async fn listen(site: &Site, stream: TcpStream, events: &mpsc::Sender<Event>) ->
     }
 }
 
-fn greet(site: &Site, header: &Header, hello: Hello) -> Result<NodeId, Closed> {
+fn greet(site: &Site, roster: &Roster, header: &Header, hello: Hello) -> Result<NodeId, Closed> {
     if hello.version != frame::VERSION {
         return Err(Closed::Bad(BadFrame::Version(hello.version)));
     }
@@ -101,7 +111,7 @@ fn greet(site: &Site, header: &Header, hello: Hello) -> Result<NodeId, Closed> {
     if hello.node != header.from {
         return Err(Closed::Impostor(header.from));
     }
-    if !site.peers.contains_key(&hello.node) {
+    if !roster.knows(site, hello.node) {
         return Err(Closed::Stranger(hello.node));
     }
     Ok(hello.node)
@@ -151,7 +161,10 @@ impl fmt::Display for Closed {
                 "is {} of another cluster: start all nodes of a cluster with the same --cluster",
                 hello.node
             ),
-            Closed::Stranger(node) => write!(f, "is {node}, which no --peer names"),
+            Closed::Stranger(node) => write!(
+                f,
+                "is {node}, which neither a --peer nor the configuration names"
+            ),
             Closed::Misdirected(node) => write!(f, "wants {node}: check the --peer addresses"),
             Closed::Impostor(node) => {
                 write!(f, "speaks as {node}, but introduced itself otherwise")
