@@ -8,6 +8,7 @@ mod admin;
 mod ahead;
 mod clock;
 mod failure;
+mod job;
 mod membership;
 mod perform;
 mod status;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use failure::{Failure, ReadMode};
+pub use job::{Finished, Job};
 pub use membership::Members;
 pub use status::{Follower, Status};
 
@@ -57,6 +59,8 @@ pub struct Work {
     pub writes: Vec<Write>,
     /// For peers, in order.
     pub messages: Vec<(NodeId, Outgoing)>,
+    /// For another thread; what comes of each goes to [`Replica::on_finished`], at any time.
+    pub jobs: Vec<Job>,
     /// For the log of the node.
     pub lines: Vec<String>,
     /// Who is to be dialled and listened to from now on, where that has changed.
@@ -73,6 +77,9 @@ pub struct Replica {
     snapshot_every: u64,
     /// Each waits for a snapshot that covers this index.
     snapshots_asked: Vec<(Index, Reply<Index>)>,
+    /// A snapshot is being made of an earlier state.
+    freezing: bool,
+    restoring: Option<job::Restoring>,
     waiters: Waiters,
     /// Sealed until their write is on disk; in the order of tickets.
     promises: VecDeque<Promise>,
@@ -106,6 +113,8 @@ impl Replica {
             applied: status.snapshot,
             snapshot_every: parts.snapshot_every,
             snapshots_asked: Vec::new(),
+            freezing: false,
+            restoring: None,
             waiters: Waiters::new(parts.request_timeout, parts.incarnation),
             promises: VecDeque::new(),
             incarnation: parts.incarnation,
@@ -132,6 +141,11 @@ impl Replica {
     /// Its role, as of the last [`Replica::finish_turn`].
     pub fn role(&self) -> Role {
         self.role
+    }
+
+    /// How many requests wait for an answer.
+    pub fn waiting(&self) -> usize {
+        self.waiters.len()
     }
 
     /// Where it stands. `clock_ms` is the wall clock in milliseconds since 1970.
@@ -175,10 +189,10 @@ impl Replica {
         loop {
             let ready = self.core.take_ready();
             let leader_changed = self.perform(now, ready);
-            let snapshot = self.take_snapshot(now);
+            self.take_snapshot();
             if leader_changed && !self.parked.is_empty() {
                 self.unpark(now);
-            } else if !snapshot {
+            } else {
                 break;
             }
         }

@@ -2,19 +2,19 @@
 
 use std::sync::Arc;
 
+use super::job::Held;
 use super::waiters::{ReplyTo, Waiter};
 use super::{Failure, Replica};
 use crate::bugs::{self, Bug};
 use crate::kv::{Command, Logged, Machine, Outcome, Written, holds};
-use crate::raft::{
-    Entry, Index, LogId, Message, NodeId, Ready, Refusal, RequestId, Role, Snapshot, Time,
-};
+use crate::raft::{Entry, Index, LogId, Message, NodeId, Ready, Refusal, RequestId, Role, Time};
 use crate::transport::Outgoing;
 use crate::transport::wire::{Forward, ForwardReply};
 
 impl Replica {
     /// True if there is another leader than before.
-    pub(super) fn perform(&mut self, now: Time, ready: Ready) -> bool {
+    pub(super) fn perform(&mut self, now: Time, mut ready: Ready) -> bool {
+        let held = Held::of(&mut ready);
         self.work.writes.extend(ready.write);
         for message in ready.messages {
             self.say(message);
@@ -31,6 +31,7 @@ impl Replica {
             ));
             self.role = transition.to;
             self.ahead.role_changes();
+            self.forget_held_ahead();
             leader_changed |= transition.leader.is_some() && transition.leader != self.leader;
             self.leader = transition.leader;
         }
@@ -57,38 +58,14 @@ impl Replica {
             self.change_refused(id, refusal);
             self.on_refused(now, id, refusal);
         }
-        if let Some(snapshot) = ready.restore {
-            self.restore(&snapshot);
+        if let Some(snapshot) = ready.restore.take() {
+            self.restore(snapshot);
         }
-        for entry in &ready.committed {
-            self.apply(entry);
-        }
-        self.apply_ahead(&ready.ahead);
-        if let Some(upto) = ready.on_all {
-            self.note_on_all(upto);
-        }
-        for (id, result) in ready.reads {
-            self.on_read(now, id, result);
-        }
+        self.use_or_hold(now, held);
         leader_changed
     }
 
-    /// Replaces the state by a leader's. Requests whose entries it may cover end at their deadline: unknown.
-    fn restore(&mut self, snapshot: &Snapshot) {
-        let last = snapshot.last;
-        match Machine::restore(&snapshot.data) {
-            Ok(machine) if machine.applied() == last.index => self.machine = machine,
-            // Its checksum held on the way here, so this is what the leader had.
-            Ok(machine) => panic!("the leader's snapshot {last} is of {}", machine.applied()),
-            Err(why) => panic!("the leader's snapshot {last} cannot be used: {why}"),
-        }
-        self.applied = last;
-        self.note_restored();
-        let line = format!("{} installed snapshot {last}", self.id);
-        self.work.lines.push(line);
-    }
-
-    fn apply(&mut self, entry: &Entry) {
+    pub(super) fn apply(&mut self, entry: &Entry) {
         self.applied = entry.id;
         let written = self.machine.apply(entry);
         self.note_committed(entry, &written);
@@ -137,7 +114,7 @@ impl Replica {
         self.send(leader, Outgoing::Forward { term, forward });
     }
 
-    fn on_read(&mut self, now: Time, id: RequestId, result: Result<Index, Refusal>) {
+    pub(super) fn on_read(&mut self, now: Time, id: RequestId, result: Result<Index, Refusal>) {
         let Some(Waiter::Read { forward, .. }) = self.waiters.get(id) else {
             return;
         };

@@ -5,8 +5,8 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, BufReader};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncReadExt, BufReader};
+use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
@@ -21,15 +21,25 @@ const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
 const KEPT_BUFFER: usize = 1 << 20;
 
 /// Why a connection was closed.
-enum Closed {
+#[derive(Debug)]
+pub enum Closed {
+    /// The peer ended it.
     Ended,
+    /// It did not introduce itself in time.
     Silent,
+    /// It sent what is no frame.
     Bad(BadFrame),
+    /// Its first frame was no greeting.
     NoHello,
+    /// It is of another cluster.
     Cluster(Hello),
+    /// No `--peer` names it.
     Stranger(NodeId),
+    /// It wanted another node.
     Misdirected(NodeId),
+    /// It spoke as another node than it said it is.
     Impostor(NodeId),
+    /// This node stops.
     Stopping,
 }
 
@@ -44,7 +54,7 @@ pub(super) async fn run(
             Ok((stream, address)) => {
                 let (site, roster, events) = (site.clone(), roster.clone(), events.clone());
                 tokio::spawn(async move {
-                    let closed = listen(&site, &roster, stream, &events).await;
+                    let closed = listen_to(&site, &roster, stream, &events).await;
                     if !matches!(closed, Closed::Ended | Closed::Stopping) {
                         say!(
                             "{} closed a peer connection from {address}: it {closed}",
@@ -62,10 +72,20 @@ pub(super) async fn run(
     }
 }
 
-async fn listen(
+/// Hears one connection to its end, and says why it ended. What a peer that introduced itself says goes to `events`.
+pub async fn listen<S: AsyncRead + Unpin>(
+    site: &Site,
+    stream: S,
+    events: &mpsc::Sender<Event>,
+) -> Closed {
+    listen_to(site, &Roster::default(), stream, events).await
+}
+
+/// As [`listen`], and members of the configuration are peers, too.
+async fn listen_to<S: AsyncRead + Unpin>(
     site: &Site,
     roster: &Roster,
-    stream: TcpStream,
+    stream: S,
     events: &mpsc::Sender<Event>,
 ) -> Closed {
     let mut reader = Reader {
@@ -117,12 +137,12 @@ fn greet(site: &Site, roster: &Roster, header: &Header, hello: Hello) -> Result<
     Ok(hello.node)
 }
 
-struct Reader {
-    stream: BufReader<TcpStream>,
+struct Reader<S> {
+    stream: BufReader<S>,
     payload: Vec<u8>,
 }
 
-impl Reader {
+impl<S: AsyncRead + Unpin> Reader<S> {
     async fn frame(&mut self, site: &Site) -> Result<(Header, Payload), Closed> {
         let mut bytes = [0; frame::HEADER];
         self.stream.read_exact(&mut bytes).await.map_err(ended)?;

@@ -15,6 +15,7 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
+pub use accept::{Closed, listen};
 pub use outbox::Outgoing;
 pub use wire::{ForwardReply, Payload};
 
