@@ -8,8 +8,8 @@ use std::sync::OnceLock;
 
 use node::kv::{Logged, Machine};
 use node::raft::{
-    Appended, Body, Chunk, Entry, Index, LogId, Message, NodeId, Payload as Carried, RequestId,
-    Round, Term,
+    Appended, Body, Chunk, Configured, Entry, Index, LogId, Message, NodeId, Payload as Carried,
+    RequestId, Round, Term,
 };
 use node::transport::frame::{self, Header};
 use node::transport::wire::{self, Forward, Hello};
@@ -301,6 +301,7 @@ pub fn seeds() -> Vec<Vec<u8>> {
         Body::Snapshot {
             chunk: Chunk {
                 last: id,
+                configured: Configured::default(),
                 size: 3,
                 crc: 1,
                 offset: 0,

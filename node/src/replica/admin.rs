@@ -43,9 +43,9 @@ impl Replica {
         let busy = self.freezing || self.restoring.is_some();
         if !busy && self.core.wants_snapshot(self.applied.index, every) {
             self.freezing = true;
-            self.work
-                .jobs
-                .push(Job::Freeze(Box::new(self.machine.freeze())));
+            let frozen = Box::new(self.machine.freeze());
+            let configured = self.core.configured_at(self.applied.index);
+            self.work.jobs.push(Job::Freeze(frozen, configured));
         }
     }
 

@@ -5,13 +5,15 @@ use std::sync::Arc;
 
 use super::Replica;
 use crate::kv::{Frozen, Machine};
-use crate::raft::{Entry, Index, Input, LogId, Ready, Refusal, RequestId, Snapshot, Time};
+use crate::raft::{
+    Configured, Entry, Index, Input, LogId, Ready, Refusal, RequestId, Snapshot, Time,
+};
 
 /// Something to be done elsewhere, whose [`Finished`] comes back as an input.
 #[derive(Debug)]
 pub enum Job {
-    /// Make bytes of the state as it was: a snapshot to keep.
-    Freeze(Box<Frozen>),
+    /// Make bytes of the state as it was, and of who was a member then: a snapshot to keep.
+    Freeze(Box<Frozen>, Configured),
     /// Make a state of a leader's snapshot.
     Restore(Arc<Snapshot>),
 }
@@ -48,8 +50,9 @@ impl Job {
     /// Where a leader's snapshot is none: its checksum held on the way here, so this is what the leader had.
     pub fn run(self) -> Finished {
         match self {
-            Job::Freeze(frozen) => Finished::Frozen(Snapshot {
+            Job::Freeze(frozen, configured) => Finished::Frozen(Snapshot {
                 last: frozen.last(),
+                configured,
                 data: frozen.bytes().into(),
             }),
             Job::Restore(snapshot) => {
@@ -95,7 +98,8 @@ impl Replica {
         match finished {
             Finished::Frozen(snapshot) => {
                 self.freezing = false;
-                self.core.step(now, Input::Snapshot(snapshot));
+                let Snapshot { last, data, .. } = snapshot;
+                self.core.step(now, Input::Snapshot { last, data });
             }
             Finished::Restored(last, machine) => {
                 // Another one may be on its way by now.
