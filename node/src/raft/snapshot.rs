@@ -90,6 +90,8 @@ impl Core {
     /// (0: never), and none is under way.
     pub fn wants_snapshot(&self, applied: Index, every: u64) -> bool {
         every > 0
+            // A snapshot ahead of the log on disk would be damage to the next start.
+            && applied <= self.durability.durable()
             && applied.0 >= self.snapshots.last().index.0.saturating_add(every)
             && self.snapshots.saving.is_none()
             && !self.snapshots.is_installing()
@@ -106,13 +108,18 @@ impl Core {
         !self.members.at(self.handed_out).configuration.is_empty()
     }
 
+    /// After how many bytes of applied entries a snapshot is wanted before its time.
+    pub fn log_bytes(&self) -> usize {
+        self.config.log_bytes
+    }
+
     pub(super) fn keep_snapshot(&mut self, last: LogId, data: Arc<[u8]>) {
         let known = self.snapshots.last().index;
         let busy = self.snapshots.saving.is_some() || self.snapshots.is_installing();
         if busy
             || !self.is_told()
             || last.index <= known
-            || last.index > self.handed_out
+            || last.index > self.handed_out.min(self.durability.durable())
             || !self.log.contains(last)
         {
             return;
@@ -125,6 +132,7 @@ impl Core {
             data,
         });
         let upto = Index(last.index.0.saturating_sub(self.config.keep_entries));
+        let upto = self.log.tail(upto, last.index, self.config.log_bytes / 2);
         let ticket = self.durability.snapshot_taken(Save {
             snapshot: snapshot.clone(),
             cut: Cut::Prefix(upto),

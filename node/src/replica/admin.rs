@@ -36,13 +36,15 @@ impl Replica {
     /// [`Frozen`](crate::kv::Frozen).
     pub(super) fn take_snapshot(&mut self) {
         self.answer_snapshots();
-        let every = match self.snapshots_asked.is_empty() {
+        let heavy = self.snapshot_every > 0 && self.applied_bytes > self.core.log_bytes();
+        let every = match self.snapshots_asked.is_empty() && !heavy {
             true => self.snapshot_every,
             false => 1,
         };
         let busy = self.freezing || self.restoring.is_some();
         if !busy && self.core.wants_snapshot(self.applied.index, every) {
             self.freezing = true;
+            self.applied_bytes = 0;
             let frozen = Box::new(self.machine.freeze());
             let configured = self.core.configured_at(self.applied.index);
             self.work.jobs.push(Job::Freeze(frozen, configured));
