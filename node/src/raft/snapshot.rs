@@ -108,9 +108,9 @@ impl Core {
         !self.members.at(self.handed_out).configuration.is_empty()
     }
 
-    /// After how many bytes of applied entries a snapshot is wanted before its time.
-    pub fn log_bytes(&self) -> usize {
-        self.config.log_bytes
+    /// The configuration that counts once the entry at `applied` does, which must be committed.
+    pub fn configured_at(&self, applied: Index) -> Configured {
+        self.members.at(applied).clone()
     }
 
     pub(super) fn keep_snapshot(&mut self, last: LogId, data: Arc<[u8]>) {

@@ -44,7 +44,6 @@ impl Replica {
         let busy = self.freezing || self.restoring.is_some();
         if !busy && self.core.wants_snapshot(self.applied.index, every) {
             self.freezing = true;
-            self.applied_bytes = 0;
             let frozen = Box::new(self.machine.freeze());
             let configured = self.core.configured_at(self.applied.index);
             self.work.jobs.push(Job::Freeze(frozen, configured));

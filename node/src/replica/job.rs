@@ -12,7 +12,7 @@ use crate::raft::{
 /// Something to be done elsewhere, whose [`Finished`] comes back as an input.
 #[derive(Debug)]
 pub enum Job {
-    /// Make bytes of the state as it was, and of who was a member then: a snapshot to keep.
+    /// Make bytes of the state as it was, under that configuration: a snapshot to keep.
     Freeze(Box<Frozen>, Configured),
     /// Make a state of a leader's snapshot.
     Restore(Arc<Snapshot>),
@@ -96,9 +96,8 @@ impl Replica {
     /// A job is done.
     pub fn on_finished(&mut self, now: Time, finished: Finished) {
         match finished {
-            Finished::Frozen(snapshot) => {
+            Finished::Frozen(Snapshot { last, data, .. }) => {
                 self.freezing = false;
-                let Snapshot { last, data, .. } = snapshot;
                 self.core.step(now, Input::Snapshot { last, data });
             }
             Finished::Restored(last, machine) => {

@@ -130,6 +130,19 @@ pub fn decode(bytes: &[u8], segment: u64, offset: usize) -> Result<Record, Fault
     })
 }
 
+/// Its kind and content.
+fn payload(entry: &Entry) -> (u8, Cow<'_, [u8]>) {
+    match &entry.payload {
+        Payload::Noop => (NOOP, Cow::Borrowed(&[])),
+        Payload::Command(command) => (COMMAND, Cow::Borrowed(command)),
+        Payload::Configuration(configuration) => {
+            // Serializing a type of ours into memory cannot fail.
+            let bytes = postcard::to_stdvec(configuration).unwrap_or_default();
+            (CONFIGURATION, Cow::Owned(bytes))
+        }
+    }
+}
+
 /// Where the record would end that the header at `offset` speaks of, in this life of the segment; perhaps behind
 /// the file. `None`: no such header is there.
 pub fn claimed_end(bytes: &[u8], segment: u64, offset: usize) -> Option<usize> {
@@ -143,19 +156,6 @@ pub fn claimed_end(bytes: &[u8], segment: u64, offset: usize) -> Option<usize> {
 /// segments but every 2^32nd.
 fn life(segment: u64) -> [u8; 4] {
     (segment as u32).to_le_bytes()
-}
-
-/// Its kind and content.
-fn payload(entry: &Entry) -> (u8, Cow<'_, [u8]>) {
-    match &entry.payload {
-        Payload::Noop => (NOOP, Cow::Borrowed(&[])),
-        Payload::Command(command) => (COMMAND, Cow::Borrowed(command)),
-        Payload::Configuration(configuration) => {
-            // Serializing a type of ours into memory cannot fail.
-            let bytes = postcard::to_stdvec(configuration).unwrap_or_default();
-            (CONFIGURATION, Cow::Owned(bytes))
-        }
-    }
 }
 
 fn checksum(segment: u64, bytes: &[u8]) -> u32 {
