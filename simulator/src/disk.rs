@@ -412,10 +412,6 @@ impl File for Open {
         result
     }
 
-    fn length(&self) -> io::Result<u64> {
-        Ok(self.0.lock().inodes[self.1].seen.len() as u64)
-    }
-
     fn read_all(&self) -> io::Result<Vec<u8>> {
         Ok(self.0.lock().inodes[self.1].seen.clone())
     }

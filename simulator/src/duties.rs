@@ -1,7 +1,6 @@
 //! What a driver does for a replica, in simulated time: turns, writes, messages, starts and ends.
 
 use node::raft::{Appended, Body, NodeId, RequestId, Role};
-use node::replica::Job;
 use node::storage::{OpenError, StorageError};
 use node::transport::{self, Outgoing, Payload};
 
@@ -242,11 +241,6 @@ impl World {
         for line in work.lines {
             self.say(format_args!("{line}"));
         }
-        for job in work.jobs {
-            let boot = self.process(id).boot;
-            let delay = self.rng.between(50_000, 60 * MILLISECOND);
-            self.after(delay, Event::Finish(id, boot, job));
-        }
         for (to, outgoing) in work.messages {
             self.transmit((id, to), outgoing);
         }
@@ -268,26 +262,6 @@ impl World {
             running.turn_at = Some(running.turn_at.map_or(until, |at| at.min(until)));
             self.at(until, Event::Turn(id, boot));
         }
-    }
-
-    /// A job is done, some time after it was begun.
-    pub fn finish(&mut self, id: NodeId, boot: u64, job: Job) {
-        let now = self.now;
-        let process = self.process_mut(id);
-        if process.boot != boot {
-            return;
-        }
-        if process.paused_until > now {
-            let until = process.paused_until;
-            self.at(until, Event::Finish(id, boot, job));
-            return;
-        }
-        let time = process.clock.at(now);
-        let Some(running) = &mut process.running else {
-            return;
-        };
-        running.replica.on_finished(time, job.run());
-        self.turn_soon(id);
     }
 
     fn set_alarm(&mut self, id: NodeId) {

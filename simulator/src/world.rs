@@ -4,7 +4,6 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use node::raft::NodeId;
-use node::replica::Job;
 use node::transport;
 
 use crate::client::Clients;
@@ -35,8 +34,6 @@ pub enum Event {
     Synced(NodeId, u64),
     /// The storage thread does work that waited.
     Idle(NodeId, u64),
-    /// What a replica had done elsewhere is done, in that boot.
-    Finish(NodeId, u64, Job),
     /// A node gets round to what accumulated, or is woken.
     Turn(NodeId, u64),
     /// A client begins something.
@@ -200,7 +197,6 @@ impl World {
             Event::Deliver(link, boot, message) => self.deliver(link, boot, message),
             Event::Synced(id, boot) => self.synced(id, boot),
             Event::Idle(id, boot) => self.idle(id, boot),
-            Event::Finish(id, boot, job) => self.finish(id, boot, job),
             Event::Turn(id, boot) => self.woken(id, boot),
             Event::Begin(client) => self.begin(client),
             Event::Ask(client, attempt) => self.ask(client, attempt),

@@ -21,6 +21,13 @@ pub(super) fn weight(entry: &Entry) -> usize {
         }
 }
 
+impl Entry {
+    /// What it weighs in memory, about, in bytes.
+    pub fn weight(&self) -> usize {
+        weight(self)
+    }
+}
+
 impl Log {
     /// The log of `entries`, which follow the snapshot that ends in `snapshot`, or begin before its end.
     ///

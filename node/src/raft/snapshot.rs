@@ -98,9 +98,9 @@ impl Core {
             && self.is_told()
     }
 
-    /// The configuration that counted when entry `index`, which is committed, was the last.
-    pub fn configured_at(&self, index: Index) -> Configured {
-        self.members.at(index).clone()
+    /// After how many bytes of applied entries a snapshot is wanted before its time.
+    pub fn log_bytes(&self) -> usize {
+        self.config.log_bytes
     }
 
     /// Whether it knows of a cluster. Before, a snapshot could not say whose it is.
