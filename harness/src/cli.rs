@@ -333,7 +333,10 @@ fn plan(args: RunArgs) -> Result<RunWish, Failure> {
         return Err(unknown("meaning of a kill", &kill_means, known));
     }
     if kill_means == "power-loss" && !loses_power {
-        let text = format!("a kill of {} cannot be a power loss: leave --kill-means out", args.system);
+        let text = format!(
+            "a kill of {} cannot be a power loss: leave --kill-means out",
+            args.system
+        );
         return Err(Failure::new(exit::UNAVAILABLE, text));
     }
     if !["classic", "fast"].contains(&args.cadence.as_str()) {

@@ -116,7 +116,7 @@ impl Cluster {
                     to: to.0,
                 },
                 listen: site.link(from, to),
-                target: site.peer(to),
+                target: deployment.peer(to).unwrap_or_else(|| site.peer(to)),
             })
             .collect();
         let started = proxies

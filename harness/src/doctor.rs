@@ -40,7 +40,11 @@ pub fn examine() -> Result<u8, Failure> {
             Some(problem) => println!("  -- {what} ({good_for}): {problem}"),
         }
     }
-    let missing = |what: &str| findings.iter().any(|f| f.what == what && f.problem.is_some());
+    let missing = |what: &str| {
+        findings
+            .iter()
+            .any(|f| f.what == what && f.problem.is_some())
+    };
     println!("\nFaults:");
     for fault in FAULTS {
         let lacks = match fault.needs() {

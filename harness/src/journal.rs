@@ -12,16 +12,15 @@ pub const CHECKER: &str = "journal";
 
 /// Looks every acknowledged value up in the journal as it was at the end. Values are written once each, so none
 /// can hide behind another.
-pub fn check(
-    history: &History,
-    journal: &[i64],
-    replication: Replication,
-    nodes: u16,
-) -> Verdict {
+pub fn check(history: &History, journal: &[i64], replication: Replication, nodes: u16) -> Verdict {
     let kept: BTreeSet<i64> = journal.iter().copied().collect();
     let mut acknowledged = 0;
     let (mut violations, mut listed) = (Vec::new(), Vec::new());
-    for event in history.events().iter().filter(|event| event.kind == Kind::Ok) {
+    for event in history
+        .events()
+        .iter()
+        .filter(|event| event.kind == Kind::Ok)
+    {
         let value = match event.f.as_str() {
             "write" => event.value.as_i64(),
             "cas" => event.value.get(1).and_then(|new| new.as_i64()),
@@ -64,7 +63,11 @@ pub fn check(
     };
     Verdict {
         checker: CHECKER.into(),
-        valid: if violations.is_empty() { Valid::Yes } else { Valid::No },
+        valid: if violations.is_empty() {
+            Valid::Yes
+        } else {
+            Valid::No
+        },
         summary,
         violations,
         details: json!({ "acknowledged": acknowledged, "lost": listed }),

@@ -192,7 +192,12 @@ fn judge(
         verdicts.extend(kept::kept(history, observations, mode, nodes, end));
     }
     if let Some(journal) = ending.and_then(|ending| ending.journal.as_ref()) {
-        verdicts.push(journal::check(history, journal, plan.replication, plan.nodes));
+        verdicts.push(journal::check(
+            history,
+            journal,
+            plan.replication,
+            plan.nodes,
+        ));
     }
     verdicts.extend(rolled_back(plan, history, observations, ending));
     let settings = workloads::Settings {

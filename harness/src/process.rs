@@ -5,9 +5,9 @@ mod limits;
 mod pidfd;
 mod spawner;
 mod state;
-mod tree;
 #[cfg(test)]
 mod tests;
+mod tree;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::OpenOptions;

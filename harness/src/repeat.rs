@@ -51,9 +51,6 @@ mod tests {
     #[test]
     fn verdicts_are_counted_the_most_frequent_first() {
         let codes = [exit::VALID, exit::INVALID, exit::VALID];
-        assert_eq!(
-            counted(&codes),
-            "the same plan 3 times: 2 valid, 1 invalid"
-        );
+        assert_eq!(counted(&codes), "the same plan 3 times: 2 valid, 1 invalid");
     }
 }

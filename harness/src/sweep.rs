@@ -36,9 +36,8 @@ fn started(pid: u32) -> Option<u64> {
 /// # Errors
 /// /proc cannot be read: code 69.
 pub fn sweep() -> Result<u8, Failure> {
-    let (left, alive) = find().map_err(|error| {
-        Failure::new(exit::UNAVAILABLE, format!("cannot read /proc: {error}"))
-    })?;
+    let (left, alive) = find()
+        .map_err(|error| Failure::new(exit::UNAVAILABLE, format!("cannot read /proc: {error}")))?;
     for pid in &left {
         // One that has ended meanwhile is what was wanted.
         let _ = kill(Pid::from_raw(*pid as i32), Signal::SIGKILL);
@@ -54,7 +53,11 @@ pub fn sweep() -> Result<u8, Failure> {
 fn find() -> std::io::Result<(Vec<u32>, usize)> {
     let (mut left, mut alive) = (Vec::new(), 0);
     for entry in fs::read_dir("/proc")?.flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else {
+        let Some(pid) = entry
+            .file_name()
+            .to_str()
+            .and_then(|name| name.parse().ok())
+        else {
             continue;
         };
         // Those of other users cannot be read, nor could they be of a harness of ours.
@@ -76,9 +79,9 @@ fn owner(environment: &[u8]) -> Option<Option<(u32, u64)>> {
     let mut variables = environment.split(|byte| *byte == 0);
     let value = variables.find_map(|variable| variable.strip_prefix(prefix.as_bytes()))?;
     let text = String::from_utf8_lossy(value);
-    let parsed = text.split_once('@').and_then(|(pid, ticks)| {
-        Some((pid.parse().ok()?, ticks.parse().ok()?))
-    });
+    let parsed = text
+        .split_once('@')
+        .and_then(|(pid, ticks)| Some((pid.parse().ok()?, ticks.parse().ok()?)));
     Some(parsed)
 }
 
@@ -105,9 +108,8 @@ mod tests {
         let mut orphan = spawn(&format!("{}@1", std::process::id()));
         let mut own = spawn(&own_mark());
         // Between fork and exec a child still has the environment of its parent.
-        let known = |pid: u32| {
-            fs::read(format!("/proc/{pid}/environ")).is_ok_and(|e| owner(&e).is_some())
-        };
+        let known =
+            |pid: u32| fs::read(format!("/proc/{pid}/environ")).is_ok_and(|e| owner(&e).is_some());
         while !known(orphan.id()) || !known(own.id()) {
             std::thread::yield_now();
         }

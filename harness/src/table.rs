@@ -20,7 +20,9 @@ pub fn print(args: &TableArgs) -> Result<u8, Failure> {
         let offered = databases::find(&args.system).is_none_or(|s| s.offers(fault.needs()));
         if !offered || fault.makes_no_sense(args.nodes).is_some() {
             let (system, name, needs) = (&args.system, fault.name(), fault.needs());
-            rows.push(format!("| {system} | {name} | not here: needs {needs} | | | |"));
+            rows.push(format!(
+                "| {system} | {name} | not here: needs {needs} | | | |"
+            ));
             continue;
         }
         let wish = wish(args, fault.name())?;

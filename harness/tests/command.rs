@@ -160,19 +160,49 @@ fn a_kill_of_the_harness_leaves_no_process_and_a_checkable_history() {
 #[test]
 fn a_kill_of_the_harness_under_all_faults_leaves_nothing() {
     let faults = [
-        "bandwidth", "clock-skew", "corrupt", "disk-full", "duplicate", "fd-exhaustion", "flaky", "half-open", "hold",
-        "kill", "latency", "loss", "memory", "messages", "partition", "pause", "reorder", "reset", "rolling-restart",
-        "slow-cpu", "swizzle", "term",
+        "bandwidth",
+        "clock-skew",
+        "corrupt",
+        "disk-full",
+        "duplicate",
+        "fd-exhaustion",
+        "flaky",
+        "half-open",
+        "hold",
+        "kill",
+        "latency",
+        "loss",
+        "memory",
+        "messages",
+        "partition",
+        "pause",
+        "reorder",
+        "reset",
+        "rolling-restart",
+        "slow-cpu",
+        "swizzle",
+        "term",
     ];
     let out = tempfile::tempdir().expect("a folder");
     let all = faults.join(",");
-    let arguments = ["--nemesis", &all, "--cadence", "fast", "--time", "600", "--nodes", "3"];
+    let arguments = [
+        "--nemesis",
+        &all,
+        "--cadence",
+        "fast",
+        "--time",
+        "600",
+        "--nodes",
+        "3",
+    ];
     let (mut child, folder) = begin(out.path(), &arguments, "injuries.jsonl", "\"effect\":\"");
     let patience = Instant::now() + Duration::from_secs(120);
     let begun = || fs::read_to_string(folder.join("injuries.jsonl")).unwrap_or_default();
     let missing = || {
         let lines = begun();
-        faults.into_iter().find(|fault| !lines.contains(&format!("\"fault\":\"{fault}\"")))
+        faults
+            .into_iter()
+            .find(|fault| !lines.contains(&format!("\"fault\":\"{fault}\"")))
     };
     while let Some(fault) = missing() {
         assert!(Instant::now() < patience, "{fault} was never inflicted");
@@ -195,21 +225,45 @@ fn a_kill_of_the_harness_under_all_faults_leaves_nothing() {
 
 #[test]
 fn faults_schedules_and_systems_that_make_no_sense_are_refused() {
-    refused(&["--nemesis", "kill:everybody"], 64, &["everybody", "majority"]);
-    refused(&["--nemesis", "kill:n7", "--nodes", "3"], 64, &["n7", "n1 to n3"]);
-    refused(&["--nemesis", "loss", "--system", "etcd"], 69, &["loss", "etcd", "frames"]);
+    refused(
+        &["--nemesis", "kill:everybody"],
+        64,
+        &["everybody", "majority"],
+    );
+    refused(
+        &["--nemesis", "kill:n7", "--nodes", "3"],
+        64,
+        &["n7", "n1 to n3"],
+    );
+    refused(
+        &["--nemesis", "loss", "--system", "etcd"],
+        69,
+        &["loss", "etcd", "frames"],
+    );
     refused(
         &["--system", "etcd", "--kill-means", "power-loss"],
         69,
         &["power loss", "etcd"],
     );
-    refused(&["--system", "etcd", "--replication", "async"], 69, &["etcd", "majority"]);
+    refused(
+        &["--system", "etcd", "--replication", "async"],
+        69,
+        &["etcd", "majority"],
+    );
     refused(&["--schedule", "/nowhere"], 66, &["/nowhere"]);
     refused(&["--replay", "/nowhere"], 66, &["/nowhere"]);
     let file = tempfile::NamedTempFile::new().expect("a file");
-    fs::write(file.path(), "[[injury]]\nat = \"1s\"\nfor = \"1s\"\nfault = \"comet\"\n").expect("writable");
+    fs::write(
+        file.path(),
+        "[[injury]]\nat = \"1s\"\nfor = \"1s\"\nfault = \"comet\"\n",
+    )
+    .expect("writable");
     let name = file.path().display().to_string();
-    refused(&["--schedule", &name], 64, &["injury 1", "comet", "partition"]);
+    refused(
+        &["--schedule", &name],
+        64,
+        &["injury 1", "comet", "partition"],
+    );
 }
 
 #[test]

@@ -104,7 +104,11 @@ struct Cluster {
 impl Cluster {
     /// The port of a link says whom it leads to, its address whose it is.
     fn peer_url(&self, node: NodeId) -> String {
-        format!("http://{}:{}", name(node), self.site.link(node, node).port())
+        format!(
+            "http://{}:{}",
+            name(node),
+            self.site.link(node, node).port()
+        )
     }
 
     fn connection(&self, node: NodeId, timeout: Duration, follows_leader: bool) -> Connection {
@@ -206,9 +210,8 @@ struct Connection {
 impl Client for Connection {
     fn invoke<'a>(&'a mut self, op: &'a Op) -> Future_<'a, Result<Reply, Error>> {
         Box::pin(async move {
-            let (path, body) = request(op).ok_or_else(|| {
-                Error::Definite(format!("{} is not spoken with etcd", op.f()))
-            })?;
+            let (path, body) = request(op)
+                .ok_or_else(|| Error::Definite(format!("{} is not spoken with etcd", op.f())))?;
             let url = format!("http://{}{path}", self.site.client(self.node));
             let asked = async {
                 let answer = self.http.post(url).json(&body).send().await?;
@@ -239,15 +242,16 @@ fn request(op: &Op) -> Option<(&'static str, Value)> {
     let key = base64::encode(op.key().as_bytes());
     Some(match op {
         Op::Read { .. } => ("/v3/kv/range", json!({ "key": key })),
-        Op::Write { value, .. } => (
-            "/v3/kv/put",
-            json!({ "key": key, "value": text(value) }),
-        ),
+        Op::Write { value, .. } => ("/v3/kv/put", json!({ "key": key, "value": text(value) })),
         Op::Cas { old, new, .. } => {
             let compare = match old {
-                Some(old) => json!({ "key": key, "target": "VALUE", "result": "EQUAL", "value": text(old) }),
+                Some(old) => {
+                    json!({ "key": key, "target": "VALUE", "result": "EQUAL", "value": text(old) })
+                }
                 // A key that was never written has version 0.
-                None => json!({ "key": key, "target": "VERSION", "result": "EQUAL", "version": "0" }),
+                None => {
+                    json!({ "key": key, "target": "VERSION", "result": "EQUAL", "version": "0" })
+                }
             };
             let body = json!({
                 "compare": [compare],
@@ -290,7 +294,11 @@ fn strange(body: &Value) -> Error {
 /// An error in words. Few of etcd's say for certain that nothing happened.
 fn refused(body: &Value) -> Error {
     let text = body["error"].as_str().unwrap_or("no reason given");
-    let certain = ["too many requests", "database space exceeded", "request is too large"];
+    let certain = [
+        "too many requests",
+        "database space exceeded",
+        "request is too large",
+    ];
     if certain.iter().any(|words| text.contains(words)) {
         Error::Definite(text.into())
     } else {
@@ -314,7 +322,8 @@ mod tests {
     fn answers_are_read_as_the_gateway_writes_them() {
         let read = Op::Read { key: "k1".into() };
         let header = json!({ "revision": "5", "raft_term": "2" });
-        let found = json!({ "header": header, "kvs": [{ "key": "azE=", "value": "NDE=" }], "count": "1" });
+        let found =
+            json!({ "header": header, "kvs": [{ "key": "azE=", "value": "NDE=" }], "count": "1" });
         assert_eq!(reply(&read, &found), Ok(Reply::Value(Some(41))));
         assert_eq!(
             reply(&read, &json!({ "header": header })),
@@ -327,18 +336,24 @@ mod tests {
         };
         assert_eq!(reply(&cas(Some(3)), &unequal), Ok(found));
         let swapped = json!({ "header": header, "succeeded": true });
-        assert_eq!(
-            reply(&cas(None), &swapped),
-            Ok(Reply::Done { entry: None })
-        );
+        assert_eq!(reply(&cas(None), &swapped), Ok(Reply::Done { entry: None }));
     }
 
     #[test]
     fn an_error_is_certain_only_where_nothing_was_proposed() {
         let said = |text: &str| refused(&json!({ "error": text, "code": 14 }));
-        assert!(matches!(said("etcdserver: too many requests"), Error::Definite(_)));
-        assert!(matches!(said("etcdserver: request timed out"), Error::Indefinite(_)));
-        assert!(matches!(said("etcdserver: leader changed"), Error::Indefinite(_)));
+        assert!(matches!(
+            said("etcdserver: too many requests"),
+            Error::Definite(_)
+        ));
+        assert!(matches!(
+            said("etcdserver: request timed out"),
+            Error::Indefinite(_)
+        ));
+        assert!(matches!(
+            said("etcdserver: leader changed"),
+            Error::Indefinite(_)
+        ));
         assert!(matches!(refused(&json!({})), Error::Indefinite(_)));
     }
 
@@ -355,6 +370,9 @@ mod tests {
         assert_eq!(known(&[]).leader, None);
         let status = known(&[("22", 3)]);
         assert_eq!(status.leader.as_deref(), Some("n3"));
-        assert_eq!((status.role.as_str(), status.term, status.applied), ("follower", 4, 8));
+        assert_eq!(
+            (status.role.as_str(), status.term, status.applied),
+            ("follower", 4, 8)
+        );
     }
 }

@@ -46,7 +46,13 @@ pub(super) fn give(command: &mut Command, hosts: &Path) -> io::Result<()> {
             let private = libc::MS_REC | libc::MS_PRIVATE;
             done(libc::mount(none, root, none, private, none.cast()))?;
             let etc = c"/etc/hosts".as_ptr();
-            done(libc::mount(hosts.as_ptr(), etc, none, libc::MS_BIND, none.cast()))
+            done(libc::mount(
+                hosts.as_ptr(),
+                etc,
+                none,
+                libc::MS_BIND,
+                none.cast(),
+            ))
         });
     }
     Ok(())

@@ -1,6 +1,7 @@
 //! Systems under test. To add one: a file here, a `mod` line, a row in [`DATABASES`].
 
 use std::future::Future;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::process::Command;
@@ -77,6 +78,10 @@ pub trait Database: Sync {
 pub trait Deployment: Send + Sync {
     /// The command that starts a node, now or again after a kill.
     fn command(&self, node: NodeId) -> Command;
+    /// Where peers reach the node behind their links, if not at the address that is meant for it.
+    fn peer(&self, _node: NodeId) -> Option<SocketAddr> {
+        None
+    }
     /// Is the library for clocks and disks preloaded?
     fn preloads(&self) -> bool {
         true

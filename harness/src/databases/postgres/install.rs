@@ -99,7 +99,7 @@ impl Install {
         if let Some((uid, gid)) = self.user {
             command.uid(uid).gid(gid);
         }
-        command.current_dir("/").stdin(Stdio::null());
+        command.current_dir("/");
         command
     }
 
@@ -117,9 +117,17 @@ impl Install {
         self.empty(&data).map_err(fail)?;
         let mut initdb = self.program("initdb");
         initdb
-            .args(["--auth=trust", "--username=postgres", "--no-sync", "--locale=C", "--encoding=UTF8", "-D"])
+            .args([
+                "--auth=trust",
+                "--username=postgres",
+                "--no-sync",
+                "--locale=C",
+                "--encoding=UTF8",
+                "-D",
+            ])
             .arg(&data);
         ended_well(&mut initdb).map_err(fail)?;
+        self.make_tables(&data).map_err(fail)?;
         let trust = "host all all 127.0.0.0/8 trust\nhost replication all 127.0.0.0/8 trust\n";
         append(&data.join("pg_hba.conf"), trust).map_err(fail)?;
         for node in nodes {
@@ -131,6 +139,33 @@ impl Install {
             self.follow(node, first).map_err(fail)?;
         }
         Ok(())
+    }
+
+    /// Makes the tables before any server runs, by its single-user mode.
+    fn make_tables(&self, data: &Path) -> Result<(), String> {
+        const TABLES: &str = "CREATE TABLE register (key text PRIMARY KEY, value bigint NOT NULL)\n\
+            CREATE TABLE journal (value bigint PRIMARY KEY)\n";
+        let mut single = self.program("postgres");
+        single
+            .args(["--single", "-F", "-D"])
+            .arg(data)
+            .arg("postgres");
+        single
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        let mut make = || -> std::io::Result<bool> {
+            let mut single = single.spawn()?;
+            if let Some(mut input) = single.stdin.take() {
+                input.write_all(TABLES.as_bytes())?;
+            }
+            Ok(single.wait()?.success())
+        };
+        match make() {
+            Ok(true) => Ok(()),
+            Ok(false) => Err("postgres --single could not make the tables".into()),
+            Err(error) => Err(format!("cannot run postgres --single: {error}")),
+        }
     }
 
     /// An empty folder that is the server's user's alone.
@@ -162,7 +197,10 @@ impl Install {
     /// Makes a node at rest a standby of `primary`.
     fn follow(&self, node: NodeId, primary: NodeId) -> Result<(), String> {
         let data = self.site.node_folder(node);
-        let line = format!("primary_conninfo = '{}'\n", self.primary_conninfo(node, primary));
+        let line = format!(
+            "primary_conninfo = '{}'\n",
+            self.primary_conninfo(node, primary)
+        );
         append(&data.join("postgresql.auto.conf"), &line)?;
         let signal = data.join("standby.signal");
         fs::write(&signal, "").map_err(|error| format!("{}: {error}", signal.display()))?;
@@ -181,8 +219,18 @@ impl Install {
         let link = self.site.link(node, primary);
         let mut backup = self.program("pg_basebackup");
         backup
-            .args(["--checkpoint=fast", "--wal-method=stream", "--no-sync", "--username=postgres"])
-            .args(["--host", &link.ip().to_string(), "--port", &link.port().to_string()])
+            .args([
+                "--checkpoint=fast",
+                "--wal-method=stream",
+                "--no-sync",
+                "--username=postgres",
+            ])
+            .args([
+                "--host",
+                &link.ip().to_string(),
+                "--port",
+                &link.port().to_string(),
+            ])
             .arg("-D")
             .arg(&data);
         ended_well(&mut backup)?;
@@ -232,7 +280,12 @@ impl Install {
 }
 
 fn append(path: &Path, text: &str) -> Result<(), String> {
-    let write = || fs::OpenOptions::new().append(true).open(path)?.write_all(text.as_bytes());
+    let write = || {
+        fs::OpenOptions::new()
+            .append(true)
+            .open(path)?
+            .write_all(text.as_bytes())
+    };
     write().map_err(|error| format!("cannot write {}: {error}", path.display()))
 }
 

@@ -7,6 +7,7 @@ mod install;
 mod supervisor;
 mod wire;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
@@ -90,7 +91,10 @@ impl Database for Postgres {
         Ok(Box::new(Cluster {
             install: Arc::new(install),
             shared,
-            statuses: site.nodes().map(|_| tokio::sync::Mutex::new(None)).collect(),
+            statuses: site
+                .nodes()
+                .map(|_| tokio::sync::Mutex::new(None))
+                .collect(),
         }))
     }
 }
@@ -130,6 +134,11 @@ impl Cluster {
 impl Deployment for Cluster {
     fn command(&self, node: NodeId) -> Command {
         self.install.server(node)
+    }
+
+    fn peer(&self, node: NodeId) -> Option<SocketAddr> {
+        // A server listens at one port, to clients and standbys alike.
+        Some(self.shared.site.client(node))
     }
 
     fn preloads(&self) -> bool {
@@ -174,7 +183,9 @@ impl Deployment for Cluster {
             Some(AppliedLog {
                 node: node.to_string(),
                 applied: format!("{}@{}", status.applied, status.term),
-                terms: (1..=status.term).map(|term| format!("{term}@{term}")).collect(),
+                terms: (1..=status.term)
+                    .map(|term| format!("{term}@{term}"))
+                    .collect(),
             })
         })
     }
@@ -185,7 +196,8 @@ impl Deployment for Cluster {
             let mut session = Session::open(address, CONNECT_TIMEOUT).await.ok()?;
             let answer = session.query("SELECT value FROM journal").await.ok()?;
             let rows = answer.rows.iter();
-            rows.map(|row| row.first()?.as_deref()?.parse().ok()).collect()
+            rows.map(|row| row.first()?.as_deref()?.parse().ok())
+                .collect()
         })
     }
 }
@@ -219,7 +231,9 @@ impl Connection {
 
 async fn is_standby(session: &mut Session) -> bool {
     let answer = session.query("SELECT pg_is_in_recovery()").await;
-    let texts = answer.map(|answer| answer.rows.concat()).unwrap_or_default();
+    let texts = answer
+        .map(|answer| answer.rows.concat())
+        .unwrap_or_default();
     texts != [Some("f".to_string())]
 }
 
@@ -284,7 +298,9 @@ fn reply(op: &Op, answer: &Answer) -> Result<Reply, Error> {
             [] => Ok(Reply::Value(None)),
             [row] => {
                 let value = row.first().and_then(|value| value.as_ref()?.parse().ok());
-                value.map(|value| Reply::Value(Some(value))).ok_or_else(strange)
+                value
+                    .map(|value| Reply::Value(Some(value)))
+                    .ok_or_else(strange)
             }
             _ => Err(strange()),
         },
@@ -300,7 +316,9 @@ fn refused(error: wire::Error) -> Error {
         wire::Error::NotConnected(why) => Error::Definite(why),
         // An error that is none of the connection's or the server's end undoes the transaction. These three classes are:
         // they may come after the commit.
-        wire::Error::Refused(code, text) if ["08", "57", "XX"].contains(&&code[..code.len().min(2)]) => {
+        wire::Error::Refused(code, text)
+            if ["08", "57", "XX"].contains(&&code[..code.len().min(2)]) =>
+        {
             Error::Indefinite(format!("{code} {text}"))
         }
         wire::Error::Refused(code, text) => Error::Definite(format!("{code} {text}")),
@@ -354,7 +372,10 @@ mod tests {
         assert!(matches!(said("25006"), Error::Definite(_)));
         assert!(matches!(said("40001"), Error::Definite(_)));
         assert!(matches!(said("57P01"), Error::Indefinite(_)));
-        assert!(matches!(refused(wire::Error::Lost(String::new())), Error::Indefinite(_)));
+        assert!(matches!(
+            refused(wire::Error::Lost(String::new())),
+            Error::Indefinite(_)
+        ));
     }
 
     #[test]

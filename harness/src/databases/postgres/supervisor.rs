@@ -108,8 +108,6 @@ pub(super) struct Supervisor {
     lost_since: Option<Instant>,
     /// Nodes whose data is of a past that was given up.
     outdated: Vec<NodeId>,
-    /// The tables are made.
-    ready: bool,
 }
 
 impl Supervisor {
@@ -125,14 +123,12 @@ impl Supervisor {
             shared,
             lost_since: None,
             outdated: Vec::new(),
-            ready: false,
         }
     }
 
     pub(super) async fn run(mut self) {
         loop {
             let states = self.look().await;
-            self.prepare().await;
             self.mind_primary(&states).await;
             self.mind_outdated().await;
             tokio::time::sleep(LOOK_EVERY).await;
@@ -156,18 +152,6 @@ impl Supervisor {
         states
     }
 
-    /// Makes the tables, once.
-    async fn prepare(&mut self) {
-        const TABLES: &str = "CREATE TABLE IF NOT EXISTS register (key text PRIMARY KEY, value bigint NOT NULL); \
-            CREATE TABLE IF NOT EXISTS journal (value bigint PRIMARY KEY)";
-        if !self.ready {
-            let primary = self.address(self.shared.primary());
-            if let Ok(mut session) = Session::open(primary, ANSWER_WITHIN).await {
-                self.ready = session.query(TABLES).await.is_ok();
-            }
-        }
-    }
-
     async fn mind_primary(&mut self, states: &[(NodeId, State)]) {
         let primary = self.shared.primary();
         if !lost(primary, states) {
@@ -175,7 +159,9 @@ impl Supervisor {
             return;
         }
         let since = *self.lost_since.get_or_insert_with(Instant::now);
-        let standbys = states.iter().filter(|(node, state)| *node != primary && state.standby);
+        let standbys = states
+            .iter()
+            .filter(|(node, state)| *node != primary && state.standby);
         let standbys: Vec<&(NodeId, State)> = standbys
             .filter(|(node, _)| !self.outdated.contains(node))
             .collect();
@@ -204,7 +190,10 @@ impl Supervisor {
             let mut session = Session::open(self.address(new), ANSWER_WITHIN).await?;
             session.query("SELECT pg_promote(true, 10)").await
         };
-        if !matches!(tokio::time::timeout(PROMOTED_WITHIN, promoted).await, Ok(Ok(_))) {
+        if !matches!(
+            tokio::time::timeout(PROMOTED_WITHIN, promoted).await,
+            Ok(Ok(_))
+        ) {
             return;
         }
         self.shared.primary.store(new.0, Ordering::Relaxed);
@@ -218,7 +207,10 @@ impl Supervisor {
                 session.query("SELECT pg_reload_conf()").await
             };
             // One that cannot be told is built anew.
-            if !matches!(tokio::time::timeout(ANSWER_WITHIN * 4, follow).await, Ok(Ok(_))) {
+            if !matches!(
+                tokio::time::timeout(ANSWER_WITHIN * 4, follow).await,
+                Ok(Ok(_))
+            ) {
                 self.outdated.push(*node);
             }
         }
@@ -227,7 +219,12 @@ impl Supervisor {
     /// Builds nodes anew whose past was given up.
     async fn mind_outdated(&mut self) {
         let primary = self.shared.primary();
-        let Some(node) = self.outdated.first().copied().filter(|node| *node != primary) else {
+        let Some(node) = self
+            .outdated
+            .first()
+            .copied()
+            .filter(|node| *node != primary)
+        else {
             self.outdated.retain(|node| *node != primary);
             return;
         };
@@ -272,8 +269,16 @@ mod tests {
     #[test]
     fn a_primary_is_lost_when_silent_or_alone() {
         let lost = |states: &[(NodeId, State)]| lost(NodeId(1), states);
-        assert!(!lost(&[node(1, false, 1), node(2, true, 1), node(3, true, 0)]));
-        assert!(lost(&[node(1, false, 1), node(2, true, 0), node(3, true, 0)]));
+        assert!(!lost(&[
+            node(1, false, 1),
+            node(2, true, 1),
+            node(3, true, 0)
+        ]));
+        assert!(lost(&[
+            node(1, false, 1),
+            node(2, true, 0),
+            node(3, true, 0)
+        ]));
         assert!(lost(&[node(2, true, 1), node(3, true, 1)]));
         // Nobody to ask is no reason to give it up.
         assert!(!lost(&[node(1, false, 1)]));
@@ -281,9 +286,13 @@ mod tests {
 
     #[test]
     fn a_state_is_read() {
-        let row = ["t", "300", "200", ""].map(|text| Some(text.to_string()).filter(|t| !t.is_empty()));
+        let row =
+            ["t", "300", "200", ""].map(|text| Some(text.to_string()).filter(|t| !t.is_empty()));
         let state = read(&row).unwrap();
-        assert_eq!((state.received, state.applied, state.timeline), (300, 200, 0));
+        assert_eq!(
+            (state.received, state.applied, state.timeline),
+            (300, 200, 0)
+        );
         assert_eq!(state.status(NodeId(2), NodeId(1)).leader, None);
     }
 }

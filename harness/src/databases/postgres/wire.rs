@@ -136,7 +136,9 @@ fn text(bytes: &[u8]) -> String {
 
 /// A field of an error or notice: a letter and a text each.
 fn field(body: &[u8], name: u8) -> Option<String> {
-    let mut fields = body.split(|byte| *byte == 0).filter(|field| !field.is_empty());
+    let mut fields = body
+        .split(|byte| *byte == 0)
+        .filter(|field| !field.is_empty());
     let field = fields.find(|field| field[0] == name)?;
     Some(String::from_utf8_lossy(&field[1..]).into_owned())
 }
@@ -197,7 +199,9 @@ mod tests {
             let error = framed(Some(b'E'), b"VERROR\0C25006\0Mread only\0\0");
             stream.write_all(&[error, ready].concat()).await.unwrap();
         });
-        let mut session = Session::open(address, Duration::from_secs(5)).await.unwrap();
+        let mut session = Session::open(address, Duration::from_secs(5))
+            .await
+            .unwrap();
         let answer = session.query("SELECT 7").await.unwrap();
         assert_eq!(answer.rows, [[Some("7".to_string())]]);
         assert_eq!(answer.tag, "SELECT 1");
