@@ -18,6 +18,10 @@ use crate::store::Lines;
 
 pub use harm::Tally;
 
+/// The name of a system's supervisor among those that want nodes down. It is no fault: a heal leaves it alone. Injuries
+/// count from 0 and never come here.
+pub const SUPERVISOR: u64 = u64::MAX;
+
 /// Everything that faults act on.
 pub struct Cluster {
     began: Instant,
@@ -265,7 +269,7 @@ impl Cluster {
             {
                 let mut member = self.member(node);
                 self.notice_end(node, &mut member);
-                member.down_by.clear();
+                member.down_by.retain(|owner| *owner == SUPERVISOR);
                 member.may_end_by.clear();
                 member.limits.clear();
                 member.flags.clear();

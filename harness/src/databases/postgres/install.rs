@@ -37,10 +37,7 @@ pub(super) fn problem() -> Option<String> {
     if folder().is_none() {
         return Some("PostgreSQL is not installed: scripts/install-databases".into());
     }
-    match whom() {
-        Ok(_) => None,
-        Err(problem) => Some(problem),
-    }
+    whom().err()
 }
 
 /// The user that servers run as: it refuses root, for whom it is the user `postgres`.
@@ -233,6 +230,7 @@ impl Install {
             ])
             .arg("-D")
             .arg(&data);
+        crate::sweep::mark(&mut backup);
         ended_well(&mut backup)?;
         self.follow(node, primary)
     }

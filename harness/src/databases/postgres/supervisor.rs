@@ -11,10 +11,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use tokio::task::JoinHandle;
+
 use super::Shared;
 use super::install::Install;
 use super::wire::Session;
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, SUPERVISOR};
 use crate::observation::NodeStatus;
 use crate::site::NodeId;
 
@@ -26,9 +28,6 @@ const PATIENCE: Duration = Duration::from_millis(1500);
 const ANSWER_WITHIN: Duration = Duration::from_millis(400);
 /// How long a promotion may take.
 const PROMOTED_WITHIN: Duration = Duration::from_secs(10);
-/// Its name among those that want nodes down; injuries count from 0 and never come here.
-const SUPERVISOR: u64 = u64::MAX;
-
 /// What a server says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct State {
@@ -98,6 +97,14 @@ fn read(row: &[Option<String>]) -> Option<State> {
     })
 }
 
+/// A node that is built anew.
+struct Rebuilding {
+    node: NodeId,
+    /// From which primary.
+    from: NodeId,
+    work: JoinHandle<Result<(), String>>,
+}
+
 /// See the head of this file.
 pub(super) struct Supervisor {
     cluster: Arc<Cluster>,
@@ -106,8 +113,12 @@ pub(super) struct Supervisor {
     sessions: Vec<Option<Session>>,
     /// Since when the primary is lost.
     lost_since: Option<Instant>,
+    /// A primary with a standby was seen: before that nothing can be lost.
+    begun: bool,
     /// Nodes whose data is of a past that was given up.
     outdated: Vec<NodeId>,
+    /// The one of them that is built anew right now.
+    rebuilding: Option<Rebuilding>,
 }
 
 impl Supervisor {
@@ -122,7 +133,9 @@ impl Supervisor {
             install,
             shared,
             lost_since: None,
+            begun: false,
             outdated: Vec::new(),
+            rebuilding: None,
         }
     }
 
@@ -155,7 +168,11 @@ impl Supervisor {
     async fn mind_primary(&mut self, states: &[(NodeId, State)]) {
         let primary = self.shared.primary();
         if !lost(primary, states) {
+            self.begun |= states.iter().any(|(_, state)| state.standby);
             self.lost_since = None;
+            return;
+        }
+        if !self.begun {
             return;
         }
         let since = *self.lost_since.get_or_insert_with(Instant::now);
@@ -216,28 +233,35 @@ impl Supervisor {
         }
     }
 
-    /// Builds nodes anew whose past was given up.
+    /// Builds nodes anew whose past was given up, one at a time. Over a link that is cut that takes until the heal, so it
+    /// is not waited for.
     async fn mind_outdated(&mut self) {
         let primary = self.shared.primary();
-        let Some(node) = self
-            .outdated
-            .first()
-            .copied()
-            .filter(|node| *node != primary)
-        else {
-            self.outdated.retain(|node| *node != primary);
+        if let Some(rebuilding) = self.rebuilding.take() {
+            if !rebuilding.work.is_finished() {
+                self.rebuilding = Some(rebuilding);
+                return;
+            }
+            let Rebuilding { node, from, work } = rebuilding;
+            // What failed, or followed a primary that is none any more, is tried again.
+            if matches!(work.await, Ok(Ok(()))) && from == primary {
+                self.outdated.retain(|other| *other != node);
+                // A start that fails shows as a node that is down.
+                let _ = self.cluster.revive(SUPERVISOR, node);
+            }
+        }
+        self.outdated.retain(|node| *node != primary);
+        let Some(node) = self.outdated.first().copied() else {
             return;
         };
-        if self.cluster.kill(SUPERVISOR, node).is_err() {
-            return;
-        }
-        let install = self.install.clone();
-        let rebuilt = tokio::task::spawn_blocking(move || install.rebuild(node, primary)).await;
-        // Where the link is cut it is tried again.
-        if matches!(rebuilt, Ok(Ok(()))) {
-            self.outdated.retain(|other| *other != node);
-            // A start that fails shows as a node that is down.
-            let _ = self.cluster.revive(SUPERVISOR, node);
+        if self.cluster.kill(SUPERVISOR, node).is_ok() {
+            let install = self.install.clone();
+            let work = tokio::task::spawn_blocking(move || install.rebuild(node, primary));
+            self.rebuilding = Some(Rebuilding {
+                node,
+                from: primary,
+                work,
+            });
         }
     }
 }
