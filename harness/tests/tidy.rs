@@ -83,7 +83,7 @@ fn the_checker_opens_no_socket_spawns_nothing_and_reads_no_clock() {
 }
 
 #[test]
-fn the_raft_core_does_no_io() {
+fn the_raft_core_and_the_replica_do_no_io() {
     let words = [
         "tokio",
         "std::fs",
@@ -96,6 +96,7 @@ fn the_raft_core_does_no_io() {
         "HashSet",
     ];
     refuse("node/src/raft", &words, &[]);
+    refuse("node/src/replica", &words, &[]);
 }
 
 #[test]

@@ -18,6 +18,7 @@ use crate::http::{self, Api};
 use crate::kv::Machine;
 use crate::log::say;
 use crate::raft::{Core, LogId, Time};
+use crate::replica::{self, Replica};
 use crate::storage::{self, Boot, Disk, Mode, OpenError, Recovered, Storage};
 use crate::transport::{Peers, Site};
 
@@ -79,14 +80,18 @@ async fn serve(settings: Settings) -> Result<(), End> {
             End(exit::DAMAGED, Some(why))
         })?,
     };
-    let driver = Driver::new(Parts {
+    let replica = Replica::new(replica::Parts {
         machine,
         snapshot_every: settings.snapshot_every,
         core: Core::new(config, recovered, Time::default()),
-        epoch,
-        storage,
         incarnation: boot.incarnation,
         request_timeout: settings.request_timeout,
+    });
+    let driver = Driver::new(Parts {
+        id,
+        replica,
+        epoch,
+        storage,
         peers: Peers::start(site, from, &events),
         from_peers,
         from_clients,

@@ -8,8 +8,9 @@ use serde_json::json;
 use super::Api;
 use super::answer::{BadRequest, failed, ok};
 use super::extract::Body;
-use crate::driver::{Failure, Request};
+use crate::driver::Request;
 use crate::raft::NodeId;
+use crate::replica::Failure;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -5,8 +5,8 @@ use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-use crate::driver::Failure;
 use crate::kv::{Outcome, Refused};
+use crate::replica::Failure;
 
 /// An answer that is not an error.
 pub(super) fn ok(body: Value) -> Response {

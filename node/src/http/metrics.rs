@@ -13,7 +13,7 @@ use axum::response::{IntoResponse, Response};
 use super::Api;
 use super::answer::{Unknown, failed};
 use super::status::ask;
-use crate::driver::Status;
+use crate::replica::Status;
 
 /// Upper ends of the histogram's buckets, in microseconds.
 const BUCKETS: [u64; 12] = [

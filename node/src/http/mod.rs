@@ -26,8 +26,9 @@ use axum::routing::{delete, get, post};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
-use crate::driver::{Failure, Request};
+use crate::driver::Request;
 use crate::kv::Data;
+use crate::replica::Failure;
 use answer::BadRequest;
 use metrics::Metrics;
 

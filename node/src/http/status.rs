@@ -8,7 +8,8 @@ use serde_json::json;
 
 use super::Api;
 use super::answer::{failed, ok};
-use crate::driver::{Failure, Request, Status};
+use crate::driver::Request;
+use crate::replica::{Failure, Status};
 
 pub(super) async fn status(State(api): State<Api>) -> Response {
     match ask(&api).await {

@@ -1,17 +1,14 @@
 //! Requests that wait for an answer: each is answered once, by its deadline at the latest.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::oneshot;
-
-use super::request::Failure;
+use super::{Failure, Reply};
 use crate::kv::{Answer, Query, Written};
 use crate::raft::{Index, LogId, NodeId, RequestId, Term, Time};
 
 /// A request that waits.
-#[derive(Debug)]
 pub(super) enum Waiter {
     Write {
         command: Arc<[u8]>,
@@ -24,7 +21,7 @@ pub(super) enum Waiter {
         query: Query,
         /// May be confirmed by another node that leads.
         forward: bool,
-        reply: oneshot::Sender<Result<Answer, Failure>>,
+        reply: Reply<Result<Answer, Failure>>,
     },
 }
 
@@ -40,23 +37,26 @@ pub(super) enum Stage {
 }
 
 /// Who asked.
-#[derive(Debug)]
 pub(super) enum ReplyTo {
-    Client(oneshot::Sender<Result<Written, Failure>>),
-    Peer { node: NodeId, id: RequestId },
+    Client(Reply<Result<Written, Failure>>),
+    Peer {
+        node: NodeId,
+        id: RequestId,
+    },
+    /// This node itself, which does not wait.
+    Nobody,
 }
 
 /// All of them.
-#[derive(Debug)]
 pub(super) struct Waiters {
     timeout: Duration,
     /// Names are handed out in order, so later boots never repeat one.
     next: u64,
-    waiting: HashMap<RequestId, Waiter>,
+    waiting: BTreeMap<RequestId, Waiter>,
     /// One timeout for all, so deadlines come in the order of arrival.
     deadlines: VecDeque<(Time, RequestId)>,
     accepted: BTreeMap<(Index, Term), RequestId>,
-    forwarded: HashMap<RequestId, RequestId>,
+    forwarded: BTreeMap<RequestId, RequestId>,
 }
 
 impl Waiters {
@@ -65,10 +65,10 @@ impl Waiters {
         Waiters {
             timeout,
             next: incarnation << 40,
-            waiting: HashMap::new(),
+            waiting: BTreeMap::new(),
             deadlines: VecDeque::new(),
             accepted: BTreeMap::new(),
-            forwarded: HashMap::new(),
+            forwarded: BTreeMap::new(),
         }
     }
 
@@ -201,12 +201,11 @@ mod tests {
 
     fn write(waiters: &mut Waiters, at_ms: u64) -> RequestId {
         let now = Time(Duration::from_millis(at_ms));
-        let (sender, _) = oneshot::channel();
         let waiter = Waiter::Write {
             command: Arc::from([]),
             forward: true,
             stage: Stage::Here,
-            reply: ReplyTo::Client(sender),
+            reply: ReplyTo::Nobody,
         };
         waiters.insert(now, waiter)
     }

@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::sync::oneshot;
-
-use super::Driver;
+use super::Replica;
 use super::waiters::ReplyTo;
 use crate::kv::Command;
 use crate::raft::{Role, Term, Time};
@@ -23,9 +21,9 @@ pub(super) struct Clock {
     written: Option<(u64, Time)>,
 }
 
-impl Driver {
+impl Replica {
     /// When the next clock entry is due: perhaps in the past, and never unless this node leads.
-    pub(super) fn clock_due(&mut self) -> Option<Time> {
+    pub(super) fn clock_due(&mut self, now: Time) -> Option<Time> {
         if self.role != Role::Leader || self.machine.leases() == 0 {
             return None;
         }
@@ -35,7 +33,7 @@ impl Driver {
         let log_ms = self.machine.clock_ms();
         if self.clock.since.is_none_or(|(in_term, ..)| in_term != term) {
             self.clock = Clock {
-                since: Some((term, log_ms, self.now())),
+                since: Some((term, log_ms, now)),
                 written: None,
             };
         }
@@ -48,16 +46,14 @@ impl Driver {
         })
     }
 
-    pub(super) fn write_clock(&mut self) {
+    pub(super) fn write_clock(&mut self, now: Time) {
         let Some((_, base_ms, since)) = self.clock.since else {
             return;
         };
-        let now = self.now();
         let now_ms = base_ms + (now - since).as_millis() as u64;
         self.clock.written = Some((now_ms, now));
         // Nobody waits for it. It is never passed on: who does not lead does not tell the time (etcd #15247).
-        let (nobody, _) = oneshot::channel();
         let command = Command::Clock { now_ms }.encode().into();
-        self.write(command, false, ReplyTo::Client(nobody));
+        self.propose(now, command, false, ReplyTo::Nobody);
     }
 }

@@ -3,23 +3,19 @@
 use std::sync::Arc;
 
 use super::waiters::{ReplyTo, Waiter};
-use super::{Driver, Failure};
+use super::{Failure, Replica};
 use crate::bugs::{self, Bug};
 use crate::kv::{Command, Logged, Machine, Outcome, Written, holds};
-use crate::log::say;
 use crate::raft::{
-    Entry, Index, LogId, Message, NodeId, Ready, Refusal, RequestId, Role, Snapshot,
+    Entry, Index, LogId, Message, NodeId, Ready, Refusal, RequestId, Role, Snapshot, Time,
 };
 use crate::transport::Outgoing;
 use crate::transport::wire::{Forward, ForwardReply};
 
-impl Driver {
+impl Replica {
     /// True if there is another leader than before.
-    pub(super) fn perform(&mut self, ready: Ready) -> bool {
-        if let Some(write) = ready.write {
-            // Fails only while the process ends.
-            let _ = self.writes.send(write);
-        }
+    pub(super) fn perform(&mut self, now: Time, ready: Ready) -> bool {
+        self.work.writes.extend(ready.write);
         for message in ready.messages {
             self.say(message);
         }
@@ -29,20 +25,18 @@ impl Driver {
             let leader = transition
                 .leader
                 .map_or("none".to_owned(), |n| n.to_string());
-            say!(
+            self.work.lines.push(format!(
                 "{} {} -> {} term={} leader={leader}",
-                self.id,
-                transition.from,
-                transition.to,
-                transition.term
-            );
+                self.id, transition.from, transition.to, transition.term
+            ));
             self.role = transition.to;
             leader_changed |= transition.leader.is_some() && transition.leader != self.leader;
             self.leader = transition.leader;
         }
         if !ready.rolled_back.is_empty() {
             let entries: Vec<String> = ready.rolled_back.iter().map(LogId::to_string).collect();
-            say!("{} rolled back {}", self.id, entries.join(" "));
+            let line = format!("{} rolled back {}", self.id, entries.join(" "));
+            self.work.lines.push(line);
         }
         for (id, entry) in ready.accepted {
             self.waiters.accept(id, entry);
@@ -51,7 +45,7 @@ impl Driver {
             }
         }
         for (id, refusal) in ready.refused {
-            self.on_refused(id, refusal);
+            self.on_refused(now, id, refusal);
         }
         if let Some(snapshot) = ready.restore {
             self.restore(&snapshot);
@@ -60,7 +54,7 @@ impl Driver {
             self.apply(entry);
         }
         for (id, result) in ready.reads {
-            self.on_read(id, result);
+            self.on_read(now, id, result);
         }
         leader_changed
     }
@@ -75,7 +69,8 @@ impl Driver {
             Err(why) => panic!("the leader's snapshot {last} cannot be used: {why}"),
         }
         self.applied = last;
-        say!("{} installed snapshot {last}", self.id);
+        let line = format!("{} installed snapshot {last}", self.id);
+        self.work.lines.push(line);
     }
 
     fn apply(&mut self, entry: &Entry) {
@@ -91,7 +86,7 @@ impl Driver {
         }
     }
 
-    fn on_refused(&mut self, id: RequestId, refusal: Refusal) {
+    fn on_refused(&mut self, now: Time, id: RequestId, refusal: Refusal) {
         let Some(Waiter::Write { forward, reply, .. }) = self.waiters.get(id) else {
             return;
         };
@@ -101,7 +96,7 @@ impl Driver {
             Refusal::NotLeader { leader } if may_forward => {
                 match leader.filter(|&node| node != self.id) {
                     Some(leader) => self.forward(id, leader),
-                    None => self.park(id),
+                    None => self.park(now, id),
                 }
                 return;
             }
@@ -121,10 +116,10 @@ impl Driver {
         };
         let forward = Forward { id: name, command };
         let term = self.core.status().term;
-        self.peers.send(leader, Outgoing::Forward { term, forward });
+        self.send(leader, Outgoing::Forward { term, forward });
     }
 
-    fn on_read(&mut self, id: RequestId, result: Result<Index, Refusal>) {
+    fn on_read(&mut self, now: Time, id: RequestId, result: Result<Index, Refusal>) {
         let Some(Waiter::Read { forward, .. }) = self.waiters.get(id) else {
             return;
         };
@@ -132,11 +127,11 @@ impl Driver {
             Ok(_) => {
                 // The core offers a read only with, or after, the entries that it needs.
                 if let Some(Waiter::Read { query, reply, .. }) = self.waiters.remove(id) {
-                    let _ = reply.send(Ok(self.machine.answer(&query)));
+                    reply(Ok(self.machine.answer(&query)));
                 }
             }
             // Nothing has happened; there is time left until its deadline.
-            Err(_) if *forward => self.park(id),
+            Err(_) if *forward => self.park(now, id),
             Err(_) => {
                 let leader = self.leader.filter(|_| self.role != Role::Leader);
                 if let Some(waiter) = self.waiters.remove(id) {
@@ -147,15 +142,17 @@ impl Driver {
     }
 
     pub(super) fn say(&mut self, message: Message) {
-        self.peers.send(message.to, Outgoing::Raft(message));
+        self.send(message.to, Outgoing::Raft(message));
+    }
+
+    fn send(&mut self, to: NodeId, outgoing: Outgoing) {
+        self.work.messages.push((to, outgoing));
     }
 
     pub(super) fn fail(&mut self, waiter: Waiter, failure: Failure) {
         match waiter {
             Waiter::Write { reply, .. } => self.answer(reply, Err(failure)),
-            Waiter::Read { reply, .. } => {
-                let _ = reply.send(Err(failure));
-            }
+            Waiter::Read { reply, .. } => reply(Err(failure)),
         }
     }
 
@@ -167,13 +164,12 @@ impl Driver {
 
     pub(super) fn answer(&mut self, reply: ReplyTo, result: Result<Written, Failure>) {
         match reply {
-            // A client that has gone away needs no answer.
-            ReplyTo::Client(sender) => drop(sender.send(result)),
+            ReplyTo::Nobody => {}
+            ReplyTo::Client(reply) => reply(result),
             ReplyTo::Peer { node, id } => {
                 let term = self.core.status().term;
                 let reply = ForwardReply { id, result };
-                self.peers
-                    .send(node, Outgoing::ForwardReply { term, reply });
+                self.send(node, Outgoing::ForwardReply { term, reply });
             }
         }
     }

@@ -1,30 +1,39 @@
 //! What operators ask for: leadership elsewhere, a snapshot now. And the snapshots that nobody has to ask for.
 
-use tokio::sync::oneshot;
+use super::{Failure, Replica, Reply};
+use crate::raft::{Index, Input, NodeId, Role, Snapshot, Time};
 
-use super::{Driver, Failure};
-use crate::raft::{Input, NodeId, Role, Snapshot};
-
-impl Driver {
-    pub(super) fn hand_over(
+impl Replica {
+    /// Hands leadership to a node, or to the follower that has come furthest. Answered as soon as the attempt begins.
+    pub fn transfer(
         &mut self,
+        now: Time,
         to: Option<NodeId>,
-        reply: oneshot::Sender<Result<NodeId, Failure>>,
+        reply: Reply<Result<NodeId, Failure>>,
     ) {
         let leader = self.leader.filter(|_| self.role != Role::Leader);
         let result = if self.role != Role::Leader {
             Err(Failure::NotLeader { leader })
         } else {
-            self.step(Input::Transfer { to });
+            self.core.step(now, Input::Transfer { to });
             let target = self.core.status().transfer;
             target.ok_or(Failure::NoSuccessor)
         };
-        // Who has gone away needs no answer.
-        let _ = reply.send(result);
+        reply(result);
+    }
+
+    /// This node is about to stop: a leader hands over.
+    pub fn on_stop(&mut self, now: Time) {
+        self.core.step(now, Input::Transfer { to: None });
+    }
+
+    /// Takes a snapshot of what is applied now. Answered once one that covers it is on disk, with its last index.
+    pub fn snapshot(&mut self, reply: Reply<Index>) {
+        self.snapshots_asked.push((self.applied.index, reply));
     }
 
     /// Takes a snapshot where one is due or asked for: of exactly what is applied. True if it did. O(state).
-    pub(super) fn take_snapshot(&mut self) -> bool {
+    pub(super) fn take_snapshot(&mut self, now: Time) -> bool {
         self.answer_snapshots();
         let last = self.applied;
         let every = match self.snapshots_asked.is_empty() {
@@ -34,7 +43,8 @@ impl Driver {
         let due = self.core.wants_snapshot(last.index, every);
         if due {
             let data = self.machine.snapshot().into();
-            self.step(Input::Snapshot(Snapshot { last, data }));
+            self.core
+                .step(now, Input::Snapshot(Snapshot { last, data }));
         }
         due
     }
@@ -46,8 +56,7 @@ impl Driver {
         }
         let on_disk = self.core.status().snapshot.index;
         for (_, reply) in asked.extract_if(.., |(upto, _)| *upto <= on_disk) {
-            let _ = reply.send(on_disk);
+            reply(on_disk);
         }
-        asked.retain(|(_, reply)| !reply.is_closed());
     }
 }

@@ -1,7 +1,6 @@
 //! What a node says of itself: the answer to `GET /v1/status`.
 
 use serde::Serialize;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::kv::Machine;
 use crate::raft;
@@ -69,15 +68,15 @@ pub struct Follower {
 }
 
 impl Status {
-    /// Puts together what core, state machine and driver know.
+    /// Puts together what core, state machine and replica know.
     pub(super) fn new(
         core: raft::Status,
         machine: &Machine,
         incarnation: u64,
         waiters: usize,
         disk_full: bool,
+        clock_ms: f64,
     ) -> Status {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH);
         Status {
             id: core.id.to_string(),
             role: core.role,
@@ -95,11 +94,7 @@ impl Status {
             revision: machine.revision(),
             chain: machine.chain().to_string(),
             content: machine.content().to_string(),
-            // Before 1970 only if a fault has set the clock so: then negative.
-            clock_ms: now.map_or_else(
-                |before| -before.duration().as_secs_f64() * 1e3,
-                |since| since.as_secs_f64() * 1e3,
-            ),
+            clock_ms,
             incarnation,
             waiters,
             sessions: machine.sessions(),
