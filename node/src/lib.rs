@@ -3,6 +3,7 @@
 pub mod bugs;
 pub mod cli;
 pub mod driver;
+pub mod events;
 pub mod exit;
 pub mod http;
 pub mod kv;

@@ -137,9 +137,14 @@ impl<R: BufRead> Lines<R> {
     }
 }
 
+struct Source<R> {
+    lines: Lines<R>,
+    next: Option<(Place, Event)>,
+}
+
 /// The evidence of several nodes as one stream, by time.
 pub struct Merged<R> {
-    sources: Vec<(Lines<R>, Option<(Place, Event)>)>,
+    sources: Vec<Source<R>>,
     failures: Vec<(usize, LineError)>,
 }
 
@@ -151,7 +156,10 @@ impl<R: BufRead> Merged<R> {
             failures: Vec::new(),
         };
         for (number, source) in sources.into_iter().enumerate() {
-            merged.sources.push((Lines::new(source), None));
+            merged.sources.push(Source {
+                lines: Lines::new(source),
+                next: None,
+            });
             merged.advance(number);
         }
         merged
@@ -163,9 +171,9 @@ impl<R: BufRead> Merged<R> {
     }
 
     fn advance(&mut self, number: usize) {
-        let (lines, next) = &mut self.sources[number];
-        match lines.next_event() {
-            Ok(event) => *next = event,
+        let source = &mut self.sources[number];
+        match source.lines.next_event() {
+            Ok(event) => source.next = event,
             Err(error) => self.failures.push((number, error)),
         }
     }
@@ -176,11 +184,11 @@ impl<R: BufRead> Iterator for Merged<R> {
 
     /// The next event of all. O(sources).
     fn next(&mut self) -> Option<(Place, Event)> {
-        let next = |(number, (_, next)): (usize, &(Lines<R>, Option<(Place, Event)>))| {
-            next.as_ref().map(|(place, _)| (place.at_ns, number))
+        let next = |(number, source): (usize, &Source<R>)| {
+            source.next.as_ref().map(|(place, _)| (place.at_ns, number))
         };
         let (_, number) = self.sources.iter().enumerate().filter_map(next).min()?;
-        let event = self.sources[number].1.take();
+        let event = self.sources[number].next.take();
         self.advance(number);
         event
     }
