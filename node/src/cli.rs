@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::bugs::Bug;
+use crate::events::Events;
 use crate::exit;
 use crate::raft::{Config, NodeId};
 use crate::storage::wal::segment;
@@ -38,6 +39,8 @@ pub struct Settings {
     pub request_timeout: Duration,
     /// How many entries are applied between two snapshots; 0: none is taken.
     pub snapshot_every: u64,
+    /// Where evidence of what it does goes.
+    pub events: Option<PathBuf>,
     /// Planted bugs to make.
     pub bugs: Vec<Bug>,
 }
@@ -139,6 +142,9 @@ struct Run {
     /// Of election timeouts
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
+    /// Append evidence of what this node does to a file, for a judge: JSON lines
+    #[arg(long, value_name = "FILE")]
+    events: Option<PathBuf>,
     /// Make a planted mistake; only in a build with the feature planted-bugs
     #[arg(long = "bug", value_name = "NAME")]
     bugs: Vec<String>,
@@ -237,12 +243,14 @@ impl Run {
                 cluster: self.cluster,
                 node: id,
                 segment_size: self.segment_size,
+                events: Events::default(),
             },
             listen_client: self.listen_client,
             listen_peer: self.listen_peer,
             peers,
             request_timeout: self.request_timeout,
             snapshot_every: self.snapshot_every,
+            events: self.events,
             bugs: bugs(&self.bugs)?,
         })
     }

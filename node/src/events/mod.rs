@@ -1,11 +1,12 @@
 //! What this node does, as evidence for a judge: off unless asked for, and written before its effects leave.
 //!
-//! What is said about disk and network comes from below the code that decides: `observed` decodes the bytes that
+//! What is said about disk and network comes from below the code that decides: [`observed`] decodes the bytes that
 //! are written to files, and the transport tells frames as they leave and arrive. Role, commit, apply and reads come from
 //! the replica.
 
 mod event;
 mod file;
+pub mod observed;
 
 use std::fmt;
 use std::sync::Arc;

@@ -13,6 +13,7 @@ use super::hard_state::{self, HardStateFile};
 use super::snapshot;
 use super::wal::{Wal, segment};
 use super::{Damage, Durable, Identity, OpenError, Recovered, Storage, StorageError};
+use crate::events::{Events, observed::Observed};
 use crate::raft::{Cut, HardState, Index, LogId, NodeId, Save, Ticket, Write};
 
 /// What SIGKILL costs.
@@ -37,6 +38,8 @@ pub struct Options {
     pub node: NodeId,
     /// Size of a segment of the log, in bytes.
     pub segment_size: u64,
+    /// Told what is written and what a sync made durable.
+    pub events: Events,
 }
 
 /// An open data directory.
@@ -78,6 +81,10 @@ impl Disk {
         let files: Box<dyn Files> = match options.mode {
             Mode::Direct => Box::new(Direct::new(&options.directory)),
             Mode::Lossy => Box::new(Lossy::new(&options.directory)?),
+        };
+        let files: Box<dyn Files> = match options.events.on() {
+            true => Box::new(Observed::new(files, options.events.clone())),
+            false => files,
         };
         let (mut disk, recovered, boot) = Disk::open_files(files, options)?;
         disk._lock = Some(lock);

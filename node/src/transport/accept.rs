@@ -13,6 +13,7 @@ use tokio::time::{sleep, timeout};
 use super::frame::{self, BadFrame, Header};
 use super::wire::{Hello, Payload};
 use super::{Event, Site};
+use crate::events::Event as Told;
 use crate::log::say;
 use crate::raft::NodeId;
 
@@ -78,6 +79,11 @@ async fn listen(site: &Site, stream: TcpStream, events: &mpsc::Sender<Event>) ->
         };
         if header.from != peer {
             return Closed::Impostor(header.from);
+        }
+        if site.events.on()
+            && let Some(told) = Told::receives(peer, header.term, &payload)
+        {
+            site.events.tell(|| told);
         }
         let event = Event::Received {
             from: peer,

@@ -17,6 +17,7 @@ use tokio::sync::mpsc;
 pub use outbox::Outgoing;
 pub use wire::{ForwardReply, Payload};
 
+use crate::events::Events;
 use crate::raft::{NodeId, RequestId, Term};
 use outbox::Outbox;
 
@@ -31,6 +32,8 @@ pub struct Site {
     pub incarnation: u64,
     /// Where to dial each peer.
     pub peers: BTreeMap<NodeId, SocketAddr>,
+    /// Told of every frame that leaves or arrives.
+    pub events: Events,
 }
 
 /// What arrives.
