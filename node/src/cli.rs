@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::bugs::Bug;
 use crate::events::Events;
 use crate::exit;
-use crate::raft::{Config, NodeId};
+use crate::raft::{Config, NodeId, Replication};
 use crate::storage::wal::segment;
 use crate::storage::{Mode, Options};
 
@@ -121,6 +121,10 @@ struct Run {
     /// By how much the rates of two nodes' clocks may differ at most, for --lease-reads
     #[arg(long, value_name = "PERCENT", default_value_t = 10, value_parser = clap::value_parser!(u32).range(0..=90))]
     lease_drift: u32,
+    /// When a write is answered: majority, once it is committed; sync, once every voter has it; semi-sync and
+    /// async, ahead of its commit, once the leader and one other or the leader alone have it
+    #[arg(long, value_name = "MODE", default_value_t = Replication::Majority)]
+    replication: Replication,
     /// Most entries in one message
     #[arg(long, value_name = "N", default_value_t = 1024)]
     max_batch_entries: usize,
@@ -221,6 +225,7 @@ impl Run {
             );
         }
         raft.lease_drift_percent = self.lease_reads.then_some(self.lease_drift);
+        raft.replication = self.replication;
         raft.max_batch_entries = self.max_batch_entries;
         // Room for the message around the entries.
         raft.max_batch_bytes = self
@@ -367,6 +372,7 @@ mod tests {
                 "needs --check-quorum true and --stickiness true",
             ),
             (&["--heartbeat", "30"], "30ms"),
+            (&["--replication", "some"], "semi-sync"),
             (&["--segment-size", "100"], "4096"),
             (&["--request-timeout", "99999999999999999999s"], "1s"),
         ] {

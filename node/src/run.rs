@@ -13,11 +13,12 @@ use tokio::sync::{Notify, mpsc};
 
 use crate::cli::Settings;
 use crate::driver::{Driver, Parts};
+use crate::events::{self, Event, EventFile, Events};
 use crate::exit;
 use crate::http::{self, Api};
 use crate::kv::Machine;
 use crate::log::say;
-use crate::raft::{Core, LogId, Time};
+use crate::raft::{Core, LogId, Replication, Time};
 use crate::replica::{self, Replica};
 use crate::storage::{self, Boot, Disk, Mode, OpenError, Recovered, Storage};
 use crate::transport::{Peers, Site};
@@ -50,13 +51,19 @@ pub fn run(settings: Settings) -> i32 {
     code
 }
 
-async fn serve(settings: Settings) -> Result<(), End> {
+async fn serve(mut settings: Settings) -> Result<(), End> {
     install_bugs(&settings)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(|error| internal(&error))?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| internal(&error))?;
     let clients = bind(settings.listen_client).await?;
     let from = bind(settings.listen_peer).await?;
-    let (storage, recovered, boot) = recover(&settings)?;
+    settings.storage.events = events_of(&settings)?;
+    let told = settings.storage.events.clone();
+    let (storage, recovered, boot) = recover(&settings).inspect_err(|_| {
+        told.tell(|| Event::Refused);
+        told.flush();
+    })?;
+    told.tell(|| Event::Boot(found(&settings, &recovered, boot)));
     say!("{}", started(&settings, &recovered, boot));
 
     let mut config = settings.raft;
@@ -72,6 +79,7 @@ async fn serve(settings: Settings) -> Result<(), End> {
         id,
         incarnation: boot.incarnation,
         peers: settings.peers,
+        events: told.clone(),
     };
     let machine = match &recovered.snapshot {
         None => Machine::new(),
@@ -86,6 +94,7 @@ async fn serve(settings: Settings) -> Result<(), End> {
         core: Core::new(config, recovered, Time::default()),
         incarnation: boot.incarnation,
         request_timeout: settings.request_timeout,
+        events: told.clone(),
     });
     let driver = Driver::new(Parts {
         id,
@@ -96,6 +105,7 @@ async fn serve(settings: Settings) -> Result<(), End> {
         from_peers,
         from_clients,
         stop: stop.clone(),
+        events: told.clone(),
     })
     .map_err(|error| internal(&error))?;
     tokio::spawn(http::serve(clients, Api::new(requests)));
@@ -107,7 +117,50 @@ async fn serve(settings: Settings) -> Result<(), End> {
         stop.notify_one();
     });
     driver.run().await;
+    told.tell(|| Event::Stop);
+    told.flush();
     Ok(())
+}
+
+/// Where evidence goes, with its first event.
+fn events_of(settings: &Settings) -> Result<Events, End> {
+    let Some(path) = &settings.events else {
+        return Ok(Events::default());
+    };
+    let file = EventFile::open(path).map_err(|error| {
+        let why = format!("cannot write events to {}: {error}", path.display());
+        End(exit::USAGE, Some(why))
+    })?;
+    let events = Events::to(Arc::new(file));
+    let node = settings.raft.id;
+    events.tell(|| Event::Start { node });
+    Ok(events)
+}
+
+/// What the node starts with, as evidence.
+fn found(settings: &Settings, recovered: &Recovered, boot: Boot) -> events::Boot {
+    let mut log: Vec<(u64, u64, u64)> = Vec::new();
+    for entry in &recovered.entries {
+        let (index, term) = (entry.id.index.0, entry.id.term.0);
+        match log.last_mut() {
+            Some((_, last, of)) if *of == term => *last = index,
+            _ => log.push((index, index, term)),
+        }
+    }
+    events::Boot {
+        incarnation: boot.incarnation,
+        term: recovered.hard_state.term,
+        vote: recovered.hard_state.vote,
+        snapshot: boot.snapshot.into(),
+        log,
+        torn: boot.torn_bytes,
+        members: events::Members {
+            voters: settings.raft.voters.clone(),
+            ..events::Members::default()
+        },
+        replication: settings.raft.replication,
+        lease_reads: settings.raft.lease_drift_percent.is_some(),
+    }
 }
 
 /// A panic anywhere is a bug, and half a node must not go on: it would hold leadership and serve nobody.
@@ -183,6 +236,9 @@ fn started(settings: &Settings, recovered: &Recovered, boot: Boot) -> String {
             Mode::Lossy => "lossy",
         }
     );
+    if settings.raft.replication != Replication::Majority {
+        line += &format!(" replication={}", settings.raft.replication);
+    }
     if boot.snapshot != LogId::default() {
         line += &format!(" snapshot={}", boot.snapshot);
     }

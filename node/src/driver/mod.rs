@@ -15,6 +15,7 @@ use tokio::time::sleep_until;
 pub use request::Request;
 
 use self::persister::Report;
+use crate::events::Events;
 use crate::log::say;
 use crate::raft::{NodeId, Role, Time, Write};
 use crate::replica::{Replica, Reply};
@@ -44,6 +45,8 @@ pub struct Parts {
     pub from_clients: mpsc::Receiver<Request>,
     /// Asks the loop to hand over and end.
     pub stop: Arc<Notify>,
+    /// Told what happens; must not fall behind what this node lets others see.
+    pub events: Events,
 }
 
 /// The loop's state.
@@ -57,6 +60,7 @@ pub struct Driver {
     from_clients: mpsc::Receiver<Request>,
     stop: Arc<Notify>,
     revisions: watch::Sender<u64>,
+    events: Events,
 }
 
 impl Driver {
@@ -76,6 +80,7 @@ impl Driver {
             from_clients: parts.from_clients,
             stop: parts.stop,
             revisions: watch::Sender::new(0),
+            events: parts.events,
         })
     }
 
@@ -93,6 +98,8 @@ impl Driver {
                 () = self.turn() => {}
             }
             self.replica.finish_turn(self.now());
+            // Answers were given in this turn, and leave once other tasks run.
+            self.events.flush();
             self.carry_out();
             self.tell_revision();
             let leads = self.replica.role() == Role::Leader;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use crate::raft::{Appended, Body, Entry, LogId, NodeId, Payload, Role, Term};
+use crate::raft::{Appended, Body, Entry, LogId, NodeId, Payload, Replication, Role, Term};
 use crate::transport::{Outgoing, Payload as Frame};
 
 /// An entry's name as `[index, term]`.
@@ -75,8 +75,8 @@ pub struct Boot {
     pub torn: u64,
     /// Its configuration.
     pub members: Members,
-    /// When it answers clients: `majority`, `sync`, `semi-sync` or `async`.
-    pub replication: &'static str,
+    /// When it answers clients.
+    pub replication: Replication,
     /// Leaders serve reads on leases.
     pub lease_reads: bool,
 }
@@ -168,7 +168,7 @@ pub enum Event {
         /// Numbers this process' writes in the order in which they were made.
         write: u64,
         /// The term.
-        term: u64,
+        term: Term,
         /// The vote.
         vote: Option<NodeId>,
     },

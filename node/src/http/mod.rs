@@ -100,6 +100,7 @@ fn router(api: Api) -> Router {
         .route("/v1/admin/snapshot", post(admin::snapshot))
         .route("/v1/metrics", get(metrics::metrics))
         .route("/v1/status", get(status::status))
+        .route("/v1/log", get(status::log))
         .route("/v1/health", get(status::health))
         .route("/v1/ready", get(status::ready))
         .fallback(no_such_path)

@@ -10,6 +10,7 @@ use super::lease::Leases;
 use super::outcome::{Done, Outcome, Written};
 use super::session::Sessions;
 use super::store::Store;
+use super::terms::Terms;
 use super::value::{Value, holds};
 use crate::raft::{Entry, Index, LogId, Payload, Term};
 
@@ -21,6 +22,7 @@ pub struct Machine {
     store: Store,
     sessions: Sessions,
     leases: Leases,
+    terms: Terms,
 }
 
 impl Machine {
@@ -41,6 +43,7 @@ impl Machine {
             self.applied
         );
         self.applied = id;
+        self.terms.note(id);
         self.sessions.expire(id.index);
         let chain = self.chain.number(id.index.0).number(id.term.0);
         match &entry.payload {
@@ -163,6 +166,19 @@ impl Machine {
         }
     }
 
+    /// A copy that goes on alike, for [`Speculative`](super::Speculative): all but the changes that watchers
+    /// are told. O(bytes).
+    pub(super) fn fork(&self) -> Machine {
+        Machine {
+            applied: self.applied,
+            chain: self.chain,
+            store: self.store.fork(),
+            sessions: self.sessions.clone(),
+            leases: self.leases.clone(),
+            terms: self.terms.clone(),
+        }
+    }
+
     /// With what was left out of the snapshot.
     pub(super) fn reindexed(mut self) -> Machine {
         self.store = self.store.reindexed();
@@ -192,8 +208,27 @@ impl Machine {
     }
 
     /// The last entry that was applied.
+    pub fn last_applied(&self) -> LogId {
+        self.applied
+    }
+
+    /// The index of the last entry that was applied.
     pub fn applied(&self) -> Index {
         self.applied.index
+    }
+
+    /// Whether `entry` is one of those that were applied; `None` where nobody can tell any more, or not yet.
+    pub fn has_applied(&self, entry: LogId) -> Option<bool> {
+        match entry.index > self.applied.index {
+            // A later term's log does not get it behind its end either.
+            true => (entry.term < self.applied.term).then_some(false),
+            false => Some(self.terms.at(entry.index)? == entry.term),
+        }
+    }
+
+    /// The first entry of each term that was applied, in order; of the oldest terms perhaps none.
+    pub fn terms(&self) -> impl Iterator<Item = LogId> {
+        self.terms.iter()
     }
 
     /// How many commands have changed something.

@@ -12,7 +12,9 @@ mod outcome;
 mod query;
 mod session;
 mod snapshot;
+mod speculative;
 mod store;
+mod terms;
 mod value;
 
 pub use command::{Command, Compare, Logged, Operation, Undecodable};
@@ -24,4 +26,5 @@ pub use outcome::{Done, Outcome, Refused, Written};
 pub use query::{Answer, MAX_LISTED, Query};
 pub use session::{MAX_SESSIONS, Token};
 pub use snapshot::Corrupt;
+pub use speculative::Speculative;
 pub use value::{Data, Value, holds};

@@ -7,7 +7,7 @@ use super::machine::Machine;
 /// The first bytes of every snapshot of a state machine.
 const MAGIC: [u8; 6] = *b"ordeal";
 /// Of the layout of [`Machine`]; grows with every change of it.
-const VERSION: u16 = 3;
+const VERSION: u16 = 4;
 /// Magic, version, length of the payload (u64) and crc32c over all of that and the payload; little endian.
 const HEADER: usize = 6 + 2 + 8 + 4;
 

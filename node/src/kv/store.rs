@@ -46,6 +46,17 @@ impl Store {
         self
     }
 
+    /// A copy whose history begins here. O(bytes).
+    pub(super) fn fork(&self) -> Store {
+        Store {
+            map: self.map.clone(),
+            revision: self.revision,
+            content: self.content,
+            leased: self.leased.clone(),
+            history: History::behind(self.revision),
+        }
+    }
+
     pub(super) fn get(&self, key: &str) -> Option<&Value> {
         self.map.get(key)
     }

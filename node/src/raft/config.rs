@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use super::acknowledge::Replication;
 use super::types::NodeId;
 
 /// Parameters of a [`Core`](super::Core). Safety depends on none of the timings.
@@ -27,6 +28,8 @@ pub struct Config {
     /// many percent. Needs check-quorum and stickiness, and the same on all nodes. `None`: a round for every
     /// batch of reads, and no clock matters.
     pub lease_drift_percent: Option<u32>,
+    /// When writes are answered.
+    pub replication: Replication,
     /// Most entries in one append.
     pub max_batch_entries: usize,
     /// Most bytes of entries in one append; one entry is sent however large it is.
@@ -59,6 +62,7 @@ impl Config {
             check_quorum: true,
             stickiness: true,
             lease_drift_percent: None,
+            replication: Replication::Majority,
             max_batch_entries: 1024,
             max_batch_bytes: 1 << 20,
             max_inflight: 64,

@@ -14,6 +14,7 @@ use super::ready::{Promise, Ready, Refusal, Ticket, Transition};
 use super::rng::Rng;
 use super::snapshot::Snapshots;
 use super::types::{HardState, Index, NodeId, RequestId, Role, Snapshot, Term, Time};
+use crate::bugs::{self, Bug};
 use crate::storage::{Durable, Recovered};
 
 /// Something that happened around the core.
@@ -115,10 +116,14 @@ impl Core {
             rng: Rng::new(config.seed),
             now,
             hard_state: recovered.hard_state,
+
             durability: Durability::new(log.last().index, now),
-            log,
-            commit: covered.index,
+            commit: match bugs::on(Bug::ReplayAppliesUncommitted) {
+                true => log.last().index,
+                false => covered.index,
+            },
             handed_out: covered.index,
+            log,
             state: State::Follower,
             leader: None,
             heard: None,
@@ -163,6 +168,7 @@ impl Core {
         self.flush_forwarded_reads();
         self.ready.write = self.durability.take(self.now, self.hard_state, &self.log);
         self.hand_out_committed();
+        self.hand_out_answerable();
         self.serve_reads();
         std::mem::take(&mut self.ready)
     }
@@ -217,7 +223,9 @@ impl Core {
 
     /// As [`Core::send`], with the term that is asked about instead of the own one.
     pub(super) fn send_in_term(&mut self, to: NodeId, term: Term, body: Body) {
-        self.send_after(self.durability.hard_state_ticket(), to, term, body);
+        let early = matches!(body, Body::Vote { .. }) && bugs::on(Bug::CampaignBeforePersist);
+        let after = self.durability.hard_state_ticket().filter(|_| !early);
+        self.send_after(after, to, term, body);
     }
 
     /// Says `body`, once entry `index`, term and vote are on disk.

@@ -6,6 +6,7 @@ use super::core::{Core, State};
 use super::leader::Leader;
 use super::message::Body;
 use super::types::{HardState, Index, LogId, NodeId, Term, Time};
+use crate::bugs::{self, Bug};
 
 /// One candidacy. Answers are sets of voters: a duplicate counts once (xraft #27).
 #[derive(Debug)]
@@ -21,7 +22,11 @@ pub(super) struct Ballot {
 impl Core {
     /// Draws the next election timeout.
     pub(super) fn reset_election_timer(&mut self) {
-        self.election_deadline = self.now + self.rng.between(self.config.election_timeout);
+        let mut timeout = self.rng.between(self.config.election_timeout);
+        if bugs::on(Bug::NoElectionJitter) {
+            timeout = self.config.election_timeout.0;
+        }
+        self.election_deadline = self.now + timeout;
     }
 
     /// Follows `leader`, or nobody yet, in `term`. The vote of an unchanged term is kept (etcd #2461).
@@ -30,6 +35,9 @@ impl Core {
             self.hard_state = HardState { term, vote: None };
             self.durability.hard_state_changed();
             self.verified = Index(0);
+        } else if bugs::on(Bug::VoteClearedSameTermStepdown) && self.hard_state.vote.is_some() {
+            self.hard_state.vote = None;
+            self.durability.hard_state_changed();
         }
         if self.leader != leader || leader.is_none() {
             self.heard = None;
@@ -62,7 +70,7 @@ impl Core {
     fn may_campaign(&self) -> bool {
         self.members.is_voter(self.config.id)
             && self.durability.hard_state_ticket().is_none()
-            && !self.snapshots.is_installing()
+            && (!self.snapshots.is_installing() || bugs::on(Bug::CampaignWithPendingSnapshot))
             && (self.is_alone() || (!self.disk_full && !self.disk_stalls()))
     }
 
@@ -152,7 +160,7 @@ impl Core {
                 }
             }
             State::Candidate(ballot) => {
-                if self.members.is_quorum(|id| ballot.granted.contains(&id)) {
+                if self.members.is_quorum(|id| ballot.granted.contains(&id)) || self.half_elects() {
                     self.become_leader();
                 } else if !self.members.is_quorum(|id| !ballot.refused.contains(&id)) {
                     self.become_follower(self.hard_state.term, None);
@@ -167,7 +175,7 @@ impl Core {
         let free = match self.hard_state.vote {
             None => self.leader.is_none(),
             // Granted again: the first answer may have been lost (hashicorp/raft #74).
-            Some(vote) => vote == from,
+            Some(vote) => vote == from && !bugs::on(Bug::RevoteRejected),
         };
         let granted = free && self.is_up_to_date(last) && self.members.is_voter(self.config.id);
         if granted {
@@ -208,7 +216,11 @@ impl Core {
                 true => &mut ballot.granted,
                 false => &mut ballot.refused,
             };
-            answers.insert(from);
+            let again = !answers.insert(from);
+            if again && granted && bugs::on(Bug::DuplicateVoteCounted) {
+                let other = self.members.others(self.config.id);
+                answers.extend(other.filter(|id| *id != from).take(1));
+            }
             self.tally();
         }
     }
@@ -223,7 +235,7 @@ impl Core {
     /// Whether a leader was heard so recently that an election would only disturb it; of a leader, whether
     /// a quorum still answers it.
     pub(super) fn is_loyal(&self) -> bool {
-        if !self.config.stickiness {
+        if !self.config.stickiness || self.breaks_leases() {
             return false;
         }
         match &self.state {
@@ -235,7 +247,17 @@ impl Core {
     }
 
     fn is_up_to_date(&self, last: LogId) -> bool {
-        last.up_to_date_key() >= self.log.last().up_to_date_key()
+        last.up_to_date_key() >= self.log.last().up_to_date_key() || bugs::on(Bug::VoteNoLogCheck)
+    }
+
+    /// `election-quorum-short`.
+    fn half_elects(&self) -> bool {
+        let State::Candidate(ballot) = &self.state else {
+            return false;
+        };
+        bugs::on(Bug::ElectionQuorumShort)
+            && ballot.granted.len() >= self.members.others(self.config.id).count().div_ceil(2)
+            && self.durability.hard_state_ticket().is_none()
     }
 
     fn become_leader(&mut self) {

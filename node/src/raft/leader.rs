@@ -13,6 +13,7 @@ use super::reads::LeaderReads;
 use super::ready::Refusal;
 use super::transfer::Transfer;
 use super::types::{Entry, Index, LogId, NodeId, Payload, RequestId, Term, Time};
+use crate::bugs::{self, Bug};
 
 /// State of one leadership.
 #[derive(Debug)]
@@ -25,6 +26,8 @@ pub(super) struct Leader {
     pub(super) lease: Lease,
     pub(super) transfer: Option<Transfer>,
     pub(super) uncommitted_bytes: usize,
+    /// Writes up to here were handed out as answerable by the mode's rule, where that is not the commit.
+    pub(super) answerable: Index,
 }
 
 impl Leader {
@@ -42,6 +45,7 @@ impl Leader {
             lease: Lease::new(now),
             transfer: None,
             uncommitted_bytes: 0,
+            answerable: Index(0),
         }
     }
 }
@@ -141,7 +145,10 @@ impl Core {
             return;
         };
         // Beyond `matched` the follower's log may differ from ours.
-        let commit = follower.matched.min(self.commit);
+        let commit = match bugs::on(Bug::HeartbeatCommitUnclamped) {
+            true => self.commit,
+            false => follower.matched.min(self.commit),
+        };
         follower.told_commit(round, commit);
         self.send(to, Body::Heartbeat { commit, round });
     }
@@ -179,6 +186,9 @@ impl Core {
         match result {
             Appended::Match { index } if index <= last.index => follower.matches(index, now),
             Appended::Match { .. } => {}
+            Appended::Conflict { hint, .. } if bugs::on(Bug::NackHintBecomesMatch) => {
+                follower.matches(hint.index.min(last.index), now);
+            }
             Appended::Conflict { prev, .. } => follower.conflicts(prev, candidate),
         }
         self.advance_leader_commit();
@@ -198,7 +208,9 @@ impl Core {
                 leader.followers.get(&id).map_or(Index(0), |f| f.matched)
             }
         });
-        if agreed <= self.commit || self.log.term_at(agreed) != Some(self.hard_state.term) {
+        let own = self.log.term_at(agreed) == Some(self.hard_state.term)
+            || bugs::on(Bug::CommitOldTermByCount);
+        if agreed <= self.commit || !own {
             return;
         }
         let committed = self.log.range(self.commit.next(), agreed);
@@ -208,6 +220,7 @@ impl Core {
             leader.uncommitted_bytes = leader.uncommitted_bytes.saturating_sub(bytes);
         }
         self.admit_reads();
+        self.answer_committed_reads();
     }
 
     /// Whether an entry of the own term is committed, so that the commit index covers all that earlier

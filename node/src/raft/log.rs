@@ -1,6 +1,7 @@
 //! The log in memory: what this node holds behind its base, on disk or on the way there.
 
 use super::types::{Entry, Index, LogId, Payload, Term};
+use crate::bugs::{self, Bug};
 
 /// Entries behind `base`, contiguous, terms never decreasing. All up to the base is committed and in a snapshot.
 #[derive(Clone, Debug, Default)]
@@ -126,7 +127,10 @@ impl Log {
             .enumerate()
             .take_while(|(i, entry)| {
                 bytes += weight(entry);
-                *i == 0 || bytes <= max_bytes
+                *i == 0 || bytes <= max_bytes || bugs::on(Bug::AeBatchHoleOnOversize)
+            })
+            .filter(|(i, entry)| {
+                *i == 0 || weight(entry) <= max_bytes || !bugs::on(Bug::AeBatchHoleOnOversize)
             })
             .map(|(_, entry)| entry.clone())
             .collect()

@@ -1,5 +1,6 @@
 //! Raft without I/O: inputs in, a [`Ready`] out. No clock, file, socket or thread.
 
+mod acknowledge;
 mod config;
 mod core;
 mod display;
@@ -22,10 +23,11 @@ mod status;
 mod transfer;
 pub mod types;
 
+pub use acknowledge::Replication;
 pub use config::Config;
 pub use core::{Core, Input};
 pub use message::{Appended, Body, Chunk, Message, Round};
 pub use quorum::Configuration;
 pub use ready::{Cut, Promise, Ready, Refusal, Save, Ticket, Transition, Write};
-pub use status::{FollowerStatus, Status};
+pub use status::{FollowerStatus, Position, Status};
 pub use types::*;

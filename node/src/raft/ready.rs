@@ -107,7 +107,7 @@ pub struct Transition {
 }
 
 /// All that the driver has to do, in the order: queue `write`, send `messages`, keep `promises` until proof,
-/// take `restore` for the state, apply `committed`, answer `reads`, resolve the rest.
+/// take `restore` for the state, apply `committed`, then `ahead`, answer `reads`, resolve the rest.
 #[derive(Debug, Default)]
 pub struct Ready {
     /// To disk; its [`Durable`] comes back as an input.
@@ -121,7 +121,14 @@ pub struct Ready {
     pub restore: Option<Arc<Snapshot>>,
     /// To the state machine, in order, each exactly once in a boot. On disk here and on a majority.
     pub committed: Vec<Entry>,
-    /// Reads that may be answered from the state machine once this `committed` is applied; or not at all.
+    /// On a leader that answers ahead of commits: to a copy of the state machine, in order, behind what is
+    /// committed; and then answered. They may yet be rolled back. The first of a leadership follows the last
+    /// entry of `committed`, the others follow each other.
+    pub ahead: Vec<Entry>,
+    /// On a leader that answers only what every voter has on disk: up to where that is so.
+    pub on_all: Option<Index>,
+    /// Reads that may be answered from the state machine once this `committed` is applied, on a leader that
+    /// answers ahead from the copy once `ahead` is; or not at all.
     pub reads: Vec<(RequestId, Result<Index, Refusal>)>,
     /// Proposals that are now in the leader's own log, under that name. Not committed yet.
     pub accepted: Vec<(RequestId, LogId)>,

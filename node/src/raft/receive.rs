@@ -3,6 +3,7 @@
 use super::core::Core;
 use super::message::{Appended, Body, Message};
 use super::types::{LogId, NodeId};
+use crate::bugs::{self, Bug};
 
 /// Far beyond any real term or index, and far enough below the end of u64 to count on from.
 const LIMIT: u64 = 1 << 62;
@@ -19,6 +20,9 @@ impl Core {
         } = message;
         match body {
             Body::PreVote { last } => return self.on_pre_vote(from, term, last),
+            Body::PreVoteReply { granted: false } if bugs::on(Bug::PrevoteStaleTermDeadlock) => {
+                return;
+            }
             Body::PreVoteReply { granted: true } => return self.on_pre_vote_granted(from, term),
             // A leader may be serving reads in the certainty that this node elects nobody now.
             Body::Vote {
@@ -29,6 +33,16 @@ impl Core {
                 if term > self.hard_state.term && !transfer && self.is_loyal() =>
             {
                 return;
+            }
+            Body::AppendReply { .. } | Body::HeartbeatReply { .. }
+                if term > self.hard_state.term && bugs::on(Bug::LeaderIgnoresHigherTerm) =>
+            {
+                return;
+            }
+            Body::VoteReply { granted: true }
+                if term < self.hard_state.term && bugs::on(Bug::StaleVoteResponseCounted) =>
+            {
+                return self.on_vote_reply(from, true);
             }
             _ => {}
         }

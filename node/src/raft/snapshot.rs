@@ -6,7 +6,8 @@ use super::core::{Core, State};
 use super::message::{Body, Chunk, Round};
 use super::ready::{Cut, Save, Ticket};
 use super::sending::{Kept, Sending};
-use super::types::{Index, LogId, NodeId, Snapshot, Term};
+use super::types::{Entry, Index, LogId, NodeId, Snapshot, Term};
+use crate::bugs::{self, Bug};
 
 /// The snapshots that this node has to do with.
 #[derive(Debug)]
@@ -224,13 +225,30 @@ impl Core {
             cut: Cut::Everything,
         });
         // What lay before may well have been the same entries.
+        let tail = self.tail_kept_by_mistake(last);
         let dropped = self.log.reset(last).into_iter();
         let conflicting = dropped.filter(|id| id.index >= last.index);
         self.ready.rolled_back.extend(conflicting);
+        for entry in tail {
+            self.durability.appended(entry.id.index, false);
+            self.log.push(entry);
+        }
         self.snapshots.saving = None;
         self.snapshots.installing = Some(snapshot);
         self.verified = self.verified.max(last.index);
         self.commit_to(last.index);
+    }
+
+    /// `snapshot-keeps-conflicting-suffix`.
+    fn tail_kept_by_mistake(&self, last: LogId) -> Vec<Entry> {
+        let end = self.log.last().index;
+        let keeps = bugs::on(Bug::SnapshotKeepsConflictingSuffix) && end > last.index;
+        let tail = match keeps {
+            true => self.log.range(last.index.next(), end).to_vec(),
+            false => Vec::new(),
+        };
+        let fits = tail.first().is_some_and(|e| e.id.term >= last.term);
+        if fits { tail } else { Vec::new() }
     }
 
     /// Gives out an installed snapshot once it is on disk; false while the state is being replaced.

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::acknowledge::Replication;
 use super::core::{Core, State};
 use super::transfer::Transfer;
 use super::types::{Index, LogId, NodeId, Role, Term, Time};
@@ -35,6 +36,8 @@ pub struct Status {
     pub lease_until: Option<Time>,
     /// On a leader that hands over, to whom.
     pub transfer: Option<NodeId>,
+    /// When writes are answered.
+    pub replication: Replication,
     /// On a leader, how far each follower is; else empty.
     pub followers: Vec<FollowerStatus>,
 }
@@ -118,6 +121,7 @@ impl Core {
                 State::Leader(leader) => leader.transfer.as_ref().map(Transfer::to),
                 _ => None,
             },
+            replication: self.config.replication,
             followers,
         }
     }

@@ -5,7 +5,9 @@
 //! writes first, since a message that must not overtake its write is kept back until [`Replica::on_persisted`].
 
 mod admin;
+mod ahead;
 mod clock;
+mod evidence;
 mod failure;
 mod perform;
 mod status;
@@ -20,6 +22,7 @@ pub use failure::{Failure, ReadMode};
 pub use status::{Follower, Status};
 
 use self::waiters::{ReplyTo, Stage, Waiter, Waiters};
+use crate::events::{Event, Events};
 use crate::kv::{Answer, Command, Machine, Query, Token, Written};
 use crate::raft::{
     Core, Index, Input, LogId, Message, NodeId, Promise, RequestId, Role, Time, Write,
@@ -45,6 +48,8 @@ pub struct Parts {
     pub incarnation: u64,
     /// How long a request may wait for its answer.
     pub request_timeout: Duration,
+    /// Told what the replica does.
+    pub events: Events,
 }
 
 /// What is to be done outside, in this order.
@@ -81,6 +86,8 @@ pub struct Replica {
     /// The last forwarded request of each peer: their names grow, so a repeated frame is told by its name.
     last_forwarded: BTreeMap<NodeId, RequestId>,
     clock: clock::Clock,
+    ahead: ahead::Ahead,
+    evidence: evidence::Evidence,
     work: Work,
 }
 
@@ -88,7 +95,10 @@ impl Replica {
     /// A replica that has just started.
     pub fn new(parts: Parts) -> Replica {
         let status = parts.core.status();
+        let ahead = ahead::Ahead::new(parts.core.replication());
         Replica {
+            ahead,
+            evidence: evidence::Evidence::new(parts.events, parts.core.position()),
             id: status.id,
             role: status.role,
             leader: status.leader,
@@ -133,6 +143,7 @@ impl Replica {
             self.waiters.len(),
             self.disk_full,
             clock_ms,
+            self.ahead.state().map(Machine::applied),
         )
     }
 
@@ -148,7 +159,7 @@ impl Replica {
     /// What the inputs so far have led to. Call it once after any number of them, and when it is due.
     pub fn finish_turn(&mut self, now: Time) {
         if now >= self.core.deadline() {
-            self.core.step(now, Input::Tick);
+            self.step(now, Input::Tick);
         }
         if self.parked_until.is_some_and(|until| now >= until) {
             self.unpark(now);
@@ -158,6 +169,7 @@ impl Replica {
         }
         loop {
             let ready = self.core.take_ready();
+            self.tell_position();
             let leader_changed = self.perform(now, ready);
             let snapshot = self.take_snapshot(now);
             if leader_changed && !self.parked.is_empty() {
@@ -190,13 +202,13 @@ impl Replica {
                 }
             }
         }
-        self.core.step(now, Input::Persisted(proof));
+        self.step(now, Input::Persisted(proof));
     }
 
     /// The disk has no space, or has space again.
     pub fn on_disk_full(&mut self, now: Time, full: bool) {
         self.disk_full = full;
-        self.core.step(now, Input::DiskFull(full));
+        self.step(now, Input::DiskFull(full));
     }
 
     /// A peer has spoken, or could not be spoken to.
@@ -215,7 +227,7 @@ impl Replica {
                         term,
                         body,
                     };
-                    self.core.step(now, Input::Message(message));
+                    self.step(now, Input::Message(message));
                 }
                 Payload::Forward(forward) => {
                     let last = self.last_forwarded.entry(from).or_insert(RequestId(0));
@@ -291,7 +303,8 @@ impl Replica {
                     reply,
                 };
                 let id = self.waiters.insert(now, waiter);
-                self.core.step(now, Input::Read { id });
+                self.tell(|| Event::ReadBegin { id: id.0 });
+                self.step(now, Input::Read { id });
             }
         }
     }
@@ -313,10 +326,10 @@ impl Replica {
             Some(Waiter::Write { command, .. }) => {
                 let command = command.clone();
                 if let Some(command) = self.decide(id, command) {
-                    self.core.step(now, Input::Propose { id, command });
+                    self.step(now, Input::Propose { id, command });
                 }
             }
-            Some(Waiter::Read { .. }) => self.core.step(now, Input::Read { id }),
+            Some(Waiter::Read { .. }) => self.step(now, Input::Read { id }),
             None => {}
         }
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::waiters::{ReplyTo, Waiter};
 use super::{Failure, Replica};
 use crate::bugs::{self, Bug};
+use crate::events::Event;
 use crate::kv::{Command, Logged, Machine, Outcome, Written, holds};
 use crate::raft::{
     Entry, Index, LogId, Message, NodeId, Ready, Refusal, RequestId, Role, Snapshot, Time,
@@ -30,6 +31,7 @@ impl Replica {
                 self.id, transition.from, transition.to, transition.term
             ));
             self.role = transition.to;
+            self.ahead.role_changes();
             leader_changed |= transition.leader.is_some() && transition.leader != self.leader;
             self.leader = transition.leader;
         }
@@ -37,6 +39,8 @@ impl Replica {
             let entries: Vec<String> = ready.rolled_back.iter().map(LogId::to_string).collect();
             let line = format!("{} rolled back {}", self.id, entries.join(" "));
             self.work.lines.push(line);
+            self.note_rolled_back(&ready.rolled_back);
+            self.tell_rolled_back(&ready.rolled_back);
         }
         for (id, entry) in ready.accepted {
             self.waiters.accept(id, entry);
@@ -52,6 +56,11 @@ impl Replica {
         }
         for entry in &ready.committed {
             self.apply(entry);
+        }
+        self.tell_applied();
+        self.apply_ahead(&ready.ahead);
+        if let Some(upto) = ready.on_all {
+            self.note_on_all(upto);
         }
         for (id, result) in ready.reads {
             self.on_read(now, id, result);
@@ -69,6 +78,8 @@ impl Replica {
             Err(why) => panic!("the leader's snapshot {last} cannot be used: {why}"),
         }
         self.applied = last;
+        self.tell_restored();
+        self.note_restored();
         let line = format!("{} installed snapshot {last}", self.id);
         self.work.lines.push(line);
     }
@@ -76,6 +87,8 @@ impl Replica {
     fn apply(&mut self, entry: &Entry) {
         self.applied = entry.id;
         let written = self.machine.apply(entry);
+        self.note_applied(entry, &written);
+        self.note_committed(entry, &written);
         for (accepted, waiter) in self.waiters.at(entry.id.index) {
             if accepted == entry.id {
                 self.finish(waiter, Ok(written.clone()));
@@ -127,11 +140,17 @@ impl Replica {
             Ok(_) => {
                 // The core offers a read only with, or after, the entries that it needs.
                 if let Some(Waiter::Read { query, reply, .. }) = self.waiters.remove(id) {
-                    reply(Ok(self.machine.answer(&query)));
+                    let state = self.ahead.state().unwrap_or(&self.machine);
+                    let applied = state.applied().0;
+                    self.tell(|| Event::Read { id: id.0, applied });
+                    reply(Ok(state.answer(&query)));
                 }
             }
             // Nothing has happened; there is time left until its deadline.
-            Err(_) if *forward => self.park(now, id),
+            Err(_) if *forward => {
+                self.tell(|| Event::ReadRetried { id: id.0 });
+                self.park(now, id);
+            }
             Err(_) => {
                 let leader = self.leader.filter(|_| self.role != Role::Leader);
                 if let Some(waiter) = self.waiters.remove(id) {
@@ -156,7 +175,7 @@ impl Replica {
         }
     }
 
-    fn finish(&mut self, waiter: Waiter, result: Result<Written, Failure>) {
+    pub(super) fn finish(&mut self, waiter: Waiter, result: Result<Written, Failure>) {
         if let Waiter::Write { reply, .. } = waiter {
             self.answer(reply, result);
         }
@@ -165,7 +184,10 @@ impl Replica {
     pub(super) fn answer(&mut self, reply: ReplyTo, result: Result<Written, Failure>) {
         match reply {
             ReplyTo::Nobody => {}
-            ReplyTo::Client(reply) => reply(result),
+            ReplyTo::Client(reply) => {
+                self.tell_reply(&result);
+                reply(result);
+            }
             ReplyTo::Peer { node, id } => {
                 let term = self.core.status().term;
                 let reply = ForwardReply { id, result };

@@ -50,6 +50,10 @@ pub struct Status {
     pub sessions: usize,
     /// Leases that have not ended.
     pub leases: usize,
+    /// When writes are answered: `majority`, `sync`, `semi-sync` or `async`.
+    pub replication: raft::Replication,
+    /// On a leader that answers ahead of commits: the index up to which it has.
+    pub ahead: Option<u64>,
     /// On a leader, its followers.
     pub followers: Vec<Follower>,
 }
@@ -76,6 +80,7 @@ impl Status {
         waiters: usize,
         disk_full: bool,
         clock_ms: f64,
+        ahead: Option<raft::Index>,
     ) -> Status {
         Status {
             id: core.id.to_string(),
@@ -99,6 +104,8 @@ impl Status {
             waiters,
             sessions: machine.sessions(),
             leases: machine.leases(),
+            replication: core.replication,
+            ahead: ahead.map(|index| index.0),
             followers: core
                 .followers
                 .iter()

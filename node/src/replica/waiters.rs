@@ -32,6 +32,8 @@ pub(super) enum Stage {
     Here,
     /// In this node's log; applied or not, that entry decides.
     Accepted(LogId),
+    /// Committed and applied as that entry, and not yet on every voter's disk.
+    Held(Index),
     /// On its way to the leader under this name.
     Forwarded(RequestId),
 }
@@ -56,6 +58,8 @@ pub(super) struct Waiters {
     /// One timeout for all, so deadlines come in the order of arrival.
     deadlines: VecDeque<(Time, RequestId)>,
     accepted: BTreeMap<(Index, Term), RequestId>,
+    /// Each with what it did.
+    held: BTreeMap<Index, (RequestId, Written)>,
     forwarded: BTreeMap<RequestId, RequestId>,
 }
 
@@ -68,6 +72,7 @@ impl Waiters {
             waiting: BTreeMap::new(),
             deadlines: VecDeque::new(),
             accepted: BTreeMap::new(),
+            held: BTreeMap::new(),
             forwarded: BTreeMap::new(),
         }
     }
@@ -118,6 +123,9 @@ impl Waiters {
                 Stage::Accepted(entry) => {
                     self.accepted.remove(&(entry.index, entry.term));
                 }
+                Stage::Held(index) => {
+                    self.held.remove(index);
+                }
                 Stage::Forwarded(name) => {
                     self.forwarded.remove(name);
                 }
@@ -153,6 +161,31 @@ impl Waiters {
             *stage = Stage::Here;
         }
         Some(id)
+    }
+
+    /// Takes the write that waited for this very entry.
+    pub(super) fn of(&mut self, entry: LogId) -> Option<Waiter> {
+        let id = *self.accepted.get(&(entry.index, entry.term))?;
+        self.remove(id)
+    }
+
+    /// The write that waits for this very entry has done `written`, but waits on, for [`Waiters::release`].
+    pub(super) fn hold(&mut self, entry: LogId, written: Written) {
+        if let Some(id) = self.accepted.remove(&(entry.index, entry.term))
+            && let Some(Waiter::Write { stage, .. }) = self.waiting.get_mut(&id)
+        {
+            *stage = Stage::Held(entry.index);
+            self.held.insert(entry.index, (id, written));
+        }
+    }
+
+    /// Takes the held writes up to `upto`, in the order of the log, each with what it did.
+    pub(super) fn release(&mut self, upto: Index) -> Vec<(Waiter, Written)> {
+        let later = self.held.split_off(&upto.next());
+        let released = std::mem::replace(&mut self.held, later).into_values();
+        released
+            .filter_map(|(id, written)| Some((self.remove(id)?, written)))
+            .collect()
     }
 
     /// Takes the writes that waited for `index`, each with the entry that it was accepted as. At most one is

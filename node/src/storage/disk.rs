@@ -13,6 +13,7 @@ use super::hard_state::{self, HardStateFile};
 use super::snapshot;
 use super::wal::{Wal, segment};
 use super::{Damage, Durable, Identity, OpenError, Recovered, Storage, StorageError};
+use crate::bugs::{self, Bug};
 use crate::events::{Events, observed::Observed};
 use crate::raft::{Cut, HardState, Index, LogId, NodeId, Save, Ticket, Write};
 
@@ -123,7 +124,10 @@ impl Disk {
             .map_err(OpenError::from)?;
         snapshot::sweep(files.as_ref())?;
         let recovered = Recovered {
-            hard_state: slot.hard_state,
+            hard_state: remembered(
+                slot.hard_state,
+                found.entries.last().map_or(covered, |e| e.id),
+            ),
             snapshot: snapshot.map(|found| found.snapshot),
             entries: found.entries,
         };
@@ -260,6 +264,17 @@ fn make(files: &dyn Files, names: &[String], options: &Options) -> Result<(), Op
     Wal::create(files, identity, options.segment_size)?;
     HardStateFile::create(files, identity)?;
     Ok(())
+}
+
+/// What a node that starts remembers of its term and vote: all, unless it is `hardstate-volatile`.
+fn remembered(found: HardState, last: LogId) -> HardState {
+    match bugs::on(Bug::HardstateVolatile) {
+        true => HardState {
+            term: last.term,
+            vote: None,
+        },
+        false => found,
+    }
 }
 
 fn check_owner(found: Identity, options: &Options) -> Result<(), OpenError> {

@@ -1,5 +1,6 @@
 //! Single cores, told what peers say: the rules that golden scripts and simulations reach only by chance.
 
+mod acknowledge;
 mod bench;
 mod disk;
 mod election;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use node::kv::Command;
-use node::raft::{Config, Input, Message, NodeId, RequestId, Time};
+use node::raft::{Config, Input, Message, NodeId, Replication, RequestId, Time};
 
 use super::coverage::Coverage;
 use super::node::Node;
@@ -65,6 +65,7 @@ impl Cluster {
             keep_entries: rng.one_of(&[0, 3, 50]),
             snapshot_chunk_bytes: rng.one_of(&[7, 64, 4096]),
             max_uncommitted_bytes: rng.one_of(&[500, 1 << 20]),
+            replication: rng.one_of(&Replication::ALL),
             seed: rng.next(),
             ..Config::new(NodeId(1), ids.iter().copied().collect())
         };
@@ -317,6 +318,8 @@ impl Cluster {
     pub fn crash(&mut self, id: NodeId) {
         let queued = self.nodes[&id].queue.len();
         let survive = self.rng.below(queued + 1);
+        let survivors = self.nodes[&id].queue.iter().take(survive);
+        self.oracle.kept(id, survivors);
         let lost = self.node(id).crash(survive);
         self.oracle.on_disk(&self.nodes[&id]);
         self.covered.crashes += 1;

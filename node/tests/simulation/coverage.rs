@@ -26,6 +26,9 @@ pub struct Coverage {
     pub tails_dropped_for_a_snapshot: u64,
     pub snapshots_installed: u64,
     pub snapshots_taken: u64,
+    pub answered_ahead: u64,
+    pub ahead_when_deposed: u64,
+    pub on_all: u64,
 }
 
 macro_rules! each {
@@ -54,6 +57,9 @@ macro_rules! each {
             transfers_begun_anew,
             starts_from_a_snapshot,
             reads_on_a_lease,
+            answered_ahead,
+            ahead_when_deposed,
+            on_all,
             batches_cut_by_size
         )
     };

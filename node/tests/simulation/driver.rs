@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use node::kv::Speculative;
 use node::raft::{Appended, Body, Cut, Input, Message, NodeId, Ready, Refusal, Role, Snapshot};
 use node::storage::Storage;
 
@@ -23,6 +24,8 @@ impl Cluster {
             refused,
             rolled_back,
             transitions,
+            ahead,
+            on_all,
         } = core.take_ready();
         node.status = core.status();
         for rolled_back in &rolled_back {
@@ -43,6 +46,11 @@ impl Cluster {
             node.queue.push_back(write);
         }
         node.promises.extend(promises);
+        if !transitions.is_empty()
+            && let Some(speculative) = node.speculative.take()
+        {
+            self.covered.ahead_when_deposed += speculative.tail().count() as u64;
+        }
         for transition in &transitions {
             if transition.to == Role::Leader {
                 self.covered.leaders += 1;
@@ -62,7 +70,24 @@ impl Cluster {
             machine.apply(entry);
             self.node(id).applied = entry.id;
             self.oracle.applied(&self.nodes[&id], &machine, entry);
+            if let Some(speculative) = &mut self.node(id).speculative {
+                speculative.committed(&machine, entry);
+            }
             self.node(id).machine = machine;
+        }
+        for entry in &ahead {
+            self.covered.answered_ahead += 1;
+            self.oracle.answered_ahead(&self.nodes, id, entry);
+            let node = self.node(id);
+            let machine = &node.machine;
+            let speculative = node
+                .speculative
+                .get_or_insert_with(|| Speculative::on(machine));
+            speculative.apply(entry);
+        }
+        if let Some(upto) = on_all {
+            self.covered.on_all += 1;
+            self.oracle.on_all(&self.nodes, id, upto);
         }
         for (read, result) in reads {
             match result {
@@ -70,7 +95,9 @@ impl Cluster {
                     let node = &self.nodes[&id];
                     self.covered.reads_at_leaders += u64::from(node.leads());
                     self.covered.reads_at_followers += u64::from(!node.leads());
-                    self.oracle.answered(read, index, &node.machine);
+                    let speculative = node.speculative.as_ref().map(Speculative::machine);
+                    let machine = speculative.unwrap_or(&node.machine);
+                    self.oracle.answered(read, index, machine);
                 }
                 Err(_) => {
                     self.covered.reads_abandoned += 1;
@@ -180,7 +207,8 @@ impl Cluster {
             self.after(Duration::from_millis(10), Event::Synced(id, boot));
             return self.take(id);
         };
-        node.queue.drain(..count);
+        let writes: Vec<_> = node.queue.drain(..count).collect();
+        self.oracle.kept(id, writes.iter());
         self.oracle.on_disk(&self.nodes[&id]);
         let node = self.node(id);
         let mut released = Vec::new();

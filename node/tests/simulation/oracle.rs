@@ -1,10 +1,10 @@
 //! What must hold whatever happens, judged from messages, disks and results rather than by the core's word.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use node::kv::{Digest, Machine};
 use node::raft::{
-    Appended, Body, Entry, Index, LogId, Message, NodeId, RequestId, Role, Term, Write,
+    Appended, Body, Entry, Index, LogId, Message, NodeId, Replication, RequestId, Role, Term, Write,
 };
 
 use super::node::Node;
@@ -17,6 +17,8 @@ pub struct Oracle {
     /// Each with the term of the leader that committed it.
     committed: Vec<(LogId, Term)>,
     chains: Vec<Digest>,
+    /// What was on whose disk at any time.
+    kept: HashSet<(NodeId, LogId)>,
     /// The highest index that any node has applied, and so may have acknowledged.
     acknowledged: Index,
     /// Where each read must not answer below.
@@ -50,6 +52,45 @@ impl Oracle {
         if let Some(vote) = hard_state.vote {
             self.vote(node.id(), hard_state.term, vote);
         }
+    }
+
+    /// Writes are on a disk.
+    pub fn kept<'a>(&mut self, node: NodeId, writes: impl Iterator<Item = &'a Write>) {
+        let entries = writes.flat_map(|write| &write.entries);
+        self.kept.extend(entries.map(|entry| (node, entry.id)));
+    }
+
+    /// How many nodes have, or had, an entry on disk, as itself or in a snapshot.
+    fn copies(&self, nodes: &BTreeMap<NodeId, Node>, id: LogId) -> usize {
+        let has =
+            |node: &&Node| self.kept.contains(&(node.id(), id)) || node.covered().index >= id.index;
+        nodes.values().filter(has).count()
+    }
+
+    /// What a leader answers ahead of the commit is on as many disks as its mode promises, its own among them.
+    pub fn answered_ahead(&self, nodes: &BTreeMap<NodeId, Node>, id: NodeId, entry: &Entry) {
+        let node = &nodes[&id];
+        let mode = node.status.replication;
+        assert!(node.leads() && mode.answers_ahead(), "{id} in {mode}");
+        let held = node.entry_on_disk(entry.id.index);
+        assert_eq!(held, Some(entry), "{id} has it in memory only");
+        let copies = self.copies(nodes, entry.id);
+        let promised = if mode == Replication::Async { 1 } else { 2 };
+        assert!(
+            copies >= promised.min(nodes.len()),
+            "{} in {mode}: {copies} copies",
+            entry.id
+        );
+    }
+
+    /// What a leader says to be on all disks is.
+    pub fn on_all(&self, nodes: &BTreeMap<NodeId, Node>, id: NodeId, upto: Index) {
+        let last = nodes[&id].log[upto.0 as usize - 1].id;
+        assert_eq!(
+            self.copies(nodes, last),
+            nodes.len(),
+            "{last} is not on all disks"
+        );
     }
 
     fn vote(&mut self, voter: NodeId, term: Term, candidate: NodeId) {
