@@ -33,4 +33,5 @@ pub mod site;
 pub mod stalls;
 pub mod store;
 pub mod terminal;
+pub mod whitebox;
 pub mod worker;

@@ -93,7 +93,7 @@ impl Disk {
     }
 
     /// Opens the data directory in `files`.
-    pub(super) fn open_files(
+    pub(crate) fn open_files(
         files: Box<dyn Files>,
         options: &Options,
     ) -> Result<(Disk, Recovered, Boot), OpenError> {
