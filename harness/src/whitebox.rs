@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use checker::whitebox::lines::Merged;
 use checker::whitebox::{Judge, Judgement, Place, Violation as Breach};
 use checker::{Valid, Verdict, Violation};
+use nix::time::{ClockId, clock_gettime};
 use serde_json::json;
 
 use crate::ending::Ending;
@@ -22,6 +23,13 @@ const LONGEST: usize = 400;
 /// Where a node's evidence goes, below the run's folder.
 pub fn file(folder: &Path, node: u16) -> PathBuf {
     folder.join("nodes").join(format!("n{node}.events.jsonl"))
+}
+
+/// The machine's monotonic clock, by which evidence is told; no fault moves it.
+pub fn monotonic_ns() -> u64 {
+    clock_gettime(ClockId::CLOCK_MONOTONIC).map_or(0, |now| {
+        now.tv_sec() as u64 * 1_000_000_000 + now.tv_nsec() as u64
+    })
 }
 
 /// What was judged, and the verdict in the form of all others.
@@ -58,7 +66,10 @@ pub fn judge(folder: &Path, nodes: u16, ending: Option<&Ending>) -> Option<Judge
         .iter()
         .map(|(number, error)| {
             let path = files.values().nth(*number);
-            format!("{}: {error}", path.map_or("?".into(), |path| path.display().to_string()))
+            format!(
+                "{}: {error}",
+                path.map_or("?".into(), |path| path.display().to_string())
+            )
         })
         .collect();
     if (files.len() as u16) < nodes {
@@ -88,7 +99,11 @@ fn verdict(
     let never = judgement.coverage.never().count();
     let summary = match valid {
         Valid::No => {
-            let which: Vec<String> = judgement.violated.iter().map(|(v, n)| format!("{v} {n}×")).collect();
+            let which: Vec<String> = judgement
+                .violated
+                .iter()
+                .map(|(v, n)| format!("{v} {n}×"))
+                .collect();
             format!("{broken} violations inside the nodes: {}", which.join(", "))
         }
         Valid::Unknown => format!("not all evidence can be read: {}", unreadable.join("; ")),
@@ -124,7 +139,11 @@ fn verdict(
     }
 }
 
-fn violation(breach: &Breach, quotes: Option<&BTreeMap<(u16, u64), String>>, began_ns: u64) -> Violation {
+fn violation(
+    breach: &Breach,
+    quotes: Option<&BTreeMap<(u16, u64), String>>,
+    began_ns: u64,
+) -> Violation {
     let mut explanation = format!("{}.", breach.what);
     for place in std::iter::once(&breach.place).chain(&breach.because) {
         let at = place.at_ns.saturating_sub(began_ns) as f64 / 1e9;
@@ -146,7 +165,9 @@ fn violation(breach: &Breach, quotes: Option<&BTreeMap<(u16, u64), String>>, beg
 /// The lines that the first violations rest on.
 fn quotes(judgement: &Judgement, files: &BTreeMap<u16, PathBuf>) -> BTreeMap<(u16, u64), String> {
     let places = |breach: &Breach| -> Vec<Place> {
-        std::iter::once(breach.place).chain(breach.because.iter().copied()).collect()
+        std::iter::once(breach.place)
+            .chain(breach.because.iter().copied())
+            .collect()
     };
     let mut wanted: BTreeMap<u16, BTreeSet<u64>> = BTreeMap::new();
     for place in judgement.violations.iter().take(QUOTED).flat_map(places) {
@@ -158,7 +179,9 @@ fn quotes(judgement: &Judgement, files: &BTreeMap<u16, PathBuf>) -> BTreeMap<(u1
             continue;
         };
         let last = lines.last().copied().unwrap_or(0);
-        for (number, line) in (1..=last).zip(BufReader::new(file).split(b'\n').map_while(Result::ok)) {
+        for (number, line) in
+            (1..=last).zip(BufReader::new(file).split(b'\n').map_while(Result::ok))
+        {
             if lines.contains(&number) {
                 let mut text = String::from_utf8_lossy(&line).into_owned();
                 if text.len() > LONGEST {
@@ -185,7 +208,8 @@ mod tests {
 
     const START: &str = r#"{"s":1,"t":5000000000,"e":{"start":{"node":1}}}"#;
     const VOTE: &str = r#"{"s":2,"t":5000000001,"e":{"hard-state":{"write":1,"term":1,"vote":1}}}"#;
-    const OTHER: &str = r#"{"s":3,"t":5500000000,"e":{"hard-state":{"write":2,"term":1,"vote":2}}}"#;
+    const OTHER: &str =
+        r#"{"s":3,"t":5500000000,"e":{"hard-state":{"write":2,"term":1,"vote":2}}}"#;
 
     #[test]
     fn a_violation_is_quoted_with_its_line_and_the_time_of_the_run() {
@@ -203,9 +227,18 @@ mod tests {
         let empty = tempfile::tempdir().unwrap();
         assert!(judge(empty.path(), 3, None).is_none());
         let torn = folder(&[START, VOTE, "{\"s\":3"]);
-        assert_eq!(judge(torn.path(), 1, None).unwrap().verdict.valid, Valid::Yes);
-        assert_eq!(judge(torn.path(), 2, None).unwrap().verdict.valid, Valid::Unknown);
+        assert_eq!(
+            judge(torn.path(), 1, None).unwrap().verdict.valid,
+            Valid::Yes
+        );
+        assert_eq!(
+            judge(torn.path(), 2, None).unwrap().verdict.valid,
+            Valid::Unknown
+        );
         let damaged = folder(&[START, "{", VOTE]);
-        assert_eq!(judge(damaged.path(), 1, None).unwrap().verdict.valid, Valid::Unknown);
+        assert_eq!(
+            judge(damaged.path(), 1, None).unwrap().verdict.valid,
+            Valid::Unknown
+        );
     }
 }

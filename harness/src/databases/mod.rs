@@ -53,6 +53,11 @@ pub trait Deployment: Send + Sync {
     fn client(&self, node: NodeId, timeout: Duration) -> Box<dyn Client>;
     /// A client that asks the node it believes to be the leader and follows hints, as a user's driver would.
     fn leader_client(&self, first: NodeId, timeout: Duration) -> Box<dyn Client>;
+    /// The command that looks, once a node has ended, whether the files that it left are whole; its exit code is 65
+    /// where they are not. `None`: the database has no such thing.
+    fn verify(&self, _node: NodeId) -> Option<Command> {
+        None
+    }
     /// What a node says of itself; `None`: no answer in time.
     fn status(&self, node: NodeId) -> Future_<'_, Option<NodeStatus>>;
 }

@@ -16,6 +16,7 @@ use crate::exit::{self, Failure};
 use crate::observation::{FollowerStatus, NodeStatus};
 use crate::plan::Plan;
 use crate::site::{NodeId, Site};
+use crate::whitebox;
 
 /// How long a status request may take before the node counts as silent.
 const STATUS_TIMEOUT: Duration = Duration::from_millis(250);
@@ -62,6 +63,7 @@ impl Database for Node {
             binary,
             lossy,
             bugs,
+            events: plan.events,
             seed,
             http,
         }))
@@ -91,6 +93,7 @@ struct Cluster {
     binary: PathBuf,
     lossy: bool,
     bugs: Vec<String>,
+    events: bool,
     seed: u64,
     http: reqwest::Client,
 }
@@ -118,7 +121,19 @@ impl Deployment for Cluster {
         for bug in &self.bugs {
             command.args(["--bug", bug]);
         }
+        if self.events {
+            let file = whitebox::file(site.folder(), node.0);
+            command.arg("--events").arg(file);
+        }
         command
+    }
+
+    fn verify(&self, node: NodeId) -> Option<Command> {
+        let mut command = Command::new(&self.binary);
+        command
+            .args(["verify", "--data-dir"])
+            .arg(self.site.node_folder(node));
+        Some(command)
     }
 
     fn client(&self, node: NodeId, timeout: Duration) -> Box<dyn Client> {

@@ -10,6 +10,7 @@ mod setup;
 mod tiles;
 mod timeline;
 mod verdict;
+mod whitebox;
 
 pub use anomaly::anomaly;
 pub use clients::clients;
@@ -18,6 +19,7 @@ pub use log::log;
 pub use setup::{left_out, setup};
 pub use timeline::timeline;
 pub use verdict::{planted, verdict, word};
+pub use whitebox::whitebox;
 
 use super::html::Html;
 use super::units;
