@@ -17,7 +17,7 @@ use crate::ending::Ending;
 pub const NAME: &str = "white-box";
 /// Violations that are quoted with their lines.
 const QUOTED: usize = 20;
-/// Longest quoted line, in bytes.
+/// Longest quoted line, in characters.
 const LONGEST: usize = 400;
 
 /// Where a node's evidence goes, below the run's folder.
@@ -183,9 +183,9 @@ fn quotes(judgement: &Judgement, files: &BTreeMap<u16, PathBuf>) -> BTreeMap<(u1
             (1..=last).zip(BufReader::new(file).split(b'\n').map_while(Result::ok))
         {
             if lines.contains(&number) {
-                let mut text = String::from_utf8_lossy(&line).into_owned();
-                if text.len() > LONGEST {
-                    text.truncate(text.floor_char_boundary(LONGEST));
+                let whole = String::from_utf8_lossy(&line);
+                let mut text: String = whole.chars().take(LONGEST).collect();
+                if text.len() < whole.len() {
                     text.push('…');
                 }
                 found.insert((node, number), text);

@@ -60,6 +60,38 @@ pub enum Invariant {
 }
 
 impl Invariant {
+    /// All that are judged by evidence or, V30, by looking at files.
+    pub const ALL: [Invariant; 23] = [
+        Invariant::V01,
+        Invariant::V02,
+        Invariant::V03,
+        Invariant::V04,
+        Invariant::V05,
+        Invariant::V06,
+        Invariant::V07,
+        Invariant::V08,
+        Invariant::V09,
+        Invariant::V10,
+        Invariant::V11,
+        Invariant::V12,
+        Invariant::V13,
+        Invariant::V14,
+        Invariant::V15,
+        Invariant::V16,
+        Invariant::V17,
+        Invariant::V18,
+        Invariant::V19,
+        Invariant::V26,
+        Invariant::V29,
+        Invariant::V30,
+        Invariant::V31,
+    ];
+
+    /// Its position in [`Invariant::ALL`].
+    pub(super) fn position(self) -> usize {
+        self as usize
+    }
+
     /// What must hold.
     pub fn statement(self) -> &'static str {
         match self {

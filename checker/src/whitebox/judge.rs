@@ -28,8 +28,9 @@ pub struct Judge {
 #[derive(Default)]
 pub(super) struct Findings {
     violations: Vec<Violation>,
-    violated: BTreeMap<Invariant, u64>,
-    checks: BTreeMap<Invariant, u64>,
+    /// By [`Invariant::position`].
+    violated: [u64; Invariant::ALL.len()],
+    checks: [u64; Invariant::ALL.len()],
 }
 
 /// An event in its place, with what was known before it.
@@ -66,11 +67,11 @@ impl Findings {
         seen: &Seen<'_>,
         otherwise: impl FnOnce() -> (String, Vec<Place>),
     ) {
-        *self.checks.entry(invariant).or_default() += 1;
+        self.checks[invariant.position()] += 1;
         if holds {
             return;
         }
-        *self.violated.entry(invariant).or_default() += 1;
+        self.violated[invariant.position()] += 1;
         if self.violations.len() < KEPT {
             let (what, because) = otherwise();
             self.violations.push(Violation {
@@ -128,11 +129,15 @@ impl Judge {
 
     /// The verdict.
     pub fn finish(self) -> Judgement {
+        let counts = |counts: [u64; Invariant::ALL.len()]| {
+            let all = Invariant::ALL.into_iter().zip(counts);
+            all.filter(|(_, count)| *count > 0).collect()
+        };
         Judgement {
             events: self.facts.steps,
             violations: self.findings.violations,
-            violated: self.findings.violated,
-            checks: self.findings.checks,
+            violated: counts(self.findings.violated),
+            checks: counts(self.findings.checks),
             coverage: self.observer.finish(&self.facts),
         }
     }

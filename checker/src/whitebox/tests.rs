@@ -713,6 +713,35 @@ fn v15_words_that_leave_before_the_vote_is_synced() {
 }
 
 #[test]
+fn v15_a_vote_that_a_later_term_has_overtaken_on_its_way_to_the_disk_may_be_told() {
+    let story = healthy().then(|s| {
+        let vote = Some(node(1));
+        s.on(
+            3,
+            Event::HardState {
+                write: 1,
+                term: 2,
+                vote,
+            },
+        );
+        s.vote(3, 2, 3, 2);
+        s.say(3, 1, 2, Message::VoteReply { granted: true });
+    });
+    assert_eq!(violated(&story), []);
+    let early = story.without(|n, event| {
+        n == node(3)
+            && matches!(
+                event,
+                Event::Synced {
+                    file: File::HardState,
+                    ..
+                }
+            )
+    });
+    assert_eq!(violated(&early), [Invariant::V15, Invariant::V26]);
+}
+
+#[test]
 fn v17_two_readings_of_one_configuration_entry() {
     let config = |n, voters: [u16; 2]| {
         (

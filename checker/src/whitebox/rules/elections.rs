@@ -48,7 +48,10 @@ impl Rule for Elections {
                 }
                 if let Some(voter) = seen.facts.node(*from) {
                     let vote = voter.votes.get(term);
-                    let holds = vote.is_some_and(|(vote, _)| *vote == seen.node);
+                    let holds = match vote {
+                        Some((vote, _)) => *vote == seen.node,
+                        None => voter.hard.term > *term,
+                    };
                     findings.check(Invariant::V26, holds, seen, || {
                         let what = format!(
                             "{} got the vote of {from} in term {term}, but no such vote is on the disk of {from}",

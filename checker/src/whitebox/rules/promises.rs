@@ -61,9 +61,13 @@ fn term_is_on_disk(seen: &Seen<'_>, term: u64, message: &Message, findings: &mut
     });
 }
 
+/// V15, votes. Once a later term is on disk an earlier one's vote need not be: nobody will ever vote in that again.
 fn vote_is_on_disk(seen: &Seen<'_>, term: u64, vote: Node, findings: &mut Findings) {
     let known = seen.me.votes.get(&term);
-    let holds = known.is_some_and(|(known, _)| *known == vote);
+    let holds = match known {
+        Some((known, _)) => *known == vote,
+        None => seen.me.hard.term > term,
+    };
     findings.check(Invariant::V15, holds, seen, || {
         let what = format!(
             "{} tells of its vote for {vote} in term {term}, which is not on its disk",
