@@ -8,12 +8,13 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::exit::{self, Failure};
 use crate::plan::Plan;
+use crate::slo::{self, Slo};
 use crate::{bugs, databases, faults};
 
 /// Fault-injection testing of replicated databases, on one machine, by one command.
 ///
 /// Starts a cluster of real processes, lets clients work on it while faults act, records what the clients
-/// saw, and judges it. Exit codes: 0 valid, 1 invalid, 2 unknown, 3 not recovered, 4 a node failed,
+/// saw, and judges it. Exit codes: 0 valid, 1 invalid, 2 unknown, 3 not recovered or a service level broken, 4 a node failed,
 /// 64 usage, 65 damaged input, 66 something is missing, 69 cannot act here, 70 internal, 73 cannot write results.
 #[derive(Debug, Parser)]
 #[command(name = "harness", version, args_conflicts_with_subcommands = true)]
@@ -87,6 +88,9 @@ struct RunArgs {
     /// Where run folders are made.
     #[arg(long, default_value = "results", value_name = "FOLDER")]
     out: PathBuf,
+    /// Limits that clients' service must keep, as JSON: longest_outage_ms, outage_percent, p99_ms, recovery_ms.
+    #[arg(long, value_name = "FILE")]
+    slo: Option<PathBuf>,
     /// No progress lines, only the verdict.
     #[arg(long)]
     quiet: bool,
@@ -103,6 +107,8 @@ pub enum Wish {
         binary: Option<PathBuf>,
         /// Where run folders are made.
         out: PathBuf,
+        /// Limits that the service must keep.
+        slo: Option<Slo>,
         /// Only the verdict.
         quiet: bool,
     },
@@ -293,10 +299,15 @@ fn plan(args: RunArgs) -> Result<Wish, Failure> {
         command: String::new(),
     };
     plan.command = command(&plan, args.binary.as_deref(), &args.out);
+    if let Some(path) = &args.slo {
+        plan.command += &format!(" --slo '{}'", path.display());
+    }
+    let slo = args.slo.as_deref().map(slo::read).transpose()?;
     Ok(Wish::Run {
         plan: Box::new(plan),
         binary: args.binary,
         out: args.out,
+        slo,
         quiet: args.quiet,
     })
 }

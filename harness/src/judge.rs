@@ -18,6 +18,7 @@ use crate::injury::Injury;
 use crate::observation::Observation;
 use crate::plan::Plan;
 use crate::report::{self, Run};
+use crate::slo;
 use crate::store;
 use crate::terminal::{Colour, paint};
 use crate::whitebox;
@@ -57,6 +58,12 @@ pub fn judge_and_report(folder: &Path) -> Result<u8, Failure> {
     } else {
         None
     };
+    let slo_path = folder.join(store::SLO);
+    let slo = if slo_path.exists() {
+        Some(slo::read(&slo_path)?)
+    } else {
+        None
+    };
     let mut verdicts = judge(&plan, &history, &injuries, &observations, ending.as_ref())?;
     let inside = whitebox::judge(folder, plan.nodes, ending.as_ref());
     let (judgement, inside) = inside
@@ -64,8 +71,9 @@ pub fn judge_and_report(folder: &Path) -> Result<u8, Failure> {
         .unzip();
     verdicts.extend(inside);
     verdicts.extend(ending.as_ref().and_then(files));
-    // Worst first; among equals the order in which they were asked.
-    verdicts.sort_by_key(|verdict| std::cmp::Reverse(verdict.valid));
+    verdicts.extend(slo.map(|slo| slo.judge(&report::service(&history, &injuries))));
+    // Worst first, by what follows from it; among equals the order in which they were asked.
+    verdicts.sort_by_key(|verdict| (std::cmp::Reverse(verdict.valid), exit::rank(code(verdict))));
     let exit_code = exit::worst(verdicts.iter().map(code));
     let valid = verdicts
         .iter()
@@ -207,7 +215,7 @@ fn code(verdict: &Verdict) -> u8 {
     match (verdict.valid, verdict.checker.as_str()) {
         (Valid::Yes, _) => exit::VALID,
         (Valid::Unknown, _) => exit::UNKNOWN,
-        (Valid::No, "recovery") => exit::NOT_LIVE,
+        (Valid::No, "recovery" | slo::CHECKER) => exit::NOT_LIVE,
         (Valid::No, "nodes") => exit::NODE_FAILED,
         (Valid::No, _) => exit::INVALID,
     }
@@ -432,7 +440,7 @@ fn write_verdict(run: &Run, folder: &Path, out: &mut impl Write) -> std::io::Res
         exit::VALID => ("VALID", Colour::Good),
         exit::INVALID => ("INVALID", Colour::Bad),
         exit::UNKNOWN => ("UNKNOWN", Colour::Doubtful),
-        exit::NOT_LIVE => ("NOT RECOVERED", Colour::Bad),
+        exit::NOT_LIVE => ("SERVICE LEVEL OR RECOVERY BROKEN", Colour::Bad),
         exit::NODE_FAILED => ("NODE FAILED", Colour::Bad),
         _ => ("FAILED", Colour::Bad),
     };

@@ -30,6 +30,7 @@ pub mod report;
 pub mod run;
 pub mod shim;
 pub mod site;
+pub mod slo;
 pub mod stalls;
 pub mod store;
 pub mod terminal;

@@ -11,8 +11,9 @@ fn main() -> ExitCode {
             plan,
             binary,
             out,
+            slo,
             quiet,
-        } => run::run(&plan, binary.as_deref(), &out, quiet),
+        } => run::run(&plan, binary.as_deref(), &out, slo.as_ref(), quiet),
         Wish::Check { run } => check::check(&run),
         Wish::List { what, name } => lists::print(&what, name.as_deref()),
     });

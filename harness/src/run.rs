@@ -18,6 +18,7 @@ use crate::observation::Observation;
 use crate::plan::Plan;
 use crate::progress::{Counts, Moment, Progress};
 use crate::site::Site;
+use crate::slo::Slo;
 use crate::store::{self, Lines};
 use crate::worker::{self, Pinning};
 use crate::{binaries, databases, environment, judge, observe, recovery, stalls, whitebox};
@@ -35,13 +36,23 @@ const QUIET: Duration = Duration::from_millis(300);
 ///
 /// # Errors
 /// It could not begin, or its results could not be written.
-pub fn run(plan: &Plan, binary: Option<&Path>, out: &Path, quiet: bool) -> Result<u8, Failure> {
+pub fn run(
+    plan: &Plan,
+    binary: Option<&Path>,
+    out: &Path,
+    slo: Option<&Slo>,
+    quiet: bool,
+) -> Result<u8, Failure> {
     if let Some(binary) = binary {
         binaries::check_executable(binary)?;
     }
     let progress = Arc::new(Progress::new(quiet));
     let folder = store::create(out, plan, &environment::utc_compact())?;
     store::check_space(&folder)?;
+    if let Some(slo) = slo {
+        let path = folder.join(store::SLO);
+        store::write_json(&path, slo).map_err(|error| store::cannot_write(&path, &error))?;
+    }
     let database = databases::find(&plan.system).ok_or_else(|| {
         Failure::new(
             exit::INTERNAL,

@@ -24,6 +24,8 @@ pub const OBSERVATIONS: &str = "observations.jsonl";
 pub const VERDICT: &str = "verdict.json";
 /// For people.
 pub const REPORT: &str = "report.html";
+/// The service levels that were demanded, where there were any.
+pub const SLO: &str = "slo.json";
 /// How the main phase ended and what the run demanded of the cluster afterwards.
 pub const ENDING: &str = "ending.json";
 

@@ -18,7 +18,7 @@ pub use faults::faults;
 pub use log::log;
 pub use setup::{left_out, setup};
 pub use timeline::timeline;
-pub use verdict::{planted, verdict, word};
+pub use verdict::{headline, planted, verdict, word};
 pub use whitebox::whitebox;
 
 use super::html::Html;

@@ -30,7 +30,7 @@ fn open(disk: &double::Disk) -> Result<(Arc<Told>, Disk, Recovered, Boot), OpenE
         segment_size: wal::segment::MIN_SIZE,
         events,
     };
-    let (disk, recovered, boot) = Disk::open_files(files, &options)?;
+    let (disk, recovered, boot) = Disk::open_files(files, &options, 9)?;
     Ok((told, disk, recovered, boot))
 }
 
