@@ -10,7 +10,7 @@ use super::rule::KINDS;
 pub const HEADER: usize = 24;
 /// No frame is longer; a length above it means that the bytes are something else.
 const LONGEST: u32 = 1 << 28;
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// A run of bytes from the stream that belong together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -52,6 +52,11 @@ impl Machine {
                 self.chain = chain.number(0);
                 first_time(id, Outcome::Nothing)
             }
+            Payload::Configuration(configuration) => {
+                let bytes = postcard::to_stdvec(configuration).unwrap_or_default();
+                self.chain = chain.number(2).field(&bytes);
+                first_time(id, Outcome::Nothing)
+            }
             Payload::Command(bytes) => {
                 self.chain = chain.number(1).field(bytes);
                 match Logged::decode(bytes) {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::acknowledge::Replication;
+use super::change::Membership;
 use super::types::NodeId;
 
 /// Parameters of a [`Core`](super::Core). Safety depends on none of the timings.
@@ -11,8 +12,10 @@ use super::types::NodeId;
 pub struct Config {
     /// This node.
     pub id: NodeId,
-    /// All members that vote, this node (usually) among them.
+    /// Who votes in a cluster that has never been told otherwise; nobody: a node that is to join one.
     pub voters: BTreeSet<NodeId>,
+    /// How this node changes voters while it leads.
+    pub membership: Membership,
     /// Timeouts are drawn anew from `[min, max)` each time (Raft paper, 5.2).
     pub election_timeout: (Duration, Duration),
     /// A leader begins a round of heartbeats at least this often.
@@ -56,6 +59,7 @@ impl Config {
         Config {
             id,
             voters,
+            membership: Membership::default(),
             election_timeout: (Duration::from_millis(150), Duration::from_millis(300)),
             heartbeat: Duration::from_millis(30),
             pre_vote: true,

@@ -17,6 +17,7 @@ pub(super) fn weight(entry: &Entry) -> usize {
         + match &entry.payload {
             Payload::Noop => 0,
             Payload::Command(bytes) => bytes.len(),
+            Payload::Configuration(configuration) => configuration.weight(),
         }
 }
 

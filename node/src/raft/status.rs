@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::acknowledge::Replication;
 use super::core::{Core, State};
+use super::quorum::Configured;
 use super::transfer::Transfer;
 use super::types::{Index, LogId, NodeId, Role, Term, Time};
 
@@ -36,6 +37,8 @@ pub struct Status {
     pub lease_until: Option<Time>,
     /// On a leader that hands over, to whom.
     pub transfer: Option<NodeId>,
+    /// The configuration that counts, and the entry that brought it.
+    pub configured: Configured,
     /// When writes are answered.
     pub replication: Replication,
     /// On a leader, how far each follower is; else empty.
@@ -121,6 +124,7 @@ impl Core {
                 State::Leader(leader) => leader.transfer.as_ref().map(Transfer::to),
                 _ => None,
             },
+            configured: self.members.configured().clone(),
             replication: self.config.replication,
             followers,
         }

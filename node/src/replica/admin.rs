@@ -1,7 +1,7 @@
 //! What operators ask for: leadership elsewhere, a snapshot now. And the snapshots that nobody has to ask for.
 
 use super::{Failure, Replica, Reply};
-use crate::raft::{Index, Input, NodeId, Role, Snapshot, Time};
+use crate::raft::{Index, Input, NodeId, Role, Time};
 
 impl Replica {
     /// Hands leadership to a node, or to the follower that has come furthest. Answered as soon as the attempt begins.
@@ -43,8 +43,7 @@ impl Replica {
         let due = self.core.wants_snapshot(last.index, every);
         if due {
             let data = self.machine.snapshot().into();
-            self.core
-                .step(now, Input::Snapshot(Snapshot { last, data }));
+            self.core.step(now, Input::Snapshot { last, data });
         }
         due
     }

@@ -116,7 +116,8 @@ impl Replica {
             Refusal::NotLeader { leader } => Failure::NotLeader { leader },
             Refusal::DiskFull => Failure::DiskFull,
             Refusal::Overloaded => Failure::Overloaded,
-            Refusal::ReadAbandoned => Failure::Unconfirmed,
+            // Of a change; what waits here are writes.
+            Refusal::ReadAbandoned | Refusal::Change(_) => Failure::Unconfirmed,
         };
         if let Some(waiter) = self.waiters.remove(id) {
             self.fail(waiter, failure);

@@ -2,11 +2,11 @@
 //!
 //! ```text
 //!  0 crc      u32  crc32c over everything after this field up to the data
-//!  4 version  u32  1
+//!  4 version  u32  2
 //!  8 magic    8 bytes, "ordeal.s"
 //! 16 node     u16
 //! 18 origin   u16  0 taken here, 1 from a leader in place of the log
-//! 20 zero     u32
+//! 20 members  u32  bytes of the configuration
 //! 24 cluster  u64
 //! 32 log      u64  drawn at random when the data directory was made
 //! 40 index    u64  of the last entry that it covers
@@ -14,7 +14,8 @@
 //! 56 length   u64  of the data
 //! 64 whole    u32  crc32c over the data
 //! 68 chunk    u32  bytes of data in a chunk; the last may be shorter
-//! 72          u32  crc32c of each chunk, then the data
+//! 72          u32  crc32c of each chunk
+//!                  the configuration and the entry that brought it (postcard), then the data
 //! ```
 //!
 //! All numbers are little endian. The order of saving: the file's content is synced under another name, it gets its
@@ -28,7 +29,7 @@ use super::{Damage, Identity, OpenError};
 use crate::raft::{LogId, Snapshot};
 
 const HEADER: usize = 72;
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const MAGIC: &[u8; 8] = b"ordeal.s";
 const CHUNK: usize = 64 << 10;
 const PREFIX: &str = "snapshot-";
@@ -120,6 +121,9 @@ fn encode(identity: Identity, snapshot: &Snapshot, installed: bool) -> Vec<u8> {
     bytes[8..16].copy_from_slice(MAGIC);
     bytes[16..18].copy_from_slice(&identity.node.0.to_le_bytes());
     bytes[18] = u8::from(installed);
+    // Serializing a type of ours into memory cannot fail.
+    let configured = postcard::to_stdvec(&snapshot.configured).unwrap_or_default();
+    bytes[20..24].copy_from_slice(&(configured.len() as u32).to_le_bytes());
     bytes[24..32].copy_from_slice(&identity.cluster.to_le_bytes());
     bytes[32..40].copy_from_slice(&identity.log.to_le_bytes());
     bytes[40..48].copy_from_slice(&snapshot.last.index.0.to_le_bytes());
@@ -130,6 +134,7 @@ fn encode(identity: Identity, snapshot: &Snapshot, installed: bool) -> Vec<u8> {
     for chunk in snapshot.data.chunks(CHUNK) {
         bytes.extend_from_slice(&crc32c::crc32c(chunk).to_le_bytes());
     }
+    bytes.extend_from_slice(&configured);
     let crc = crc32c::crc32c(&bytes[4..]);
     bytes[..4].copy_from_slice(&crc.to_le_bytes());
     bytes
@@ -151,7 +156,10 @@ fn decode(bytes: &[u8], identity: Identity, index: u64) -> Result<Found, (usize,
     let short = (bytes.len(), "the file ends within the snapshot");
     let size = usize::try_from(u64_at(bytes, 56)).map_err(|_| short)?;
     let table = size.div_ceil(CHUNK).checked_mul(4).ok_or(short)?;
-    let start = HEADER.checked_add(table).ok_or(short)?;
+    let members = HEADER.checked_add(table).ok_or(short)?;
+    let start = members
+        .checked_add(u32_at(bytes, 20) as usize)
+        .ok_or(short)?;
     let head = bytes.get(..start).ok_or(short)?;
     if crc32c::crc32c(&head[4..]) != u32_at(head, 0) {
         return Err((0, "the snapshot's header does not match its checksum"));
@@ -175,9 +183,13 @@ fn decode(bytes: &[u8], identity: Identity, index: u64) -> Result<Found, (usize,
     if crc32c::crc32c(data) != u32_at(head, 64) {
         return Err((start, "the snapshot does not match its checksum"));
     }
+    let Ok((configured, [])) = postcard::take_from_bytes(&head[members..]) else {
+        return Err((members, "the snapshot's configuration cannot be read"));
+    };
     let found = Found {
         snapshot: Snapshot {
             last: LogId::new(u64_at(head, 40), u64_at(head, 48)),
+            configured,
             data: data.into(),
         },
         installed: head[18] == 1,
