@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use crate::raft::{Appended, Body, Entry, LogId, NodeId, Payload, Replication, Role, Term};
+use crate::raft::{
+    Appended, Body, Configuration, Entry, LogId, NodeId, Payload, Replication, Role, Term,
+};
 use crate::transport::{Outgoing, Payload as Frame};
 
 /// An entry's name as `[index, term]`.
@@ -321,13 +323,23 @@ pub enum Event {
     },
 }
 
+impl From<&Configuration> for Members {
+    fn from(configuration: &Configuration) -> Members {
+        Members {
+            voters: configuration.voters().clone(),
+            old: configuration.outgoing().clone(),
+            learners: configuration.learners().clone(),
+        }
+    }
+}
+
 impl From<LogId> for Id {
     fn from(id: LogId) -> Id {
         Id(id.index.0, id.term.0)
     }
 }
 
-/// Of kind (1 no-op, 2 command) and payload: the payload's crc32c, continued with the kind.
+/// Of kind (1 no-op, 2 command, 3 configuration) and payload: the payload's crc32c, continued with the kind.
 pub fn hash(kind: u8, payload: &[u8]) -> u64 {
     u64::from(crc32c::crc32c_append(crc32c::crc32c(payload), &[kind]))
 }
@@ -337,6 +349,10 @@ pub fn hash_of(entry: &Entry) -> u64 {
     match &entry.payload {
         Payload::Noop => hash(1, &[]),
         Payload::Command(command) => hash(2, command),
+        // Serializing a type of ours into memory cannot fail.
+        Payload::Configuration(configuration) => {
+            hash(3, &postcard::to_stdvec(configuration).unwrap_or_default())
+        }
     }
 }
 

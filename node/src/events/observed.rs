@@ -297,7 +297,9 @@ impl ObservedFile {
                     });
                 }
             }
-            Kind::Segment(..) if offset == 0 && bytes.get(22).is_some_and(|flags| flags & 1 == 1) => {
+            Kind::Segment(..)
+                if offset == 0 && bytes.get(22).is_some_and(|flags| flags & 1 == 1) =>
+            {
                 let first = u64_at(bytes, 48).unwrap_or_default();
                 events.tell(|| Event::Anew { write, file, first });
             }

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::acknowledge::Replication;
 use super::core::{Core, State};
-use super::quorum::Configured;
+use super::quorum::{Configuration, Configured};
 use super::transfer::Transfer;
 use super::types::{Index, LogId, NodeId, Role, Term, Time};
 
@@ -71,6 +71,8 @@ pub struct Position {
     pub commit: LogId,
     /// On a leader that hands over, to whom.
     pub transfer: Option<NodeId>,
+    /// The entry that brought the configuration in effect; `0@0` where it is the command line's.
+    pub configured_by: LogId,
 }
 
 impl Core {
@@ -89,7 +91,13 @@ impl Core {
                 State::Leader(leader) => leader.transfer.as_ref().map(Transfer::to),
                 _ => None,
             },
+            configured_by: self.members.configured().by,
         }
+    }
+
+    /// The configuration in effect. O(1).
+    pub fn configuration(&self) -> &Configuration {
+        &self.members.configured().configuration
     }
 
     /// Where this node stands. O(followers).

@@ -15,10 +15,14 @@ pub(super) struct Evidence {
 
 impl Evidence {
     /// Of a replica that begins at this position.
-    pub(super) fn new(events: Events, told: Position) -> Evidence {
+    pub(super) fn new(events: Events, begins: Position) -> Evidence {
         Evidence {
             events,
-            told,
+            // What the log or a snapshot says of members is still to be told.
+            told: Position {
+                configured_by: LogId::default(),
+                ..begins
+            },
             applied: Vec::new(),
         }
     }
@@ -41,6 +45,12 @@ impl Replica {
         }
         let now = self.core.position();
         let told = std::mem::replace(&mut self.evidence.told, now);
+        if now.configured_by != told.configured_by {
+            self.tell(|| Event::Config {
+                entry: now.configured_by.into(),
+                members: self.core.configuration().into(),
+            });
+        }
         if (now.role, now.term, now.leader) != (told.role, told.term, told.leader) {
             self.tell(|| Event::Role {
                 role: now.role,
