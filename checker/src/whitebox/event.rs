@@ -305,6 +305,8 @@ pub enum Event {
     },
     /// The system refused an operation on the disk.
     DiskError {
+        /// Of which file; a directory's, or one that was not there, is another.
+        file: File,
         /// Which operation.
         operation: DiskOperation,
         /// For want of space alone.

@@ -329,6 +329,7 @@ impl NodeFacts {
             }
             Event::Snapshot { last, .. } => self.snapshot = *last,
             Event::DiskError {
+                file: File::HardState | File::Wal(_),
                 operation: super::event::DiskOperation::Sync,
                 full: false,
             } => self.sync_failed = Some(place),

@@ -866,6 +866,7 @@ fn v26_v29_votes_that_were_never_given() {
 #[test]
 fn v31_going_on_after_a_failed_sync() {
     let failed = Event::DiskError {
+        file: File::Wal(1),
         operation: DiskOperation::Sync,
         full: false,
     };

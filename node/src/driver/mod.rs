@@ -7,9 +7,10 @@ use std::future::pending;
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
+use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::sleep_until;
 
 pub use request::Request;
@@ -18,8 +19,8 @@ use self::persister::Report;
 use crate::events::Events;
 use crate::log::say;
 use crate::raft::{NodeId, Role, Time, Write};
-use crate::replica::{Replica, Reply};
-use crate::storage::Storage;
+use crate::replica::{Finished, Job, Replica};
+use crate::storage::{Aside, Storage};
 use crate::transport::{self, Peers};
 
 /// Most inputs of one kind that are stepped before what they led to is carried out.
@@ -54,6 +55,9 @@ pub struct Driver {
     replica: Replica,
     peers: Peers,
     writes: Sender<Write>,
+    /// Writes snapshots before it is their turn.
+    aside: Option<Aside>,
+    reporter: mpsc::UnboundedSender<Report>,
     epoch: Instant,
     reports: mpsc::UnboundedReceiver<Report>,
     from_peers: mpsc::Receiver<transport::Event>,
@@ -71,7 +75,9 @@ impl Driver {
     pub fn new(parts: Parts) -> io::Result<Driver> {
         let (reporter, reports) = mpsc::unbounded_channel();
         Ok(Driver {
-            writes: persister::start(parts.id, parts.storage, reporter)?,
+            aside: parts.storage.aside(),
+            writes: persister::start(parts.id, parts.storage, reporter.clone())?,
+            reporter,
             replica: parts.replica,
             peers: parts.peers,
             epoch: parts.epoch,
@@ -159,6 +165,25 @@ impl Driver {
         for line in work.lines {
             say!("{line}");
         }
+        for job in work.jobs {
+            self.start(job);
+        }
+    }
+
+    /// Does a job on a thread of its own.
+    fn start(&self, job: Job) {
+        let (aside, reporter) = (self.aside.clone(), self.reporter.clone());
+        let run = move || {
+            let finished = job.run();
+            if let (Finished::Frozen(snapshot), Some(aside)) = (&finished, aside) {
+                aside.write(snapshot);
+            }
+            // Fails only while the process ends.
+            let _ = reporter.send(Report::Finished(finished));
+        };
+        let thread = thread::Builder::new().name("snapshot".to_owned());
+        // Half a node must not go on: it would take no snapshot any more.
+        thread.spawn(run).expect("the system has a thread to give");
     }
 
     fn tell_revision(&self) {
@@ -176,38 +201,14 @@ impl Driver {
         match report {
             Report::Persisted(proof) => self.replica.on_persisted(now, proof),
             Report::Full(full) => self.replica.on_disk_full(now, full),
+            Report::Finished(finished) => self.replica.on_finished(now, finished),
         }
     }
 
     fn on_request(&mut self, request: Request) {
         let now = self.now();
-        match request {
-            Request::Write {
-                command,
-                token,
-                forward,
-                reply,
-            } => self
-                .replica
-                .write(now, &command, token, forward, through(reply)),
-            Request::Read { query, mode, reply } => {
-                self.replica.read(now, query, mode, through(reply));
-            }
-            Request::Subscribe { reply } => {
-                let _ = reply.send(self.revisions.subscribe());
-            }
-            Request::Transfer { to, reply } => self.replica.transfer(now, to, through(reply)),
-            Request::Snapshot { reply } => self.replica.snapshot(through(reply)),
-            Request::Status { reply } => {
-                let _ = reply.send(self.replica.status(wall_ms()));
-            }
-        }
+        request.put_to(&mut self.replica, now, wall_ms(), &self.revisions);
     }
-}
-
-/// Answers through a channel. A client that has gone away needs no answer.
-fn through<T: Send + 'static>(reply: oneshot::Sender<T>) -> Reply<T> {
-    Box::new(|answer| drop(reply.send(answer)))
 }
 
 /// The wall clock, in milliseconds since 1970: negative only if a fault has set it so.

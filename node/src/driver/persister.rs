@@ -9,16 +9,18 @@ use tokio::sync::mpsc::UnboundedSender;
 use crate::exit;
 use crate::log::say;
 use crate::raft::{NodeId, Write};
+use crate::replica::Finished;
 use crate::storage::{Durable, Storage, StorageError};
 
 /// How long to wait before the same writes are tried again on a full disk.
 const RETRY: Duration = Duration::from_millis(50);
 
-/// News from the storage thread.
+/// News from other threads.
 #[derive(Debug)]
 pub(super) enum Report {
     Persisted(Durable),
     Full(bool),
+    Finished(Finished),
 }
 
 /// Starts the thread. It ends with the sender of writes; on a broken disk it ends the process.
@@ -172,7 +174,7 @@ mod tests {
         match reports.blocking_recv() {
             Some(Report::Persisted(proof)) => format!("persisted {}", proof.ticket().0),
             Some(Report::Full(full)) => format!("full {full}"),
-            None => "end".to_owned(),
+            Some(Report::Finished(_)) | None => "end".to_owned(),
         }
     }
 

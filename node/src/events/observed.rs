@@ -21,7 +21,7 @@ const SNAPSHOT_HEADER: usize = 72;
 
 /// A directory of files that tell.
 pub struct Observed {
-    files: Box<dyn Files>,
+    files: Arc<dyn Files>,
     shared: Arc<Shared>,
 }
 
@@ -71,7 +71,7 @@ struct Head {
 
 impl Observed {
     /// Tells what is done to `files`.
-    pub fn new(files: Box<dyn Files>, events: Events) -> Observed {
+    pub fn new(files: Arc<dyn Files>, events: Events) -> Observed {
         Observed {
             files,
             shared: Arc::new(Shared {
@@ -92,14 +92,23 @@ impl Observed {
 
 impl Shared {
     /// Tells of a refusal.
-    fn noting<T>(&self, operation: DiskOperation, result: io::Result<T>) -> io::Result<T> {
+    fn noting<T>(
+        &self,
+        file: FileName,
+        operation: DiskOperation,
+        result: io::Result<T>,
+    ) -> io::Result<T> {
         result.inspect_err(|error| {
             if error.kind() == io::ErrorKind::NotFound {
                 return;
             }
             let copy = io::Error::from_raw_os_error(error.raw_os_error().unwrap_or(0));
             let full = matches!(sort_error(copy), StorageError::Full);
-            self.events.tell(|| Event::DiskError { operation, full });
+            self.events.tell(|| Event::DiskError {
+                file,
+                operation,
+                full,
+            });
             self.events.flush();
         })
     }
@@ -107,9 +116,11 @@ impl Shared {
 
 impl Files for Observed {
     fn create(&self, name: &str) -> io::Result<Box<dyn File>> {
-        let file = self
-            .shared
-            .noting(DiskOperation::Create, self.files.create(name))?;
+        let file = self.shared.noting(
+            FileName::Other,
+            DiskOperation::Create,
+            self.files.create(name),
+        )?;
         let content = Arc::<Mutex<Content>>::default();
         lock(&self.shared.state)
             .names
@@ -138,8 +149,11 @@ impl Files for Observed {
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        self.shared
-            .noting(DiskOperation::Rename, self.files.rename(from, to))?;
+        self.shared.noting(
+            FileName::Other,
+            DiskOperation::Rename,
+            self.files.rename(from, to),
+        )?;
         let mut state = lock(&self.shared.state);
         if let Some(content) = state.names.remove(from) {
             {
@@ -155,8 +169,11 @@ impl Files for Observed {
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
-        self.shared
-            .noting(DiskOperation::Rename, self.files.remove(name))?;
+        self.shared.noting(
+            FileName::Other,
+            DiskOperation::Rename,
+            self.files.remove(name),
+        )?;
         if let Some(content) = lock(&self.shared.state).names.remove(name)
             && let file @ FileName::Wal(_) = lock(&content).kind.name()
         {
@@ -171,7 +188,7 @@ impl Files for Observed {
 
     fn sync_dir(&self) -> io::Result<()> {
         self.shared
-            .noting(DiskOperation::Sync, self.files.sync_dir())?;
+            .noting(FileName::Other, DiskOperation::Sync, self.files.sync_dir())?;
         let mut state = lock(&self.shared.state);
         for content in state.names.values() {
             let mut content = lock(content);
@@ -211,8 +228,11 @@ impl File for ObservedFile {
             state.writes
         };
         self.note_write(write, offset, bytes);
-        self.shared
-            .noting(DiskOperation::Write, self.file.write_at(offset, bytes))
+        self.shared.noting(
+            self.name(),
+            DiskOperation::Write,
+            self.file.write_at(offset, bytes),
+        )
     }
 
     fn read_all(&self) -> io::Result<Vec<u8>> {
@@ -220,13 +240,23 @@ impl File for ObservedFile {
     }
 
     fn preallocate(&self, length: u64) -> io::Result<()> {
-        self.shared
-            .noting(DiskOperation::Create, self.file.preallocate(length))
+        self.shared.noting(
+            self.name(),
+            DiskOperation::Create,
+            self.file.preallocate(length),
+        )
+    }
+
+    fn length(&self) -> io::Result<u64> {
+        self.file.length()
     }
 
     fn set_len(&self, length: u64) -> io::Result<()> {
-        self.shared
-            .noting(DiskOperation::Create, self.file.set_len(length))
+        self.shared.noting(
+            self.name(),
+            DiskOperation::Create,
+            self.file.set_len(length),
+        )
     }
 
     fn sync(&self) -> io::Result<()> {
@@ -235,7 +265,8 @@ impl File for ObservedFile {
             .unsynced
             .last()
             .map(|(write, ..)| *write);
-        self.shared.noting(DiskOperation::Sync, self.file.sync())?;
+        self.shared
+            .noting(self.name(), DiskOperation::Sync, self.file.sync())?;
         let Some(last) = last else {
             return Ok(());
         };
@@ -260,6 +291,10 @@ impl Content {
 }
 
 impl ObservedFile {
+    fn name(&self) -> FileName {
+        lock(&self.content).kind.name()
+    }
+
     fn note_write(&self, write: u64, offset: u64, bytes: &[u8]) {
         let mut content = lock(&self.content);
         let events = &self.shared.events;

@@ -23,6 +23,7 @@ use axum::http::{Method, Uri};
 use axum::middleware::from_fn_with_state;
 use axum::response::Response;
 use axum::routing::{delete, get, post};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
@@ -80,6 +81,14 @@ impl Api {
 /// Of the system.
 pub async fn serve(listener: TcpListener, api: Api) -> io::Result<()> {
     serve::serve(listener, router(api)).await
+}
+
+/// Answers the requests that come on `stream`, to its end.
+pub async fn connection<S>(stream: S, api: Api)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    serve::connection(stream, router(api)).await;
 }
 
 fn router(api: Api) -> Router {

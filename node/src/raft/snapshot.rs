@@ -101,6 +101,11 @@ impl Core {
         !self.members.at(self.handed_out).configuration.is_empty()
     }
 
+    /// The configuration that counts once the entry at `applied` does, which must be committed.
+    pub fn configured_at(&self, applied: Index) -> Configured {
+        self.members.at(applied).clone()
+    }
+
     pub(super) fn keep_snapshot(&mut self, last: LogId, data: Arc<[u8]>) {
         let known = self.snapshots.last().index;
         let busy = self.snapshots.saving.is_some() || self.snapshots.is_installing();

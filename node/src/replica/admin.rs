@@ -1,6 +1,6 @@
 //! What operators ask for: leadership elsewhere, a snapshot now. And the snapshots that nobody has to ask for.
 
-use super::{Failure, Replica, Reply};
+use super::{Failure, Job, Replica, Reply};
 use crate::raft::{Index, Input, NodeId, Role, Time};
 
 impl Replica {
@@ -32,20 +32,21 @@ impl Replica {
         self.snapshots_asked.push((self.applied.index, reply));
     }
 
-    /// Takes a snapshot where one is due or asked for: of exactly what is applied. True if it did. O(state).
-    pub(super) fn take_snapshot(&mut self, now: Time) -> bool {
+    /// Begins a snapshot where one is due or asked for: of exactly what is applied. Little of it is done here, see
+    /// [`Frozen`](crate::kv::Frozen).
+    pub(super) fn take_snapshot(&mut self) {
         self.answer_snapshots();
-        let last = self.applied;
         let every = match self.snapshots_asked.is_empty() {
             true => self.snapshot_every,
             false => 1,
         };
-        let due = self.core.wants_snapshot(last.index, every);
-        if due {
-            let data = self.machine.snapshot().into();
-            self.core.step(now, Input::Snapshot { last, data });
+        let busy = self.freezing || self.restoring.is_some();
+        if !busy && self.core.wants_snapshot(self.applied.index, every) {
+            self.freezing = true;
+            let frozen = Box::new(self.machine.freeze());
+            let configured = self.core.configured_at(self.applied.index);
+            self.work.jobs.push(Job::Freeze(frozen, configured));
         }
-        due
     }
 
     fn answer_snapshots(&mut self) {

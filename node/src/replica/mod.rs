@@ -9,6 +9,7 @@ mod ahead;
 mod clock;
 mod evidence;
 mod failure;
+mod job;
 mod perform;
 mod status;
 mod waiters;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use failure::{Failure, ReadMode};
+pub use job::{Finished, Job};
 pub use status::{Follower, Status};
 
 use self::waiters::{ReplyTo, Stage, Waiter, Waiters};
@@ -59,6 +61,8 @@ pub struct Work {
     pub writes: Vec<Write>,
     /// For peers, in order.
     pub messages: Vec<(NodeId, Outgoing)>,
+    /// For another thread; what comes of each goes to [`Replica::on_finished`], at any time.
+    pub jobs: Vec<Job>,
     /// For the log of the node.
     pub lines: Vec<String>,
 }
@@ -73,6 +77,9 @@ pub struct Replica {
     snapshot_every: u64,
     /// Each waits for a snapshot that covers this index.
     snapshots_asked: Vec<(Index, Reply<Index>)>,
+    /// A snapshot is being made of an earlier state.
+    freezing: bool,
+    restoring: Option<job::Restoring>,
     waiters: Waiters,
     /// Sealed until their write is on disk; in the order of tickets.
     promises: VecDeque<Promise>,
@@ -107,6 +114,8 @@ impl Replica {
             applied: status.snapshot,
             snapshot_every: parts.snapshot_every,
             snapshots_asked: Vec::new(),
+            freezing: false,
+            restoring: None,
             waiters: Waiters::new(parts.request_timeout, parts.incarnation),
             promises: VecDeque::new(),
             incarnation: parts.incarnation,
@@ -176,10 +185,10 @@ impl Replica {
             let ready = self.core.take_ready();
             self.tell_position();
             let leader_changed = self.perform(now, ready);
-            let snapshot = self.take_snapshot(now);
+            self.take_snapshot();
             if leader_changed && !self.parked.is_empty() {
                 self.unpark(now);
-            } else if !snapshot {
+            } else {
                 break;
             }
         }

@@ -2,20 +2,20 @@
 
 use std::sync::Arc;
 
+use super::job::Held;
 use super::waiters::{ReplyTo, Waiter};
 use super::{Failure, Replica};
 use crate::bugs::{self, Bug};
 use crate::events::Event;
 use crate::kv::{Command, Logged, Machine, Outcome, Written, holds};
-use crate::raft::{
-    Entry, Index, LogId, Message, NodeId, Ready, Refusal, RequestId, Role, Snapshot, Time,
-};
+use crate::raft::{Entry, Index, LogId, Message, NodeId, Ready, Refusal, RequestId, Role, Time};
 use crate::transport::Outgoing;
 use crate::transport::wire::{Forward, ForwardReply};
 
 impl Replica {
     /// True if there is another leader than before.
-    pub(super) fn perform(&mut self, now: Time, ready: Ready) -> bool {
+    pub(super) fn perform(&mut self, now: Time, mut ready: Ready) -> bool {
+        let held = Held::of(&mut ready);
         self.work.writes.extend(ready.write);
         for message in ready.messages {
             self.say(message);
@@ -32,6 +32,7 @@ impl Replica {
             ));
             self.role = transition.to;
             self.ahead.role_changes();
+            self.forget_held_ahead();
             leader_changed |= transition.leader.is_some() && transition.leader != self.leader;
             self.leader = transition.leader;
         }
@@ -51,40 +52,14 @@ impl Replica {
         for (id, refusal) in ready.refused {
             self.on_refused(now, id, refusal);
         }
-        if let Some(snapshot) = ready.restore {
-            self.restore(&snapshot);
+        if let Some(snapshot) = ready.restore.take() {
+            self.restore(snapshot);
         }
-        for entry in &ready.committed {
-            self.apply(entry);
-        }
-        self.tell_applied();
-        self.apply_ahead(&ready.ahead);
-        if let Some(upto) = ready.on_all {
-            self.note_on_all(upto);
-        }
-        for (id, result) in ready.reads {
-            self.on_read(now, id, result);
-        }
+        self.use_or_hold(now, held);
         leader_changed
     }
 
-    /// Replaces the state by a leader's. Requests whose entries it may cover end at their deadline: unknown.
-    fn restore(&mut self, snapshot: &Snapshot) {
-        let last = snapshot.last;
-        match Machine::restore(&snapshot.data) {
-            Ok(machine) if machine.applied() == last.index => self.machine = machine,
-            // Its checksum held on the way here, so this is what the leader had.
-            Ok(machine) => panic!("the leader's snapshot {last} is of {}", machine.applied()),
-            Err(why) => panic!("the leader's snapshot {last} cannot be used: {why}"),
-        }
-        self.applied = last;
-        self.tell_restored();
-        self.note_restored();
-        let line = format!("{} installed snapshot {last}", self.id);
-        self.work.lines.push(line);
-    }
-
-    fn apply(&mut self, entry: &Entry) {
+    pub(super) fn apply(&mut self, entry: &Entry) {
         self.applied = entry.id;
         let written = self.machine.apply(entry);
         self.note_applied(entry, &written);
@@ -133,7 +108,7 @@ impl Replica {
         self.send(leader, Outgoing::Forward { term, forward });
     }
 
-    fn on_read(&mut self, now: Time, id: RequestId, result: Result<Index, Refusal>) {
+    pub(super) fn on_read(&mut self, now: Time, id: RequestId, result: Result<Index, Refusal>) {
         let Some(Waiter::Read { forward, .. }) = self.waiters.get(id) else {
             return;
         };

@@ -5,6 +5,8 @@ use std::fs;
 use std::hash::BuildHasher;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
 
 use nix::fcntl::{Flock, FlockArg};
 
@@ -12,7 +14,7 @@ use super::files::{Files, direct::Direct, lossy::Lossy, sort_error};
 use super::hard_state::{self, HardStateFile};
 use super::snapshot;
 use super::wal::{Wal, segment};
-use super::{Damage, Durable, Identity, OpenError, Recovered, Storage, StorageError};
+use super::{Aside, Damage, Durable, Identity, OpenError, Recovered, Storage, StorageError};
 use crate::bugs::{self, Bug};
 use crate::events::{Events, observed::Observed};
 use crate::raft::{Cut, HardState, Index, LogId, NodeId, Save, Ticket, Write};
@@ -45,7 +47,8 @@ pub struct Options {
 
 /// An open data directory.
 pub struct Disk {
-    files: Box<dyn Files>,
+    files: Arc<dyn Files>,
+    aside: Aside,
     hard_state: HardStateFile,
     wal: Wal,
     /// The newest snapshot on disk.
@@ -79,12 +82,12 @@ impl Disk {
     pub fn open(options: &Options) -> Result<(Disk, Recovered, Boot), OpenError> {
         fs::create_dir_all(&options.directory)?;
         let lock = lock(options)?;
-        let files: Box<dyn Files> = match options.mode {
-            Mode::Direct => Box::new(Direct::new(&options.directory)),
-            Mode::Lossy => Box::new(Lossy::new(&options.directory)?),
+        let files: Arc<dyn Files> = match options.mode {
+            Mode::Direct => Arc::new(Direct::new(&options.directory)),
+            Mode::Lossy => Arc::new(Lossy::new(&options.directory)?),
         };
-        let files: Box<dyn Files> = match options.events.on() {
-            true => Box::new(Observed::new(files, options.events.clone())),
+        let files: Arc<dyn Files> = match options.events.on() {
+            true => Arc::new(Observed::new(files, options.events.clone())),
             false => files,
         };
         // Differs from that of every other data directory, as hash maps' keys do.
@@ -99,12 +102,12 @@ impl Disk {
     /// # Errors
     /// As [`Disk::open`], except that it is never locked.
     pub fn open_files(
-        files: Box<dyn Files>,
+        files: Arc<dyn Files>,
         options: &Options,
         log: u64,
     ) -> Result<(Disk, Recovered, Boot), OpenError> {
         #[cfg(feature = "planted-bugs")]
-        let files: Box<dyn Files> = Box::new(super::files::planted::Planted::new(files));
+        let files: Arc<dyn Files> = Arc::new(super::files::planted::Planted::new(files));
         let names = files.list()?;
         if !names.iter().any(|name| name == hard_state::FILE) {
             make(files.as_ref(), &names, options, log)?;
@@ -130,7 +133,7 @@ impl Disk {
         }
         wal.purge(files.as_ref(), Index(0))
             .map_err(OpenError::from)?;
-        snapshot::sweep(files.as_ref())?;
+        snapshot::sweep(files.as_ref(), true)?;
         let recovered = Recovered {
             hard_state: remembered(
                 slot.hard_state,
@@ -157,6 +160,7 @@ impl Disk {
         };
         hard_state.write(slot.hard_state, boot.incarnation)?;
         let disk = Disk {
+            aside: Aside::new(files.clone(), slot.identity),
             files,
             hard_state,
             wal,
@@ -203,9 +207,13 @@ impl Disk {
         let last = save.snapshot.last;
         let installed = save.cut == Cut::Everything;
         if self.kept != last {
-            let identity = self.hard_state.state().identity;
-            snapshot::save(self.files.as_ref(), identity, &save.snapshot, installed)
-                .map_err(sort_error)?;
+            if !installed && self.aside.take(last) {
+                snapshot::publish(self.files.as_ref(), snapshot::ASIDE, last)
+            } else {
+                let identity = self.hard_state.state().identity;
+                snapshot::save(self.files.as_ref(), identity, &save.snapshot, installed)
+            }
+            .map_err(sort_error)?;
             self.kept = last;
         }
         match save.cut {
@@ -231,6 +239,15 @@ impl Storage for Disk {
             self.durable = write.ticket;
         }
         Ok(Durable::attest(self.durable))
+    }
+
+    fn aside(&self) -> Option<Aside> {
+        Some(self.aside.clone())
+    }
+
+    fn idle(&mut self) -> Result<Option<Duration>, StorageError> {
+        self.wal.prepare(self.files.as_ref())?;
+        Ok(None)
     }
 }
 

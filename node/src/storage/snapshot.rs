@@ -33,7 +33,12 @@ const VERSION: u32 = 2;
 const MAGIC: &[u8; 8] = b"ordeal.s";
 const CHUNK: usize = 64 << 10;
 const PREFIX: &str = "snapshot-";
-const ASIDE: &str = "snapshot.tmp";
+/// What the storage thread is making.
+const MAKING: &str = "snapshot.tmp";
+/// What was made ahead of its turn.
+pub(super) const ASIDE: &str = "snapshot.aside";
+/// Bytes that are written between syncs: the log's own syncs must not wait for all of a large snapshot.
+const STRIDE: usize = 4 << 20;
 
 /// A snapshot that was found on disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,29 +86,66 @@ pub fn save(
     snapshot: &Snapshot,
     installed: bool,
 ) -> io::Result<()> {
-    if files.list()?.iter().any(|name| name == ASIDE) {
-        files.remove(ASIDE)?;
-    }
-    let header = encode(identity, snapshot, installed);
-    let file = files.create(ASIDE)?;
-    file.write_at(0, &header)?;
-    file.write_at(header.len() as u64, &snapshot.data)?;
-    file.sync()?;
-    files.rename(ASIDE, &name(snapshot.last.index.0))?;
-    files.sync_dir()?;
-    sweep(files)
+    write(files, MAKING, identity, snapshot, installed)?;
+    publish(files, MAKING, snapshot.last)
 }
 
-/// Removes all snapshots but the newest, and what is left of one that was being made.
+/// Writes a snapshot that was taken here to where [`publish`] finds it. Nothing else changes.
 ///
 /// # Errors
 /// Of the system.
-pub fn sweep(files: &dyn Files) -> io::Result<()> {
+pub(super) fn write_aside(
+    files: &dyn Files,
+    identity: Identity,
+    snapshot: &Snapshot,
+) -> io::Result<()> {
+    write(files, ASIDE, identity, snapshot, false)
+}
+
+/// Makes the file `whole`, which was synced, the newest snapshot, in place of all others.
+///
+/// # Errors
+/// Of the system; a snapshot is whole all the same.
+pub(super) fn publish(files: &dyn Files, whole: &str, last: LogId) -> io::Result<()> {
+    files.rename(whole, &name(last.index.0))?;
+    files.sync_dir()?;
+    sweep(files, false)
+}
+
+fn write(
+    files: &dyn Files,
+    name: &str,
+    identity: Identity,
+    snapshot: &Snapshot,
+    installed: bool,
+) -> io::Result<()> {
+    match files.remove(name) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        removed => removed?,
+    }
+    let header = encode(identity, snapshot, installed);
+    let file = files.create(name)?;
+    file.write_at(0, &header)?;
+    let mut offset = header.len() as u64;
+    for stride in snapshot.data.chunks(STRIDE) {
+        file.write_at(offset, stride)?;
+        file.sync()?;
+        offset += stride.len() as u64;
+    }
+    file.sync()
+}
+
+/// Removes all snapshots but the newest and, at a `start`, what is left of one that was being made.
+///
+/// # Errors
+/// Of the system.
+pub fn sweep(files: &dyn Files, start: bool) -> io::Result<()> {
     let names = files.list()?;
     let newest = names.iter().filter_map(|name| index(name)).max();
     let mut removed = false;
     for name in &names {
-        if name == ASIDE || index(name).is_some_and(|index| Some(index) < newest) {
+        let unfinished = start && (name == MAKING || name == ASIDE);
+        if unfinished || index(name).is_some_and(|index| Some(index) < newest) {
             files.remove(name)?;
             removed = true;
         }

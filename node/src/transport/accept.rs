@@ -5,8 +5,8 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, BufReader};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncReadExt, BufReader};
+use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
@@ -22,15 +22,25 @@ const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
 const KEPT_BUFFER: usize = 1 << 20;
 
 /// Why a connection was closed.
-enum Closed {
+#[derive(Debug)]
+pub enum Closed {
+    /// The peer ended it.
     Ended,
+    /// It did not introduce itself in time.
     Silent,
+    /// It sent what is no frame.
     Bad(BadFrame),
+    /// Its first frame was no greeting.
     NoHello,
+    /// It is of another cluster.
     Cluster(Hello),
+    /// No `--peer` names it.
     Stranger(NodeId),
+    /// It wanted another node.
     Misdirected(NodeId),
+    /// It spoke as another node than it said it is.
     Impostor(NodeId),
+    /// This node stops.
     Stopping,
 }
 
@@ -58,7 +68,12 @@ pub(super) async fn run(site: Arc<Site>, listener: TcpListener, events: mpsc::Se
     }
 }
 
-async fn listen(site: &Site, stream: TcpStream, events: &mpsc::Sender<Event>) -> Closed {
+/// Hears one connection to its end, and says why it ended. What a peer that introduced itself says goes to `events`.
+pub async fn listen<S: AsyncRead + Unpin>(
+    site: &Site,
+    stream: S,
+    events: &mpsc::Sender<Event>,
+) -> Closed {
     let mut reader = Reader {
         stream: BufReader::with_capacity(64 << 10, stream),
         payload: Vec::new(),
@@ -113,12 +128,12 @@ fn greet(site: &Site, header: &Header, hello: Hello) -> Result<NodeId, Closed> {
     Ok(hello.node)
 }
 
-struct Reader {
-    stream: BufReader<TcpStream>,
+struct Reader<S> {
+    stream: BufReader<S>,
     payload: Vec<u8>,
 }
 
-impl Reader {
+impl<S: AsyncRead + Unpin> Reader<S> {
     async fn frame(&mut self, site: &Site) -> Result<(Header, Payload), Closed> {
         let mut bytes = [0; frame::HEADER];
         self.stream.read_exact(&mut bytes).await.map_err(ended)?;

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
+pub use accept::{Closed, listen};
 pub use outbox::Outgoing;
 pub use wire::{ForwardReply, Payload};
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::*;
 use crate::events::Sink;
-use crate::raft::{Cut, Entry, HardState, LogId, Payload, Save, Snapshot, Ticket, Write};
+use crate::raft::{Configured, Cut, Entry, HardState, LogId, Payload, Save, Snapshot, Ticket, Write};
 use crate::storage::files::double::{self, Fault};
 use crate::storage::{Boot, Disk, Mode, OpenError, Options, Recovered, Storage, wal};
 
@@ -21,7 +21,7 @@ impl Sink for Told {
 fn open(disk: &double::Disk) -> Result<(Arc<Told>, Disk, Recovered, Boot), OpenError> {
     let told = Arc::new(Told::default());
     let events = Events::to(told.clone());
-    let files = Box::new(Observed::new(Box::new(disk.clone()), events.clone()));
+    let files = Arc::new(Observed::new(Arc::new(disk.clone()), events.clone()));
     let options = Options {
         directory: Path::new(".").to_owned(),
         mode: Mode::Direct,
@@ -202,6 +202,7 @@ fn a_snapshot_is_told_once_its_name_is_durable_and_a_log_that_begins_anew_is() {
     lock(&told.0).clear();
     let snapshot = Arc::new(Snapshot {
         last: LogId::new(9, 1),
+        configured: Configured::default(),
         data: [1, 2, 3][..].into(),
     });
     let save = Save {
@@ -250,6 +251,7 @@ fn a_failed_sync_is_told() {
         .persist(&[write(1, None, vec![entry(1, 1)])])
         .unwrap_err();
     let failed = Event::DiskError {
+        file: FileName::Wal(1),
         operation: DiskOperation::Sync,
         full: false,
     };

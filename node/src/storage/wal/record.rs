@@ -9,7 +9,7 @@
 //! 16 index     u64
 //! 24 term      u64
 //! 32 floor     u32  all bytes of the segment below this offset were synced before this record was written
-//! 36 zero      u32
+//! 36 life      u32  the lower half of the segment's id: unlike in any record that the file held before
 //! ```
 //!
 //! All numbers are little endian. As each crc covers the one before, a record is valid only behind the very
@@ -73,7 +73,7 @@ pub fn encode(bytes: &mut Vec<u8>, segment: u64, previous: u32, floor: u32, entr
     bytes.extend_from_slice(&entry.id.index.0.to_le_bytes());
     bytes.extend_from_slice(&entry.id.term.0.to_le_bytes());
     bytes.extend_from_slice(&floor.to_le_bytes());
-    bytes.extend_from_slice(&[0; 4]);
+    bytes.extend_from_slice(&life(segment));
     bytes.extend_from_slice(&payload);
     bytes.resize(start + size(entry), 0);
     let crc = checksum(segment, &bytes[start + 4..]);
@@ -90,12 +90,11 @@ pub fn decode(bytes: &[u8], segment: u64, offset: usize) -> Result<Record, Fault
     let Some(header) = rest.get(..HEADER) else {
         return Err(Fault::Unreadable("the file ends within a record's header"));
     };
-    if header[13..16] != MARK || header[36..40] != [0; 4] {
+    let Some(end) = claimed_end(bytes, segment, offset) else {
         return Err(Fault::Unreadable("no record begins here"));
-    }
+    };
     let length = u32_at(header, 8) as usize;
-    let size = (HEADER + length).next_multiple_of(ALIGN);
-    let Some(record) = rest.get(..size) else {
+    let Some(record) = bytes.get(offset..end) else {
         return Err(Fault::Unreadable("the file ends within a record"));
     };
     let crc = u32_at(header, 0);
@@ -123,7 +122,7 @@ pub fn decode(bytes: &[u8], segment: u64, offset: usize) -> Result<Record, Fault
         crc,
         previous: u32_at(header, 4),
         floor: u32_at(header, 32),
-        end: offset + size,
+        end,
         entry: Entry {
             id: LogId::new(u64_at(header, 16), u64_at(header, 24)),
             payload,
@@ -142,6 +141,21 @@ fn payload(entry: &Entry) -> (u8, Cow<'_, [u8]>) {
             (CONFIGURATION, Cow::Owned(bytes))
         }
     }
+}
+
+/// Where the record would end that the header at `offset` speaks of, in this life of the segment; perhaps behind
+/// the file. `None`: no such header is there.
+pub fn claimed_end(bytes: &[u8], segment: u64, offset: usize) -> Option<usize> {
+    let header = bytes.get(offset..)?.get(..HEADER)?;
+    let ours = header[13..16] == MARK && header[36..40] == life(segment);
+    let size = (HEADER + u32_at(header, 8) as usize).next_multiple_of(ALIGN);
+    ours.then_some(offset + size)
+}
+
+/// The multiplier of the segment's sequence in its id is odd, so that this half differs, too, from that of all
+/// segments but every 2^32nd.
+fn life(segment: u64) -> [u8; 4] {
+    (segment as u32).to_le_bytes()
 }
 
 fn checksum(segment: u64, bytes: &[u8]) -> u32 {
