@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::kept::AppliedLog;
+
 /// Facts of the run that are in no other file.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Ending {
@@ -26,6 +28,10 @@ pub struct Ending {
     /// How many data directories were looked at for that.
     #[serde(default)]
     pub verified: u64,
+    /// Which entries each node had applied at the end, by its own word; of systems that name none, nothing. `None`:
+    /// nobody asked, because the run is of a version that did not.
+    #[serde(default)]
+    pub applied_logs: Option<Vec<AppliedLog>>,
     /// Facts about the machine, as label and value.
     pub environment: Vec<(String, String)>,
 }
