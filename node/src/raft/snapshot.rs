@@ -103,6 +103,9 @@ impl Core {
 
     /// The configuration that counts once the entry at `applied` does, which must be committed.
     pub fn configured_at(&self, applied: Index) -> Configured {
+        if bugs::on(Bug::SnapshotCarriesWrongConfig) {
+            return self.members.configured().clone();
+        }
         self.members.at(applied).clone()
     }
 
@@ -118,7 +121,7 @@ impl Core {
             return;
         }
         // All up to there is committed, so this one is, too.
-        let configured = self.members.at(last.index).clone();
+        let configured = self.configured_at(last.index);
         let snapshot = Arc::new(Snapshot {
             last,
             configured,

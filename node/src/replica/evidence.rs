@@ -68,7 +68,7 @@ impl Replica {
         }
     }
 
-    pub(super) fn note_applied(&mut self, entry: &Entry, written: &Written) {
+    pub(super) fn gather_applied(&mut self, entry: &Entry, written: &Written) {
         if !self.evidence.events.on() {
             return;
         }
