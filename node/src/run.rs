@@ -5,13 +5,14 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, mpsc};
 
 use crate::cli::Settings;
+use crate::clock::{Clock, System};
 use crate::driver::{Driver, Parts};
 use crate::exit;
 use crate::http::{self, Api};
@@ -56,14 +57,14 @@ async fn serve(settings: Settings) -> Result<(), End> {
     let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| internal(&error))?;
     let clients = bind(settings.listen_client).await?;
     let from = bind(settings.listen_peer).await?;
-    let (storage, recovered, boot) = recover(&settings)?;
+    let clock: Arc<dyn Clock> = Arc::new(System::start());
+    let (storage, recovered, boot) = recover(&settings, &clock)?;
     say!("{}", started(&settings, &recovered, boot));
 
     let mut config = settings.raft;
     let id = config.id;
     // Nodes, and the boots of one node, draw different timeouts.
     config.seed ^= u64::from(id.0) << 48 ^ boot.incarnation << 32;
-    let epoch = Instant::now();
     let (events, from_peers) = mpsc::channel(QUEUE);
     let (requests, from_clients) = mpsc::channel(QUEUE);
     let stop = Arc::new(Notify::new());
@@ -83,14 +84,14 @@ async fn serve(settings: Settings) -> Result<(), End> {
     let replica = Replica::new(replica::Parts {
         machine,
         snapshot_every: settings.snapshot_every,
-        core: Core::new(config, recovered, Time::default()),
+        core: Core::new(config, recovered, Time(clock.monotonic())),
         incarnation: boot.incarnation,
         request_timeout: settings.request_timeout,
     });
     let driver = Driver::new(Parts {
         id,
         replica,
-        epoch,
+        clock,
         storage,
         peers: Peers::start(site, from, &events),
         from_peers,
@@ -141,13 +142,16 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, End> {
 
 /// Opens the data directory. A full disk is waited for: reading what is there needs no space, but making sure that
 /// it is durable does.
-fn recover(settings: &Settings) -> Result<(Box<dyn Storage>, Recovered, Boot), End> {
+fn recover(
+    settings: &Settings,
+    clock: &Arc<dyn Clock>,
+) -> Result<(Box<dyn Storage>, Recovered, Boot), End> {
     let id = settings.raft.id;
     let mut said = false;
     loop {
         match Disk::open(&settings.storage) {
             Ok((disk, recovered, boot)) => {
-                return Ok((storage::wrap(disk, monotonic()), recovered, boot));
+                return Ok((storage::wrap(disk, monotonic(clock)), recovered, boot));
             }
             Err(error) if error.is_full() => {
                 if !said {
@@ -213,9 +217,9 @@ fn install_bugs(_: &Settings) -> Result<(), End> {
     Ok(())
 }
 
-fn monotonic() -> Box<dyn Fn() -> Duration + Send> {
-    let epoch = Instant::now();
-    Box::new(move || epoch.elapsed())
+fn monotonic(clock: &Arc<dyn Clock>) -> Box<dyn Fn() -> Duration + Send> {
+    let clock = clock.clone();
+    Box::new(move || clock.monotonic())
 }
 
 fn internal(error: &io::Error) -> End {
