@@ -149,24 +149,25 @@ pub fn kept(
     let mut lost: Vec<Lost> = Vec::new();
     let evidence = Evidence::new(observations);
     for (event, (index, term)) in acknowledged() {
-        let beyond = match longest.term_at(index) {
+        let (last, newest) = longest.last;
+        match longest.term_at(index) {
             Some(now) if now == term => continue,
-            Some(now) if now < term => Some(format!(
-                "an entry of term {now} stands in its place, which is older than its own"
-            )),
-            Some(_) => None,
+            Some(_) => {}
             // Forgotten: longer ago than any log remembers.
-            None if index <= longest.last.0 => {
+            None if index <= last => {
                 open += 1;
                 continue;
             }
-            None if longest.last.1 > term => None,
-            None if !recovered => {
+            // Behind the end of a log that has gone on in a later term, or that is whole: it is not there.
+            None if newest > term || recovered => {}
+            None => {
                 open += 1;
                 continue;
             }
-            None => Some("no leader of a later term has taken its place".into()),
-        };
+        }
+        // What stands in its place may be older than itself: a later leader may bring back what an earlier one left.
+        let beyond =
+            (newest <= term).then(|| "no leader of a later term has come since".to_string());
         let promised = mode.keeps_what_is_acknowledged(nodes);
         let promised = promised.then(|| format!("{mode} with {nodes} nodes promises to keep it"));
         lost.push(Lost {
@@ -410,6 +411,9 @@ mod tests {
         assert_eq!(judge(&["10@4"], Replication::Async, &logs).0, Valid::No);
         assert_eq!(judge(&["7@5"], Replication::Async, &logs).0, Valid::No);
         assert_eq!(judge(&["7@3"], Replication::Async, &logs).0, Valid::Yes);
+        // The leader of term 6 had what that of term 2 left, and brought it back.
+        let logs = [log("n1", "90@6", &["1@1", "88@2", "90@6"])];
+        assert_eq!(judge(&["89@5"], Replication::Async, &logs).0, Valid::Yes);
     }
 
     #[test]

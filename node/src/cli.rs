@@ -1,6 +1,6 @@
 //! The command line, and what of it makes no sense.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::bugs::Bug;
 use crate::exit;
 use crate::http::session;
-use crate::raft::{Config, NodeId, Replication};
+use crate::raft::{Config, Membership, NodeId, Replication};
 use crate::storage::wal::segment;
 use crate::storage::{Mode, Options};
 
@@ -90,6 +90,16 @@ struct Run {
     /// Where to dial another member; once for each
     #[arg(long = "peer", value_name = "ID=ADDR", value_parser = peer)]
     peers: Vec<(NodeId, SocketAddr)>,
+    /// Who votes in a new cluster, like 1,2,3; all others are to be added. Left out: this node and every --peer. What
+    /// the log says wins
+    #[arg(long, value_name = "IDS", value_delimiter = ',', value_parser = clap::value_parser!(u16).range(1..), conflicts_with = "join")]
+    voters: Vec<u16>,
+    /// Wait to be added to a cluster that exists, rather than to vote from the start; --peer tells whom to dial
+    #[arg(long)]
+    join: bool,
+    /// How this node changes voters while it leads
+    #[arg(long, value_name = "HOW", default_value = "joint")]
+    membership: MembershipMode,
     /// A follower that hears no leader for a time drawn from this range asks for votes
     #[arg(long, value_name = "MIN-MAX", default_value = "150-300ms", value_parser = range)]
     election_timeout: (Duration, Duration),
@@ -159,6 +169,14 @@ struct Run {
 }
 
 #[derive(Clone, Copy, ValueEnum)]
+enum MembershipMode {
+    /// Any set of voters to any other, through a joint configuration
+    Joint,
+    /// One voter at a time
+    Single,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
 enum DiskMode {
     Direct,
     Lossy,
@@ -214,10 +232,24 @@ impl Run {
                     .into(),
             );
         }
-        let voters = peers.keys().copied().chain([id]).collect();
+        let all = || peers.keys().copied().chain([id]);
+        let voters = match (self.join, self.voters.is_empty()) {
+            (true, _) => BTreeSet::new(),
+            (false, true) => all().collect(),
+            (false, false) => self.voters.iter().map(|id| NodeId(*id)).collect(),
+        };
+        if let Some(voter) = voters.iter().find(|voter| !all().any(|n| n == **voter)) {
+            return Err(format!(
+                "--voters names {voter}, which no --peer names: say where to dial it."
+            ));
+        }
         let mut raft = Config::new(id, voters);
         raft.election_timeout = (min, max);
         raft.heartbeat = self.heartbeat;
+        raft.membership = match self.membership {
+            MembershipMode::Joint => Membership::Joint,
+            MembershipMode::Single => Membership::Single,
+        };
         raft.pre_vote = self.pre_vote;
         raft.check_quorum = self.check_quorum;
         raft.stickiness = self.stickiness;

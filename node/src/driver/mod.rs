@@ -74,6 +74,8 @@ impl Driver {
     /// If the system has no thread to give.
     pub fn new(parts: Parts) -> io::Result<Driver> {
         let (reporter, reports) = mpsc::unbounded_channel();
+        let now = parts.replica.core().status().configured;
+        parts.peers.follow(&now.configuration);
         let meter = Arc::new(Meter::default());
         Ok(Driver {
             aside: parts.storage.aside(),
@@ -165,6 +167,9 @@ impl Driver {
         for write in work.writes {
             // Fails only while the process ends.
             let _ = self.writes.send(write);
+        }
+        if let Some(configured) = &work.configured {
+            self.peers.follow(&configured.configuration);
         }
         for (to, outgoing) in work.messages {
             self.peers.send(to, outgoing);

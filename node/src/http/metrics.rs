@@ -167,6 +167,21 @@ fn gauges(text: &mut String, status: &Status) {
             "Writes fail for want of space.",
         ),
         (
+            "voters",
+            status.membership.voters.len() as u64,
+            "Members that vote, or will once a change is done.",
+        ),
+        (
+            "learners",
+            status.membership.learners.len() as u64,
+            "Members that get the log and are not counted.",
+        ),
+        (
+            "joint",
+            u64::from(status.membership.joint),
+            "A change of voters is half done.",
+        ),
+        (
             "incarnation",
             status.incarnation,
             "How often the node has started.",

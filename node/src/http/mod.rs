@@ -5,6 +5,7 @@ mod answer;
 mod extract;
 mod kv;
 mod lease;
+mod membership;
 mod metrics;
 mod read;
 mod serve;
@@ -125,6 +126,10 @@ fn router(api: Api) -> Router {
         .route("/v1/watch", get(watch::watch))
         .route("/v1/admin/transfer", post(admin::transfer))
         .route("/v1/admin/snapshot", post(admin::snapshot))
+        .route(
+            "/v1/admin/membership",
+            get(membership::get).post(membership::change),
+        )
         .route("/v1/metrics", get(metrics::metrics))
         .route("/v1/status", get(status::status))
         .route("/v1/log", get(status::log))
