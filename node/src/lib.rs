@@ -2,6 +2,7 @@
 
 pub mod bugs;
 pub mod cli;
+pub mod clock;
 pub mod driver;
 pub mod events;
 pub mod exit;

@@ -5,13 +5,14 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, mpsc};
 
 use crate::cli::Settings;
+use crate::clock::{Clock, System};
 use crate::driver::{Driver, Parts};
 use crate::events::{self, Event, EventFile, Events};
 use crate::exit;
@@ -57,9 +58,10 @@ async fn serve(mut settings: Settings) -> Result<(), End> {
     let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| internal(&error))?;
     let clients = bind(settings.listen_client).await?;
     let from = bind(settings.listen_peer).await?;
+    let clock: Arc<dyn Clock> = Arc::new(System::start());
     settings.storage.events = events_of(&settings)?;
     let told = settings.storage.events.clone();
-    let (storage, recovered, boot) = recover(&settings).inspect_err(|_| {
+    let (storage, recovered, boot) = recover(&settings, &clock).inspect_err(|_| {
         told.tell(|| Event::Refused);
         told.flush();
     })?;
@@ -70,7 +72,6 @@ async fn serve(mut settings: Settings) -> Result<(), End> {
     let id = config.id;
     // Nodes, and the boots of one node, draw different timeouts.
     config.seed ^= u64::from(id.0) << 48 ^ boot.incarnation << 32;
-    let epoch = Instant::now();
     let (events, from_peers) = mpsc::channel(QUEUE);
     let (requests, from_clients) = mpsc::channel(QUEUE);
     let stop = Arc::new(Notify::new());
@@ -91,7 +92,7 @@ async fn serve(mut settings: Settings) -> Result<(), End> {
     let replica = Replica::new(replica::Parts {
         machine,
         snapshot_every: settings.snapshot_every,
-        core: Core::new(config, recovered, Time::default()),
+        core: Core::new(config, recovered, Time(clock.monotonic())),
         incarnation: boot.incarnation,
         request_timeout: settings.request_timeout,
         events: told.clone(),
@@ -99,7 +100,7 @@ async fn serve(mut settings: Settings) -> Result<(), End> {
     let driver = Driver::new(Parts {
         id,
         replica,
-        epoch,
+        clock,
         storage,
         peers: Peers::start(site, from, &events),
         from_peers,
@@ -194,13 +195,16 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, End> {
 
 /// Opens the data directory. A full disk is waited for: reading what is there needs no space, but making sure that
 /// it is durable does.
-fn recover(settings: &Settings) -> Result<(Box<dyn Storage>, Recovered, Boot), End> {
+fn recover(
+    settings: &Settings,
+    clock: &Arc<dyn Clock>,
+) -> Result<(Box<dyn Storage>, Recovered, Boot), End> {
     let id = settings.raft.id;
     let mut said = false;
     loop {
         match Disk::open(&settings.storage) {
             Ok((disk, recovered, boot)) => {
-                return Ok((storage::wrap(disk, monotonic()), recovered, boot));
+                return Ok((storage::wrap(disk, monotonic(clock)), recovered, boot));
             }
             Err(error) if error.is_full() => {
                 if !said {
@@ -266,9 +270,9 @@ fn install_bugs(_: &Settings) -> Result<(), End> {
     Ok(())
 }
 
-fn monotonic() -> Box<dyn Fn() -> Duration + Send> {
-    let epoch = Instant::now();
-    Box::new(move || epoch.elapsed())
+fn monotonic(clock: &Arc<dyn Clock>) -> Box<dyn Fn() -> Duration + Send> {
+    let clock = clock.clone();
+    Box::new(move || clock.monotonic())
 }
 
 fn internal(error: &io::Error) -> End {

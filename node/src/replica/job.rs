@@ -93,6 +93,11 @@ impl Held {
 }
 
 impl Replica {
+    /// Whether a leader's snapshot, which is on disk already, is still being made into the state.
+    pub fn is_restoring(&self) -> bool {
+        self.restoring.is_some()
+    }
+
     /// A job is done.
     pub fn on_finished(&mut self, now: Time, finished: Finished) {
         match finished {
