@@ -18,6 +18,7 @@ pub mod interpreter;
 pub mod judge;
 pub mod links;
 pub mod lists;
+pub mod members;
 pub mod nemesis;
 pub mod observation;
 pub mod observe;
