@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::bugs::Bug;
 use crate::exit;
+use crate::http::session;
 use crate::raft::{Config, Membership, NodeId, Replication};
 use crate::storage::wal::segment;
 use crate::storage::{Mode, Options};
@@ -38,6 +39,8 @@ pub struct Settings {
     pub request_timeout: Duration,
     /// How many entries are applied between two snapshots; 0: none is taken.
     pub snapshot_every: u64,
+    /// How many entries a session outlives its last command, where its client does not say.
+    pub session_lifetime: u64,
     /// Planted bugs to make.
     pub bugs: Vec<Bug>,
 }
@@ -147,6 +150,13 @@ struct Run {
     /// Entries that stay in the log behind a snapshot, for followers that lag
     #[arg(long, value_name = "N", default_value_t = 1000)]
     keep_entries: u64,
+    /// Take a snapshot, and cut the log, after so many bytes of commands, too: the log is kept in memory
+    #[arg(long, value_name = "BYTES", default_value_t = 64 << 20)]
+    log_bytes: usize,
+    /// Entries after its last command that a session lives for, unless its client says otherwise
+    #[arg(long, value_name = "N", default_value_t = session::DEFAULT_LIFETIME,
+        value_parser = clap::value_parser!(u64).range(1..))]
+    session_lifetime: u64,
     /// Most bytes of a snapshot in one message
     #[arg(long, value_name = "BYTES", default_value_t = 256 << 10)]
     snapshot_chunk_bytes: usize,
@@ -259,6 +269,7 @@ impl Run {
             .min(crate::transport::frame::MAX_PAYLOAD / 2);
         raft.max_inflight = self.max_inflight;
         raft.keep_entries = self.keep_entries;
+        raft.log_bytes = self.log_bytes;
         raft.snapshot_chunk_bytes = self
             .snapshot_chunk_bytes
             .clamp(1, crate::transport::frame::MAX_PAYLOAD / 2);
@@ -280,6 +291,7 @@ impl Run {
             peers,
             request_timeout: self.request_timeout,
             snapshot_every: self.snapshot_every,
+            session_lifetime: self.session_lifetime,
             bugs: bugs(&self.bugs)?,
         })
     }

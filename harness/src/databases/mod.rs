@@ -11,6 +11,7 @@ use std::time::Duration;
 use workloads::{Op, Reply};
 
 use crate::exit::Failure;
+use crate::kept::AppliedLog;
 use crate::observation::NodeStatus;
 use crate::plan::Plan;
 use crate::site::{NodeId, Site};
@@ -67,6 +68,10 @@ pub trait Deployment: Send + Sync {
     ) -> Future_<'a, Result<(), String>>;
     /// What a node says of itself; `None`: no answer in time.
     fn status(&self, node: NodeId) -> Future_<'_, Option<NodeStatus>>;
+    /// Which log entries a node has applied; `None`: no answer in time, or the system names no entries.
+    fn applied_log(&self, _node: NodeId) -> Future_<'_, Option<AppliedLog>> {
+        Box::pin(async { None })
+    }
 }
 
 /// A change of who is a member.

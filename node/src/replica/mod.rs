@@ -77,6 +77,8 @@ pub struct Replica {
     snapshot_every: u64,
     /// Each waits for a snapshot that covers this index.
     snapshots_asked: Vec<(Index, Reply<Index>)>,
+    /// Bytes of entries applied since the last snapshot was begun.
+    applied_bytes: usize,
     /// A snapshot is being made of an earlier state.
     freezing: bool,
     restoring: Option<job::Restoring>,
@@ -113,6 +115,7 @@ impl Replica {
             applied: status.snapshot,
             snapshot_every: parts.snapshot_every,
             snapshots_asked: Vec::new(),
+            applied_bytes: 0,
             freezing: false,
             restoring: None,
             waiters: Waiters::new(parts.request_timeout, parts.incarnation),

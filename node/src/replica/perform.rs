@@ -67,6 +67,7 @@ impl Replica {
 
     pub(super) fn apply(&mut self, entry: &Entry) {
         self.applied = entry.id;
+        self.applied_bytes += entry.weight();
         let written = self.machine.apply(entry);
         self.note_committed(entry, &written);
         self.note_applied(entry);
