@@ -52,7 +52,7 @@ struct RunArgs {
     /// What clients do.
     #[arg(long, default_value = "register")]
     workload: String,
-    /// Faults, separated by commas: partition, kill, pause, clock-skew, disk-full; or none.
+    /// Faults, separated by commas: partition, kill, pause, clock-skew, disk-full, membership; or none.
     #[arg(long, default_value = "partition", value_name = "FAULTS")]
     nemesis: String,
     /// How long clients and faults act, in seconds.

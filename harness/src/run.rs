@@ -22,7 +22,7 @@ use crate::progress::{Counts, Moment, Progress};
 use crate::site::Site;
 use crate::store::{self, Lines};
 use crate::worker::{self, Pinning};
-use crate::{binaries, databases, environment, judge, observe, recovery, stalls, whitebox};
+use crate::{binaries, databases, environment, judge, members, observe, recovery, stalls, whitebox};
 
 /// How long a client waits for an answer.
 const CLIENT_TIMEOUT: Duration = Duration::from_millis(1000);
@@ -227,6 +227,10 @@ async fn act(
     let _ = main_phase.await;
     shown.abort();
     cluster.heal_all();
+    if plan.nemesis.iter().any(|fault| fault == "membership") {
+        // What other faults kept from coming back. A failure is seen by the wait for recovery.
+        let _ = members::restore(cluster, recovery::BOUND).await;
+    }
     let began_ns = whitebox::monotonic_ns().saturating_sub(nanos(cluster.began().elapsed()));
     let mut ending = Ending {
         began_monotonic_ns: Some(began_ns),
