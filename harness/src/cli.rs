@@ -109,6 +109,16 @@ struct RunArgs {
     /// Plant a bug in the system under test (`harness list bugs`); several are separated by commas.
     #[arg(long, value_name = "NAMES")]
     bug: Option<String>,
+    /// A flag for every node's own command, as --node-flag=--snapshot-every=20; may be given several times.
+    #[arg(
+        long = "node-flag",
+        value_name = "--FLAG=VALUE",
+        allow_hyphen_values = true
+    )]
+    node_flags: Vec<String>,
+    /// Let nodes leave no evidence of what they do, and judge only what clients saw.
+    #[arg(long)]
+    no_events: bool,
     /// The system's binary [default: built from this workspace, or found beside the harness].
     #[arg(long, value_name = "FILE")]
     binary: Option<PathBuf>,
@@ -284,13 +294,13 @@ fn plan(args: RunArgs) -> Result<RunWish, Failure> {
             repeat: args.repeat,
         });
     }
-    if databases::find(&args.system).is_none() {
+    let Some(database) = databases::find(&args.system) else {
         return Err(unknown(
             "system",
             &args.system,
             databases::DATABASES.iter().map(|d| d.name()),
         ));
-    }
+    };
     if workloads::find(&args.workload).is_none() {
         return Err(unknown(
             "workload",
@@ -385,6 +395,9 @@ fn plan(args: RunArgs) -> Result<RunWish, Failure> {
             return Err(unknown("bug", name, bugs::BUGS.iter().map(|bug| bug.name)));
         }
     }
+    for flag in &args.node_flags {
+        database.check_flag(flag).map_err(usage)?;
+    }
     let seed = args
         .seed
         .unwrap_or_else(|| u64::from(rand::random::<u32>()));
@@ -406,6 +419,8 @@ fn plan(args: RunArgs) -> Result<RunWish, Failure> {
         kill_means,
         replication,
         bugs,
+        node_flags: args.node_flags,
+        events: !args.no_events,
         command: String::new(),
     };
     plan.command = command(&plan, args.binary.as_deref(), &args.out);
@@ -510,6 +525,12 @@ fn command(plan: &Plan, binary: Option<&Path>, out: &Path) -> String {
     );
     if !plan.bugs.is_empty() {
         command += &format!(" --bug {}", plan.bugs.join(","));
+    }
+    for flag in &plan.node_flags {
+        command += &format!(" --node-flag='{flag}'");
+    }
+    if !plan.events {
+        command += " --no-events";
     }
     if out != Path::new("results") {
         command += &format!(" --out '{}'", out.display());

@@ -51,6 +51,7 @@ pub fn examine() -> Result<u8, Failure> {
             Need::Signals => missing(SIGNALS),
             Need::Limits | Need::Memory => missing(PRLIMIT),
             Need::Links | Need::Frames => missing(LOOPBACK),
+            Need::Membership => false,
             Need::Preload => missing(SHIM),
         };
         let systems: Vec<&str> = databases::DATABASES

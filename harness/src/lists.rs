@@ -68,8 +68,10 @@ fn one_fault(name: &str) -> Result<(), Failure> {
             setting.name, setting.about, setting.kind
         );
     }
-    let first = fault.settings().first().map_or("targets", |s| s.name);
-    println!("as in --nemesis {name}:{first}=…; the name of the first may be left out");
+    if let Some(first) = fault.settings().first() {
+        let first = first.name;
+        println!("as in --nemesis {name}:{first}=…; the name of the first may be left out");
+    }
     Ok(())
 }
 

@@ -26,6 +26,7 @@ mod kill;
 mod latency;
 mod links;
 mod loss;
+mod membership;
 mod memory;
 mod messages;
 mod order;
@@ -83,6 +84,8 @@ pub enum Need {
     Links,
     /// The same, in frames of which the harness knows the form: those of `node`.
     Frames,
+    /// A way to change who votes while the cluster runs.
+    Membership,
     /// A program that is linked dynamically, for a preloaded library.
     Preload,
 }
@@ -95,6 +98,7 @@ impl fmt::Display for Need {
             Need::Memory => "prlimit, no Go",
             Need::Links => "proxied links",
             Need::Frames => "frames of node",
+            Need::Membership => "changes of voters",
             Need::Preload => "a dynamic program",
         })
     }
@@ -156,6 +160,7 @@ pub const FAULTS: &[&dyn Fault] = &[
     &kill::Kill,
     &links::OnLinks(latency::Latency),
     &links::OnLinks(loss::Loss),
+    &membership::Membership,
     &memory::Memory,
     &links::OnLinks(messages::Messages),
     &partition::Partition,
