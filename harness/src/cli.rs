@@ -8,6 +8,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::exit::{self, Failure};
 use crate::plan::Plan;
+use crate::progress::Style;
+use crate::run::Shown;
 use crate::slo::{self, Slo};
 use crate::{bugs, databases, faults};
 
@@ -91,6 +93,12 @@ struct RunArgs {
     /// No progress lines, only the verdict.
     #[arg(long)]
     quiet: bool,
+    /// For programs: a JSON object a line on standard output, for what is said, every second, and the verdict.
+    #[arg(long, conflicts_with = "quiet")]
+    json_lines: bool,
+    /// Show the run as it goes on a page for this machine's browser, too.
+    #[arg(long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = "127.0.0.1:0", require_equals = true)]
+    live: Option<std::net::SocketAddr>,
 }
 
 /// What the user wants.
@@ -106,8 +114,8 @@ pub enum Wish {
         out: PathBuf,
         /// Limits that the service must keep.
         slo: Option<Slo>,
-        /// Only the verdict.
-        quiet: bool,
+        /// How it is shown.
+        shown: Shown,
     },
     /// Judge again.
     Check {
@@ -304,7 +312,14 @@ fn plan(args: RunArgs) -> Result<Wish, Failure> {
         binary: args.binary,
         out: args.out,
         slo,
-        quiet: args.quiet,
+        shown: Shown {
+            style: match (args.quiet, args.json_lines) {
+                (true, _) => Style::Quiet,
+                (_, true) => Style::JsonLines,
+                _ => Style::People,
+            },
+            live: args.live,
+        },
     })
 }
 

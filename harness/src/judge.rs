@@ -17,6 +17,7 @@ use crate::exit::{self, Failure};
 use crate::injury::Injury;
 use crate::observation::Observation;
 use crate::plan::Plan;
+use crate::progress::{Progress, Style};
 use crate::report::{self, Run};
 use crate::slo;
 use crate::store;
@@ -34,11 +35,12 @@ struct VerdictFile<'a> {
     verdicts: &'a [Verdict],
 }
 
-/// Judges the run in `folder`, writes `verdict.json` and `report.html` into it and prints the verdict.
+/// Judges the run in `folder`, writes `verdict.json` and `report.html` into it and prints the verdict, as `progress`
+/// would have it.
 ///
 /// # Errors
 /// The folder's files are missing or damaged, or it cannot be written to.
-pub fn judge_and_report(folder: &Path) -> Result<u8, Failure> {
+pub fn judge_and_report(folder: &Path, progress: &Progress) -> Result<u8, Failure> {
     let plan: Plan = store::read_json(&folder.join(store::PLAN))?;
     if !(1..=9).contains(&plan.nodes) || plan.keys > crate::cli::MOST_KEYS {
         let message = format!(
@@ -98,7 +100,19 @@ pub fn judge_and_report(folder: &Path) -> Result<u8, Failure> {
     let page = report::render(&run);
     store::write_whole(&folder.join(store::REPORT), page.as_bytes())
         .map_err(|error| cannot(store::REPORT, error))?;
-    print(&run, folder);
+    let said: Vec<_> = (run.verdicts.iter())
+        .map(|v| json!({"checker": v.checker, "valid": v.valid, "summary": plain(&v.summary)}))
+        .collect();
+    progress.verdict(&json!({
+        "valid": valid,
+        "exit_code": exit_code,
+        "verdicts": said,
+        "folder": folder,
+        "report": folder.join(store::REPORT),
+    }));
+    if progress.style() != Style::JsonLines {
+        print(&run, folder);
+    }
     Ok(exit_code)
 }
 

@@ -12,8 +12,8 @@ fn main() -> ExitCode {
             binary,
             out,
             slo,
-            quiet,
-        } => run::run(&plan, binary.as_deref(), &out, slo.as_ref(), quiet),
+            shown,
+        } => run::run(&plan, binary.as_deref(), &out, slo.as_ref(), shown),
         Wish::Check { run } => check::check(&run),
         Wish::List { what, name } => lists::print(&what, name.as_deref()),
     });

@@ -16,12 +16,12 @@ use crate::interpreter::{Interpreter, Phase, Totals};
 use crate::nemesis::Nemesis;
 use crate::observation::Observation;
 use crate::plan::Plan;
-use crate::progress::{Counts, Moment, Progress};
+use crate::progress::{Counts, Moment, NodeNow, Progress, Style};
 use crate::site::Site;
 use crate::slo::Slo;
 use crate::store::{self, Lines};
 use crate::worker::{self, Pinning};
-use crate::{binaries, databases, environment, judge, observe, recovery, stalls};
+use crate::{binaries, databases, environment, judge, live, observe, recovery, stalls};
 
 /// How long a client waits for an answer.
 const CLIENT_TIMEOUT: Duration = Duration::from_millis(1000);
@@ -32,6 +32,15 @@ const TAIL: Duration = Duration::from_secs(1);
 /// No faults and no work: what is under way may end.
 const QUIET: Duration = Duration::from_millis(300);
 
+/// How a run is shown as it goes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Shown {
+    /// To whom.
+    pub style: Style,
+    /// Where a page shows it too.
+    pub live: Option<std::net::SocketAddr>,
+}
+
 /// Does the run and says how it ended.
 ///
 /// # Errors
@@ -41,12 +50,12 @@ pub fn run(
     binary: Option<&Path>,
     out: &Path,
     slo: Option<&Slo>,
-    quiet: bool,
+    shown: Shown,
 ) -> Result<u8, Failure> {
     if let Some(binary) = binary {
         binaries::check_executable(binary)?;
     }
-    let progress = Arc::new(Progress::new(quiet));
+    let progress = Arc::new(Progress::new(shown.style));
     let folder = store::create(out, plan, &environment::utc_compact())?;
     store::check_space(&folder)?;
     if let Some(slo) = slo {
@@ -72,6 +81,9 @@ pub fn run(
         .enable_all()
         .build()
         .map_err(|error| Failure::new(exit::INTERNAL, format!("cannot start: {error}")))?;
+    if let Some(address) = shown.live {
+        runtime.block_on(live::start(address, progress.clone()))?;
+    }
     let code = runtime.block_on(async {
         let site = Arc::new(Site::take(plan.nodes, &folder)?);
         let deployment = database.deploy(site.clone(), plan, binaries.system)?;
@@ -97,7 +109,11 @@ pub fn run(
     code?;
     progress.say("judging");
     // The runtime is still there, and with it whoever listens to signals.
-    let code = judge::judge_and_report(&folder);
+    let code = judge::judge_and_report(&folder, &progress);
+    if shown.live.is_some() {
+        // Whoever looks at the page is to hear the end of it.
+        std::thread::sleep(Duration::from_millis(200));
+    }
     runtime.shutdown_background();
     code
 }
@@ -364,32 +380,69 @@ async fn show(
     nemesis: Arc<Nemesis>,
     until: Instant,
 ) {
-    let mut last = (Instant::now(), 0);
-    let mut rate = 0;
+    let began = Instant::now();
+    let mut last = (began, 0, totals.latencies.counted());
+    let mut lately = (0, None, None);
     loop {
         tokio::time::sleep(progress.every()).await;
         let ok = totals.ok.load(Relaxed);
         let passed = last.0.elapsed();
-        if passed >= Duration::from_secs(1) || rate == 0 {
-            rate = ((ok - last.1) as f64 / passed.as_secs_f64()).round() as u64;
-            last = (Instant::now(), ok);
+        if passed >= Duration::from_secs(1) || lately.0 == 0 {
+            let counted = totals.latencies.counted();
+            let latencies = counted.since(&last.2);
+            let rate = ((ok - last.1) as f64 / passed.as_secs_f64()).round() as u64;
+            lately = (
+                rate,
+                latencies.quantile_ms(0.5),
+                latencies.quantile_ms(0.99),
+            );
+            last = (Instant::now(), ok, counted);
         }
+        let (injuries, injuries_with_effect) = nemesis.counts();
         progress.moment(&Moment {
-            left: until.saturating_duration_since(Instant::now()),
+            passed_s: began.elapsed().as_secs_f64(),
+            left_s: until
+                .saturating_duration_since(Instant::now())
+                .as_secs_f64(),
             counts: Counts {
                 ok,
                 unequal: totals.unequal.load(Relaxed),
                 fail: totals.fail.load(Relaxed),
                 info: totals.info.load(Relaxed),
             },
-            rate,
+            rate: lately.0,
+            p50_ms: lately.1,
+            p99_ms: lately.2,
             leader: cluster
                 .leader_and_term()
                 .map_or("nobody leads".into(), |(node, term)| {
                     format!("{node} leads in term {term}")
                 }),
+            nodes: nodes_now(&cluster),
             faults: nemesis.active(),
-            injuries: nemesis.counts(),
+            injuries,
+            injuries_with_effect,
+            anomalies: cluster.failures(),
         });
     }
+}
+
+/// What every node was within the last second.
+fn nodes_now(cluster: &Cluster) -> Vec<NodeNow> {
+    let since = Instant::now().checked_sub(Duration::from_secs(1));
+    let statuses = since.map_or_else(Vec::new, |since| cluster.statuses_since(since));
+    let now = |node| {
+        let status = statuses.iter().find(|(asked, _)| *asked == node);
+        let role = match status {
+            _ if !cluster.is_running(node) => "down".into(),
+            Some((_, status)) => status.role.clone(),
+            None => "silent".into(),
+        };
+        NodeNow {
+            node: node.to_string(),
+            role,
+            term: status.map(|(_, status)| status.term),
+        }
+    };
+    cluster.nodes().into_iter().map(now).collect()
 }
