@@ -11,7 +11,7 @@ use crate::plan::Plan;
 use crate::progress::Style;
 use crate::run::Shown;
 use crate::slo::{self, Slo};
-use crate::{bugs, databases, faults};
+use crate::{bugs, databases, faults, runs};
 
 /// Fault-injection testing of replicated databases, on one machine, by one command.
 ///
@@ -34,6 +34,8 @@ enum Sub {
         /// The run's folder, such as results/latest.
         run: PathBuf,
     },
+    #[command(flatten)]
+    Runs(runs::Command),
     /// List what can be asked for.
     List {
         /// `faults`, `workloads`, `systems` or `bugs`; for scripts `bug-names`, `bug-commands`, `bug-flags NAME`.
@@ -122,6 +124,8 @@ pub enum Wish {
         /// The run's folder.
         run: PathBuf,
     },
+    /// Something with stored runs.
+    Runs(runs::Command),
     /// Print a list.
     List {
         /// Of what.
@@ -162,6 +166,7 @@ pub fn read(arguments: impl Iterator<Item = OsString>) -> Result<Wish, Failure> 
     };
     match cli.command {
         Some(Sub::Check { run }) => Ok(Wish::Check { run }),
+        Some(Sub::Runs(command)) => Ok(Wish::Runs(command)),
         Some(Sub::List { what, name }) => Ok(Wish::List { what, name }),
         None => plan(cli.run),
     }

@@ -8,7 +8,6 @@ use checker::availability::Availability;
 use checker::enough::{Minimum, WorkDone};
 use checker::history::jsonl::{self, ReadError};
 use checker::{Checker, Event, History, Kind, Valid, Verdict, Violation};
-use serde::Serialize;
 use serde_json::json;
 use smol_str::{SmolStr, ToSmolStr};
 
@@ -19,21 +18,13 @@ use crate::observation::Observation;
 use crate::plan::Plan;
 use crate::progress::{Progress, Style};
 use crate::report::{self, Run};
+use crate::runs::{FORMAT, VerdictFile};
 use crate::slo;
 use crate::store;
 use crate::terminal::{Colour, paint};
 
 /// Below this many operations that happened nothing is proved.
 const LEAST_OK: u64 = 100;
-
-/// `verdict.json`. `format` tells readers which version of this shape it has.
-#[derive(Serialize)]
-struct VerdictFile<'a> {
-    format: u32,
-    valid: Valid,
-    exit_code: u8,
-    verdicts: &'a [Verdict],
-}
 
 /// Judges the run in `folder`, writes `verdict.json` and `report.html` into it and prints the verdict, as `progress`
 /// would have it.
@@ -75,11 +66,13 @@ pub fn judge_and_report(folder: &Path, progress: &Progress) -> Result<u8, Failur
         .map(|verdict| verdict.valid)
         .max()
         .unwrap_or(Valid::Unknown);
+    let (figures, _) = report::figures(&history, &injuries, &observations);
     let file = VerdictFile {
-        format: 1,
+        format: FORMAT,
         valid,
         exit_code,
-        verdicts: &verdicts,
+        figures: Some(figures),
+        verdicts,
     };
     let cannot =
         |name: &str, error: std::io::Error| store::cannot_write(&folder.join(name), &error);
@@ -92,7 +85,7 @@ pub fn judge_and_report(folder: &Path, progress: &Progress) -> Result<u8, Failur
         history,
         injuries,
         observations,
-        verdicts,
+        verdicts: file.verdicts,
         exit_code,
         notes,
         environment,
@@ -127,7 +120,7 @@ fn read_history(path: &Path) -> Result<(History, bool), Failure> {
 }
 
 /// What a reader must know beside the verdict.
-fn notes(plan: &Plan, ending: Option<&Ending>, torn: bool) -> Vec<String> {
+pub fn notes(plan: &Plan, ending: Option<&Ending>, torn: bool) -> Vec<String> {
     let mut notes = Vec::new();
     match ending {
         None => notes

@@ -30,6 +30,7 @@ pub mod progress;
 pub mod recovery;
 pub mod report;
 pub mod run;
+pub mod runs;
 pub mod shim;
 pub mod site;
 pub mod slo;

@@ -9,11 +9,11 @@ use crate::web::{self, Answer, Route};
 
 const PAGE: &str = include_str!("page.html");
 
-/// Serves the page until the runtime ends, and says where it is.
+/// Serves the page until the runtime ends, says where it is, and answers that too.
 ///
 /// # Errors
 /// The address is not this machine's own, or cannot be bound.
-pub async fn start(address: SocketAddr, progress: Arc<Progress>) -> Result<(), Failure> {
+pub async fn start(address: SocketAddr, progress: Arc<Progress>) -> Result<SocketAddr, Failure> {
     let listener = web::listen(address).await?;
     let address = listener.local_addr().unwrap_or(address);
     progress.say(&format!("live view: http://{address}/"));
@@ -26,5 +26,5 @@ pub async fn start(address: SocketAddr, progress: Arc<Progress>) -> Result<(), F
         _ => Answer::Missing,
     });
     tokio::spawn(web::serve(listener, route));
-    Ok(())
+    Ok(address)
 }
