@@ -143,7 +143,9 @@ fn recover(settings: &Settings) -> Result<(Box<dyn Storage>, Recovered, Boot), E
     let mut said = false;
     loop {
         match Disk::open(&settings.storage) {
-            Ok((disk, recovered, boot)) => return Ok((wrap(disk), recovered, boot)),
+            Ok((disk, recovered, boot)) => {
+                return Ok((storage::wrap(disk, monotonic()), recovered, boot));
+            }
             Err(error) if error.is_full() => {
                 if !said {
                     say!("{id} waits to start: the disk is full");
@@ -208,20 +210,9 @@ fn install_bugs(_: &Settings) -> Result<(), End> {
     Ok(())
 }
 
-#[cfg(feature = "planted-bugs")]
-fn wrap(disk: Disk) -> Box<dyn Storage> {
-    use crate::bugs::{Bug, on};
-    let follower = on(Bug::FollowerAckBeforeFsync);
-    let leader = on(Bug::LeaderSelfAckBeforeFsync);
-    match follower || leader {
-        true => Box::new(storage::eager::Eager::new(disk, follower, leader)),
-        false => Box::new(disk),
-    }
-}
-
-#[cfg(not(feature = "planted-bugs"))]
-fn wrap(disk: Disk) -> Box<dyn Storage> {
-    Box::new(disk)
+fn monotonic() -> Box<dyn Fn() -> Duration + Send> {
+    let epoch = Instant::now();
+    Box::new(move || epoch.elapsed())
 }
 
 fn internal(error: &io::Error) -> End {

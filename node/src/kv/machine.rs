@@ -12,6 +12,7 @@ use super::session::Sessions;
 use super::store::Store;
 use super::terms::Terms;
 use super::value::{Value, holds};
+use crate::bugs::{self, Bug};
 use crate::raft::{Entry, Index, LogId, Payload, Term};
 
 /// The state after a prefix of the log. What is serialized is the snapshot: all but what follows from the rest.
@@ -66,7 +67,9 @@ impl Machine {
         let Some(token) = token else {
             return first_time(entry, self.execute(entry, command));
         };
-        if let Some(known) = self.sessions.known(token, entry) {
+        if let Some(known) = self.sessions.known(token, entry)
+            && !(known.repeated && bugs::on(Bug::NoSessionDedup))
+        {
             return known;
         }
         let written = first_time(entry, self.execute(entry, command));

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::hash::Digest;
 use super::outcome::{Outcome, Written};
+use crate::bugs::{self, Bug};
 use crate::raft::{Index, LogId};
 
 /// Most sessions at a time; one more ends the one that would end first.
@@ -54,6 +55,11 @@ pub(super) struct Sessions {
 impl Sessions {
     /// With what was left out of the snapshot.
     pub(super) fn reindexed(mut self) -> Sessions {
+        if bugs::on(Bug::DedupNotInSnapshot) {
+            self.open
+                .values_mut()
+                .for_each(|session| session.last = None);
+        }
         for (id, session) in std::mem::take(&mut self.open) {
             self.keep(id, session);
         }

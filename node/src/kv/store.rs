@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::hash::Digest;
 use super::history::{Change, History};
 use super::value::{Data, Value, weigh};
+use crate::bugs::{self, Bug};
 
 /// An ordered map that changes only in [batches](Batch).
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -37,6 +38,10 @@ impl Store {
     pub(super) fn reindexed(mut self) -> Store {
         let weights = self.map.iter().map(|(key, value)| weigh(key, value));
         self.content = weights.fold(0, u128::wrapping_add);
+        if bugs::on(Bug::RevisionFromSurvivingKeys) {
+            let revisions = self.map.values().map(|value| value.revision);
+            self.revision = revisions.max().unwrap_or(0);
+        }
         self.history = History::behind(self.revision);
         for (key, value) in &self.map {
             if let Some(lease) = value.lease {

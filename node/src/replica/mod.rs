@@ -128,6 +128,11 @@ impl Replica {
         self.role
     }
 
+    /// How many requests wait for an answer.
+    pub fn waiting(&self) -> usize {
+        self.waiters.len()
+    }
+
     /// Where it stands. `clock_ms` is the wall clock in milliseconds since 1970.
     pub fn status(&self, clock_ms: f64) -> Status {
         Status::new(

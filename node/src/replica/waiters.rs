@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Failure, Reply};
+use crate::bugs::{self, Bug};
 use crate::kv::{Answer, Query, Written};
 use crate::raft::{Index, LogId, NodeId, RequestId, Term, Time};
 
@@ -156,6 +157,10 @@ impl Waiters {
 
     /// The leader, or this node's own queue, has said what became of a forwarded write: it is here again.
     pub(super) fn forwarded(&mut self, name: RequestId) -> Option<RequestId> {
+        let name = match bugs::on(Bug::CrossedWiresProxy) {
+            true => *self.forwarded.keys().min()?,
+            false => name,
+        };
         let id = self.forwarded.remove(&name)?;
         if let Some(Waiter::Write { stage, .. }) = self.waiting.get_mut(&id) {
             *stage = Stage::Here;

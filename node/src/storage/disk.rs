@@ -80,19 +80,27 @@ impl Disk {
             Mode::Direct => Box::new(Direct::new(&options.directory)),
             Mode::Lossy => Box::new(Lossy::new(&options.directory)?),
         };
-        let (mut disk, recovered, boot) = Disk::open_files(files, options)?;
+        // Differs from that of every other data directory, as hash maps' keys do.
+        let log = RandomState::new().hash_one(&options.cluster);
+        let (mut disk, recovered, boot) = Disk::open_files(files, options, log)?;
         disk._lock = Some(lock);
         Ok((disk, recovered, boot))
     }
 
-    /// Opens the data directory in `files`.
-    pub(super) fn open_files(
+    /// Opens the data directory in `files`, or makes it there and names it `log`. Locks nothing.
+    ///
+    /// # Errors
+    /// As [`Disk::open`], except that it is never locked.
+    pub fn open_files(
         files: Box<dyn Files>,
         options: &Options,
+        log: u64,
     ) -> Result<(Disk, Recovered, Boot), OpenError> {
+        #[cfg(feature = "planted-bugs")]
+        let files: Box<dyn Files> = Box::new(super::files::planted::Planted::new(files));
         let names = files.list()?;
         if !names.iter().any(|name| name == hard_state::FILE) {
-            make(files.as_ref(), &names, options)?;
+            make(files.as_ref(), &names, options, log)?;
         }
         let mut hard_state = HardStateFile::open(files.as_ref())?;
         let slot = hard_state.state();
@@ -229,7 +237,7 @@ fn lock(options: &Options) -> Result<Flock<fs::File>, OpenError> {
 }
 
 /// Makes an empty log, then term and vote: once those exist, the log has existed.
-fn make(files: &dyn Files, names: &[String], options: &Options) -> Result<(), OpenError> {
+fn make(files: &dyn Files, names: &[String], options: &Options, log: u64) -> Result<(), OpenError> {
     if names.iter().any(|name| snapshot::index(name).is_some()) {
         let what = "term and vote are missing, although a snapshot exists";
         return Err(Damage::new(hard_state::FILE, 0, what).into());
@@ -252,7 +260,7 @@ fn make(files: &dyn Files, names: &[String], options: &Options) -> Result<(), Op
     let identity = Identity {
         cluster: super::cluster_id(&options.cluster),
         node: options.node,
-        log: RandomState::new().hash_one(&options.cluster),
+        log,
     };
     Wal::create(files, identity, options.segment_size)?;
     HardStateFile::create(files, identity)?;

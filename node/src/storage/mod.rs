@@ -42,6 +42,24 @@ pub trait Storage: Send {
     }
 }
 
+/// The disk itself; in a build with planted bugs, behind those that this run makes. `now` is a monotonic clock.
+#[cfg(feature = "planted-bugs")]
+pub fn wrap(disk: Disk, now: Box<dyn Fn() -> Duration + Send>) -> Box<dyn Storage> {
+    use crate::bugs::{Bug, on};
+    let follower = on(Bug::FollowerAckBeforeFsync);
+    let leader = on(Bug::LeaderSelfAckBeforeFsync);
+    match follower || leader {
+        true => Box::new(eager::Eager::new(disk, follower, leader, now)),
+        false => Box::new(disk),
+    }
+}
+
+/// The disk itself; in a build with planted bugs, behind those that this run makes. `now` is a monotonic clock.
+#[cfg(not(feature = "planted-bugs"))]
+pub fn wrap(disk: Disk, _now: Box<dyn Fn() -> Duration + Send>) -> Box<dyn Storage> {
+    Box::new(disk)
+}
+
 /// Whose data it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Identity {

@@ -4,6 +4,8 @@ pub mod direct;
 #[cfg(test)]
 pub(crate) mod double;
 pub mod lossy;
+#[cfg(feature = "planted-bugs")]
+pub mod planted;
 
 use std::io;
 

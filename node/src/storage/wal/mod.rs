@@ -123,7 +123,11 @@ impl Wal {
         if last.dirty > last.end {
             zero(current.as_ref(), last.end, last.dirty)?;
         }
-        // Also for the tail that looks whole: it may have been in the page cache only.
+        // Also for the tail that looks whole: it may have been in the page cache only, and after a sync that failed
+        // the system calls its pages clean. Written again they are dirty, and the sync means something (Rebello et
+        // al., "Can Applications Recover from fsync Failures?", ATC 2020).
+        let bytes = current.read_all()?;
+        current.write_at(0, &bytes[..last.end as usize])?;
         current.preallocate(last.header.capacity)?;
         current.sync()?;
         files.sync_dir()?;
