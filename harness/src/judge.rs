@@ -14,6 +14,7 @@ use smol_str::{SmolStr, ToSmolStr};
 use crate::ending::Ending;
 use crate::exit::{self, Failure};
 use crate::injury::Injury;
+use crate::messages::{self, Batch, Message};
 use crate::observation::Observation;
 use crate::plan::Plan;
 use crate::progress::{Progress, Style};
@@ -81,6 +82,7 @@ pub fn judge_and_report(folder: &Path, progress: &Progress) -> Result<u8, Failur
     let notes = notes(&plan, ending.as_ref(), torn);
     let environment = ending.map(|ending| ending.environment).unwrap_or_default();
     let run = Run {
+        messages: messages(folder)?,
         plan,
         history,
         injuries,
@@ -117,6 +119,19 @@ fn read_history(path: &Path) -> Result<(History, bool), Failure> {
         }
         Err(error) => Err(Failure::new(exit::MISSING, error.to_string())),
     }
+}
+
+/// What the nodes said to each other; nothing in runs of harnesses that did not write it down.
+///
+/// # Errors
+/// The file is damaged: code 65.
+pub fn messages(folder: &Path) -> Result<Vec<Message>, Failure> {
+    let path = folder.join(store::MESSAGES);
+    if !path.exists() {
+        return Ok(Vec::new());
+    }
+    let batches: Vec<Batch> = store::read_lines(&path)?;
+    Ok(messages::unpack(&batches).0)
 }
 
 /// What a reader must know beside the verdict.

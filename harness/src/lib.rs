@@ -20,6 +20,7 @@ pub mod judge;
 pub mod links;
 pub mod lists;
 pub mod live;
+pub mod messages;
 pub mod nemesis;
 pub mod observation;
 pub mod observe;

@@ -141,6 +141,8 @@ async fn act(
     tokio::spawn(interrupts(stop.clone(), progress.clone()));
     let watchers = watch_cluster(cluster);
     let _stalls = watch_stalls(cluster)?;
+    let messages = Arc::new(Lines::create(folder.join(store::MESSAGES))?);
+    let listener = tokio::spawn(write_messages(cluster.clone(), messages.clone()));
     for node in cluster.nodes() {
         cluster
             .start(node)
@@ -251,9 +253,25 @@ async fn act(
     for watcher in watchers {
         watcher.abort();
     }
+    listener.abort();
+    messages.check()?;
     let (_, failure) = recorder.finish();
     nemesis.check()?;
     Ok((ending, failure))
+}
+
+/// How often messages are fetched from the links, which remember 512 each.
+const LISTEN_EVERY: Duration = Duration::from_millis(50);
+
+/// Writes down what the nodes say to each other, for ever.
+async fn write_messages(cluster: Arc<Cluster>, lines: Arc<Lines>) {
+    let mut known = std::collections::BTreeMap::new();
+    loop {
+        for batch in cluster.messages(&mut known) {
+            lines.append(&batch);
+        }
+        tokio::time::sleep(LISTEN_EVERY).await;
+    }
 }
 
 fn watch_cluster(cluster: &Arc<Cluster>) -> Vec<tokio::task::JoinHandle<()>> {

@@ -21,6 +21,7 @@ mod tests;
 use checker::{History, Verdict};
 
 use crate::injury::Injury;
+use crate::messages::Message;
 use crate::observation::Observation;
 use crate::plan::Plan;
 use crate::runs::{FaultFigures, Figures};
@@ -37,6 +38,8 @@ pub struct Run {
     pub injuries: Vec<Injury>,
     /// What the harness saw.
     pub observations: Vec<Observation>,
+    /// What the nodes said to each other, in the order of time; empty where nobody listened.
+    pub messages: Vec<Message>,
     /// What the checkers said, worst first.
     pub verdicts: Vec<Verdict>,
     /// The exit code that follows.

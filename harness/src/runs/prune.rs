@@ -50,12 +50,12 @@ pub fn prune(folder: &Path, keep: usize, everything: bool, really: bool) -> Resu
 
 /// The runs that go: those beyond the newest `keep`, but none that may be under way, and of those that are not
 /// valid none unless `everything` may go.
-fn chosen<'a>(
-    runs: &'a [Summary],
+fn chosen(
+    runs: &[Summary],
     keep: usize,
     everything: bool,
     lately: impl Fn(&Summary) -> bool,
-) -> Vec<&'a Summary> {
+) -> Vec<&Summary> {
     let old = runs.iter().skip(keep);
     old.filter(|run| match run.valid.as_str() {
         "yes" => true,

@@ -70,6 +70,7 @@ pub fn redraw(folder: &Path) -> Result<u8, Failure> {
         history: history(folder)?,
         injuries: injuries(folder)?,
         observations: store::read_lines(&folder.join(store::OBSERVATIONS))?,
+        messages: crate::judge::messages(folder)?,
         verdicts: verdict.verdicts,
         exit_code: verdict.exit_code,
         environment: ending.map(|ending| ending.environment).unwrap_or_default(),
