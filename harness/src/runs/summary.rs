@@ -12,7 +12,7 @@ use crate::store;
 /// Version of the shape of `verdict.json`. A field that is added does not change it; one that goes or changes does.
 pub const FORMAT: u32 = 1;
 
-/// `verdict.json`: what was judged. `docs/run-folder.md` tells its fields one by one.
+/// `verdict.json`: what was judged. `docs/verdict.md` tells its fields one by one.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct VerdictFile {
     /// [`FORMAT`] of the harness that wrote it.
