@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::exit::{self, Failure};
 use crate::plan::Plan;
 use crate::progress::Style;
+use crate::replication::Replication;
 use crate::run::Shown;
 use crate::slo::{self, Slo};
 use crate::{bugs, databases, faults, runs};
@@ -36,6 +37,8 @@ enum Sub {
     },
     #[command(flatten)]
     Runs(runs::Command),
+    /// Run the same plan in all four replication modes, and compare them in a table.
+    Modes(Box<RunArgs>),
     /// List what can be asked for.
     List {
         /// `faults`, `workloads`, `systems` or `bugs`; for scripts `bug-names`, `bug-commands`, `bug-flags NAME`.
@@ -53,7 +56,7 @@ struct RunArgs {
     /// What clients do.
     #[arg(long, default_value = "register")]
     workload: String,
-    /// Faults, separated by commas: partition, kill, pause, clock-skew, disk-full; or none.
+    /// Faults, separated by commas: partition, kill, pause, clock-skew, disk-full, membership; or none.
     #[arg(long, default_value = "partition", value_name = "FAULTS")]
     nemesis: String,
     /// How long clients and faults act, in seconds.
@@ -80,9 +83,23 @@ struct RunArgs {
     /// What SIGKILL stands for: power-loss (what was not synced is lost) or process (the page cache survives).
     #[arg(long, default_value = "power-loss", value_name = "WHAT")]
     kill_means: String,
+    /// When a write is answered: majority (once it is committed), sync (once every node has it), semi-sync or async
+    /// (ahead of its commit, once the leader and one other, or the leader alone, have it).
+    #[arg(long, default_value = "majority", value_name = "MODE")]
+    replication: String,
     /// Plant a bug in the system under test (`harness list bugs`); several are separated by commas.
     #[arg(long, value_name = "NAMES")]
     bug: Option<String>,
+    /// A flag for every node's own command, as --node-flag=--snapshot-every=20; may be given several times.
+    #[arg(
+        long = "node-flag",
+        value_name = "--FLAG=VALUE",
+        allow_hyphen_values = true
+    )]
+    node_flags: Vec<String>,
+    /// Let nodes leave no evidence of what they do, and judge only what clients saw.
+    #[arg(long)]
+    no_events: bool,
     /// The system's binary [default: built from this workspace, or found beside the harness].
     #[arg(long, value_name = "FILE")]
     binary: Option<PathBuf>,
@@ -107,18 +124,9 @@ struct RunArgs {
 #[derive(Debug)]
 pub enum Wish {
     /// A run.
-    Run {
-        /// The plan.
-        plan: Box<Plan>,
-        /// The system's binary, where one was named.
-        binary: Option<PathBuf>,
-        /// Where run folders are made.
-        out: PathBuf,
-        /// Limits that the service must keep.
-        slo: Option<Slo>,
-        /// How it is shown.
-        shown: Shown,
-    },
+    Run(RunWish),
+    /// The same run in every replication mode; the plan's own is put aside.
+    Modes(RunWish),
     /// Judge again.
     Check {
         /// The run's folder.
@@ -133,6 +141,32 @@ pub enum Wish {
         /// Which row.
         name: Option<String>,
     },
+}
+
+/// A run that the user wants.
+#[derive(Clone, Debug)]
+pub struct RunWish {
+    /// The plan.
+    pub plan: Box<Plan>,
+    /// The system's binary, where one was named.
+    pub binary: Option<PathBuf>,
+    /// Where run folders are made.
+    pub out: PathBuf,
+    /// Limits that the service must keep.
+    pub slo: Option<Slo>,
+    /// How it is shown.
+    pub shown: Shown,
+}
+
+impl RunWish {
+    /// The same in another replication mode.
+    pub fn in_mode(&self, replication: Replication) -> RunWish {
+        let mut wish = self.clone();
+        let flag = |mode: Replication| format!("--replication {mode}");
+        let before = flag(std::mem::replace(&mut wish.plan.replication, replication));
+        wish.plan.command = wish.plan.command.replacen(&before, &flag(replication), 1);
+        wish
+    }
 }
 
 /// Reads the command line. `--help` and `--version` print and end the process with 0.
@@ -168,7 +202,8 @@ pub fn read(arguments: impl Iterator<Item = OsString>) -> Result<Wish, Failure> 
         Some(Sub::Check { run }) => Ok(Wish::Check { run }),
         Some(Sub::Runs(command)) => Ok(Wish::Runs(command)),
         Some(Sub::List { what, name }) => Ok(Wish::List { what, name }),
-        None => plan(cli.run),
+        Some(Sub::Modes(args)) => Ok(Wish::Modes(plan(*args)?)),
+        None => plan(cli.run).map(Wish::Run),
     }
 }
 
@@ -197,14 +232,14 @@ fn names(list: &str) -> Vec<String> {
         .collect()
 }
 
-fn plan(args: RunArgs) -> Result<Wish, Failure> {
-    if databases::find(&args.system).is_none() {
+fn plan(args: RunArgs) -> Result<RunWish, Failure> {
+    let Some(database) = databases::find(&args.system) else {
         return Err(unknown(
             "system",
             &args.system,
             databases::DATABASES.iter().map(|d| d.name()),
         ));
-    }
+    };
     if workloads::find(&args.workload).is_none() {
         return Err(unknown(
             "workload",
@@ -245,6 +280,10 @@ fn plan(args: RunArgs) -> Result<Wish, Failure> {
             ["power-loss", "process"].into_iter(),
         ));
     }
+    let replication = args.replication.parse().map_err(|()| {
+        let known = Replication::ALL.into_iter().map(Replication::name);
+        unknown("replication mode", &args.replication, known)
+    })?;
     let mut nemesis = names(&args.nemesis);
     if nemesis.is_empty() {
         return Err(usage(
@@ -288,6 +327,9 @@ fn plan(args: RunArgs) -> Result<Wish, Failure> {
             return Err(unknown("bug", name, bugs::BUGS.iter().map(|bug| bug.name)));
         }
     }
+    for flag in &args.node_flags {
+        database.check_flag(flag).map_err(usage)?;
+    }
     let seed = args
         .seed
         .unwrap_or_else(|| u64::from(rand::random::<u32>()));
@@ -304,7 +346,10 @@ fn plan(args: RunArgs) -> Result<Wish, Failure> {
         interval,
         seed,
         kill_means: args.kill_means,
+        replication,
         bugs,
+        node_flags: args.node_flags,
+        events: !args.no_events,
         command: String::new(),
     };
     plan.command = command(&plan, args.binary.as_deref(), &args.out);
@@ -312,7 +357,7 @@ fn plan(args: RunArgs) -> Result<Wish, Failure> {
         plan.command += &format!(" --slo '{}'", path.display());
     }
     let slo = args.slo.as_deref().map(slo::read).transpose()?;
-    Ok(Wish::Run {
+    Ok(RunWish {
         plan: Box::new(plan),
         binary: args.binary,
         out: args.out,
@@ -339,7 +384,7 @@ fn command(plan: &Plan, binary: Option<&Path>, out: &Path) -> String {
     };
     let mut command = format!(
         "cargo run -p harness -- --system {} --workload {} --nemesis {} --time {} --nodes {} --concurrency {} \
-         --rate {} --keys {} --interval {} --kill-means {} --seed {}",
+         --rate {} --keys {} --interval {} --kill-means {} --replication {} --seed {}",
         plan.system,
         plan.workload,
         list(&plan.nemesis),
@@ -350,10 +395,17 @@ fn command(plan: &Plan, binary: Option<&Path>, out: &Path) -> String {
         plan.keys,
         plan.interval.as_secs_f64(),
         plan.kill_means,
+        plan.replication,
         plan.seed,
     );
     if !plan.bugs.is_empty() {
         command += &format!(" --bug {}", plan.bugs.join(","));
+    }
+    for flag in &plan.node_flags {
+        command += &format!(" --node-flag='{flag}'");
+    }
+    if !plan.events {
+        command += " --no-events";
     }
     if out != Path::new("results") {
         command += &format!(" --out '{}'", out.display());

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::kept::AppliedLog;
+
 /// Facts of the run that are in no other file.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Ending {
@@ -17,6 +19,19 @@ pub struct Ending {
     pub final_reads_expected: u64,
     /// Nodes that ended by themselves, each with how.
     pub node_failures: Vec<String>,
+    /// What the machine's monotonic clock said when the run began, in nanoseconds: nodes' evidence is told by it.
+    #[serde(default)]
+    pub began_monotonic_ns: Option<u64>,
+    /// Data directories that were not whole when everything had ended, each with why.
+    #[serde(default)]
+    pub damaged: Vec<String>,
+    /// How many data directories were looked at for that.
+    #[serde(default)]
+    pub verified: u64,
+    /// Which entries each node had applied at the end, by its own word; of systems that name none, nothing. `None`:
+    /// nobody asked, because the run is of a version that did not.
+    #[serde(default)]
+    pub applied_logs: Option<Vec<AppliedLog>>,
     /// Facts about the machine, as label and value.
     pub environment: Vec<(String, String)>,
 }

@@ -14,6 +14,7 @@ use smol_str::{SmolStr, ToSmolStr};
 use crate::ending::Ending;
 use crate::exit::{self, Failure};
 use crate::injury::Injury;
+use crate::kept;
 use crate::messages::{self, Batch, Message};
 use crate::observation::Observation;
 use crate::plan::Plan;
@@ -23,9 +24,17 @@ use crate::runs::{FORMAT, VerdictFile};
 use crate::slo;
 use crate::store;
 use crate::terminal::{Colour, paint};
+use crate::whitebox;
 
 /// Below this many operations that happened nothing is proved.
 const LEAST_OK: u64 = 100;
+
+/// What others read of `verdict.json`.
+#[derive(Debug, serde::Deserialize)]
+pub struct Verdicts {
+    /// Each checker's, worst first.
+    pub verdicts: Vec<Verdict>,
+}
 
 /// Judges the run in `folder`, writes `verdict.json` and `report.html` into it and prints the verdict, as `progress`
 /// would have it.
@@ -58,6 +67,12 @@ pub fn judge_and_report(folder: &Path, progress: &Progress) -> Result<u8, Failur
         None
     };
     let mut verdicts = judge(&plan, &history, &injuries, &observations, ending.as_ref())?;
+    let inside = whitebox::judge(folder, plan.nodes, ending.as_ref());
+    let (judgement, inside) = inside
+        .map(|judged| (judged.judgement, judged.verdict))
+        .unzip();
+    verdicts.extend(inside);
+    verdicts.extend(ending.as_ref().and_then(files));
     verdicts.extend(slo.map(|slo| slo.judge(&report::service(&history, &injuries))));
     // Worst first, by what follows from it; among equals the order in which they were asked.
     verdicts.sort_by_key(|verdict| (std::cmp::Reverse(verdict.valid), exit::rank(code(verdict))));
@@ -67,7 +82,7 @@ pub fn judge_and_report(folder: &Path, progress: &Progress) -> Result<u8, Failur
         .map(|verdict| verdict.valid)
         .max()
         .unwrap_or(Valid::Unknown);
-    let (figures, _) = report::figures(&history, &injuries, &observations);
+    let (figures, _) = report::measured(&history, &injuries, &observations);
     let file = VerdictFile {
         format: FORMAT,
         valid,
@@ -91,6 +106,7 @@ pub fn judge_and_report(folder: &Path, progress: &Progress) -> Result<u8, Failur
         exit_code,
         notes,
         environment,
+        judgement,
     };
     let page = report::render(&run);
     store::write_whole(&folder.join(store::REPORT), page.as_bytes())
@@ -111,7 +127,11 @@ pub fn judge_and_report(folder: &Path, progress: &Progress) -> Result<u8, Failur
     Ok(exit_code)
 }
 
-fn read_history(path: &Path) -> Result<(History, bool), Failure> {
+/// The history in a file, and whether its last line was torn and left out.
+///
+/// # Errors
+/// It is missing (66) or damaged (65).
+pub fn read_history(path: &Path) -> Result<(History, bool), Failure> {
     match jsonl::open(path) {
         Ok(read) => Ok((read.history, read.truncated)),
         Err(error @ ReadError::Damaged { .. }) => {
@@ -184,12 +204,23 @@ fn judge(
             ),
         )
     })?;
+    let logs = ending.and_then(|ending| ending.applied_logs.as_deref());
+    let logs = logs.unwrap_or_default();
     let mut verdicts: Vec<Verdict> = workload
         .checkers()
         .iter()
         .map(|checker| checker.check(history))
+        .map(|verdict| kept::against_promise(verdict, plan.replication, plan.nodes, logs))
         .collect();
-    verdicts.extend(rolled_back(history, observations, ending));
+    if let Some(ending) = ending
+        && let Some(logs) = &ending.applied_logs
+    {
+        let recovered = ending.recovered_after_ns.is_some();
+        let (mode, nodes) = (plan.replication, plan.nodes);
+        let end = (logs.as_slice(), recovered);
+        verdicts.extend(kept::kept(history, observations, mode, nodes, end));
+    }
+    verdicts.extend(rolled_back(plan, history, observations, ending));
     let settings = workloads::Settings {
         nodes: plan.nodes,
         keys: plan.keys,
@@ -235,10 +266,12 @@ fn code(verdict: &Verdict) -> u8 {
     }
 }
 
-/// A leader may drop a deposed leader's tail, but never an entry that a client was told is kept.
+/// A leader may drop a deposed leader's tail, but never an entry that a client was told is kept; unless the
+/// replication mode answers ahead of that.
 ///
 /// None where the system names no log entries: then there is nothing to compare.
 fn rolled_back(
+    plan: &Plan,
     history: &History,
     observations: &[Observation],
     ending: Option<&Ending>,
@@ -276,8 +309,19 @@ fn rolled_back(
             violations.extend(event.map(|event| acknowledged_and_dropped(node, &entry, event)));
         }
     }
+    let allowed = !plan.replication.keeps_what_is_acknowledged(plan.nodes);
+    let betrayed = violations.len();
+    if allowed {
+        // What was lost for good is told, and judged, by its own check.
+        violations.clear();
+    }
     let summary = if dropped == 0 {
         "no entry was rolled back".into()
+    } else if allowed && betrayed > 0 {
+        format!(
+            "{dropped} entries were rolled back, and {betrayed} times that was one that had been acknowledged, as {} may",
+            plan.replication
+        )
     } else if dropped == 1 && violations.is_empty() {
         "1 entry was rolled back; it had not been acknowledged to a client".into()
     } else if violations.is_empty() {
@@ -381,6 +425,25 @@ fn recovery(ending: &Ending) -> Verdict {
             "nobody looked whether the cluster recovered".into(),
         ),
     }
+}
+
+/// V30; none where nobody looked.
+fn files(ending: &Ending) -> Option<Verdict> {
+    let (valid, summary) = match ending.damaged.as_slice() {
+        [] if ending.verified == 0 => return None,
+        [] => {
+            let count = ending.verified;
+            (
+                Valid::Yes,
+                format!("the data directories of all {count} nodes are whole"),
+            )
+        }
+        damaged => {
+            let summary = format!("data directories are damaged (V30): {}", damaged.join("; "));
+            (Valid::No, summary)
+        }
+    };
+    Some(verdict("files", valid, summary))
 }
 
 fn nodes(ending: &Ending) -> Verdict {

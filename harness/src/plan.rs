@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::replication::Replication;
+
 /// Everything that a run follows from. The same plan with the same seed draws the same operations and faults.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
@@ -31,8 +33,17 @@ pub struct Plan {
     pub seed: u64,
     /// What SIGKILL stands for: `power-loss` (un-synced writes are lost) or `process`.
     pub kill_means: String,
+    /// When the system under test answers a write.
+    #[serde(default)]
+    pub replication: Replication,
     /// Planted bugs in the system under test.
     pub bugs: Vec<String>,
+    /// Flags that every node gets beside those of the harness, or instead of them.
+    #[serde(default)]
+    pub node_flags: Vec<String>,
+    /// Nodes that can leave evidence of what they do for the white-box judge.
+    #[serde(default)]
+    pub events: bool,
     /// The command that repeats this plan.
     pub command: String,
 }

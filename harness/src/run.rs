@@ -1,6 +1,6 @@
 //! One run, phase by phase: build, start, break, heal, wait, read, judge, report.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
@@ -8,20 +8,23 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot, watch};
 use workloads::{Generator, Settings};
 
+use crate::cli::RunWish;
 use crate::cluster::Cluster;
 use crate::ending::Ending;
 use crate::exit::{self, Failure};
 use crate::history::Recorder;
 use crate::interpreter::{Interpreter, Phase, Totals};
+use crate::kept::AppliedLog;
 use crate::nemesis::Nemesis;
 use crate::observation::Observation;
 use crate::plan::Plan;
 use crate::progress::{Counts, Moment, NodeNow, Progress, Style};
 use crate::site::Site;
-use crate::slo::Slo;
 use crate::store::{self, Lines};
 use crate::worker::{self, Pinning};
-use crate::{binaries, databases, environment, judge, live, observe, recovery, stalls};
+use crate::{
+    binaries, databases, environment, judge, live, members, observe, recovery, stalls, whitebox,
+};
 
 /// How long a client waits for an answer.
 const CLIENT_TIMEOUT: Duration = Duration::from_millis(1000);
@@ -41,17 +44,19 @@ pub struct Shown {
     pub live: Option<std::net::SocketAddr>,
 }
 
-/// Does the run and says how it ended.
+/// Does the run and says how it ended, and in which folder that stands.
 ///
 /// # Errors
 /// It could not begin, or its results could not be written.
-pub fn run(
-    plan: &Plan,
-    binary: Option<&Path>,
-    out: &Path,
-    slo: Option<&Slo>,
-    shown: Shown,
-) -> Result<u8, Failure> {
+pub fn run(wish: &RunWish) -> Result<(u8, PathBuf), Failure> {
+    let RunWish {
+        plan,
+        binary,
+        out,
+        slo,
+        shown,
+    } = wish;
+    let (binary, shown) = (binary.as_deref(), *shown);
     if let Some(binary) = binary {
         binaries::check_executable(binary)?;
     }
@@ -102,6 +107,7 @@ pub fn run(
         let (mut ending, failure) = ending?;
         observations.check()?;
         ending.environment = environment::facts();
+        verify(&cluster, &mut ending);
         let written = store::write_json(&folder.join(store::ENDING), &ending);
         written.map_err(|error| store::cannot_write(&folder.join(store::ENDING), &error))?;
         failure.map_or(Ok(()), Err)
@@ -115,7 +121,28 @@ pub fn run(
         std::thread::sleep(Duration::from_millis(200));
     }
     runtime.shutdown_background();
-    code
+    code.map(|code| (code, folder))
+}
+
+/// Looks at the files that the nodes have left.
+fn verify(cluster: &Cluster, ending: &mut Ending) {
+    for node in cluster.nodes() {
+        let Some(mut command) = cluster.deployment().verify(node) else {
+            continue;
+        };
+        let problem = match command.output() {
+            Ok(output) if output.status.success() => None,
+            Ok(output) => {
+                let said = String::from_utf8_lossy(&output.stderr);
+                Some(said.lines().last().unwrap_or("no reason given").to_owned())
+            }
+            Err(error) => Some(error.to_string()),
+        };
+        ending.verified += 1;
+        ending
+            .damaged
+            .extend(problem.map(|problem| format!("{node}: {problem}")));
+    }
 }
 
 /// Everything between the first process and the last.
@@ -220,7 +247,13 @@ async fn act(
     let _ = main_phase.await;
     shown.abort();
     cluster.heal_all();
+    if plan.nemesis.iter().any(|fault| fault == "membership") {
+        // What other faults kept from coming back. A failure is seen by the wait for recovery.
+        let _ = members::restore(cluster, recovery::BOUND).await;
+    }
+    let began_ns = whitebox::monotonic_ns().saturating_sub(nanos(cluster.began().elapsed()));
     let mut ending = Ending {
+        began_monotonic_ns: Some(began_ns),
         interrupted: *stopped.borrow(),
         main_phase_ended_ns: cluster.now_ns(),
         final_reads_expected: workload.final_reads_expected(&settings),
@@ -243,6 +276,7 @@ async fn act(
     });
     let _ = final_phase.await;
     drop(phases);
+    ending.applied_logs = Some(applied_logs(cluster).await);
     let recorder = recorder.await.map_err(|error| {
         Failure::new(exit::INTERNAL, format!("the interpreter failed: {error}"))
     })?;
@@ -272,6 +306,15 @@ async fn write_messages(cluster: Arc<Cluster>, lines: Arc<Lines>) {
         }
         tokio::time::sleep(LISTEN_EVERY).await;
     }
+}
+
+/// What each node that answers has applied.
+async fn applied_logs(cluster: &Cluster) -> Vec<AppliedLog> {
+    let mut logs = Vec::new();
+    for node in cluster.nodes() {
+        logs.extend(cluster.deployment().applied_log(node).await);
+    }
+    logs
 }
 
 fn watch_cluster(cluster: &Arc<Cluster>) -> Vec<tokio::task::JoinHandle<()>> {

@@ -416,6 +416,10 @@ impl File for Open {
         Ok(self.0.lock().inodes[self.1].seen.clone())
     }
 
+    fn length(&self) -> io::Result<u64> {
+        Ok(self.0.lock().inodes[self.1].seen.len() as u64)
+    }
+
     fn preallocate(&self, length: u64) -> io::Result<()> {
         let mut state = self.0.lock();
         state.operate()?;

@@ -221,8 +221,14 @@ impl World {
             return;
         };
         running.turn_at = None;
+        for finished in running.finished.drain(..) {
+            running.replica.on_finished(time, finished);
+        }
         running.replica.finish_turn(time);
         let work = running.replica.take_work();
+        let jobs = work.jobs.into_iter().map(node::replica::Job::run);
+        running.finished.extend(jobs);
+
         let before = std::mem::replace(&mut running.status, running.replica.core().status());
         let judged = oracle.issued(id, &work.writes, coverage);
         self.judge(judged);
@@ -241,6 +247,21 @@ impl World {
         self.tell_clients(id);
         self.begin_sync(id);
         self.set_alarm(id);
+        self.call_back(id);
+    }
+
+    /// Lets the replica have what its jobs made, a moment later: other turns may come first.
+    fn call_back(&mut self, id: NodeId) {
+        const A_WHILE: u64 = 1_000_000;
+        let until = self.now + A_WHILE;
+        let process = self.process_mut(id);
+        let boot = process.boot;
+        if let Some(running) = &mut process.running
+            && !running.finished.is_empty()
+        {
+            running.turn_at = Some(running.turn_at.map_or(until, |at| at.min(until)));
+            self.at(until, Event::Turn(id, boot));
+        }
     }
 
     fn set_alarm(&mut self, id: NodeId) {
@@ -274,7 +295,8 @@ impl World {
             return;
         };
         let (status, machine) = (&running.status, running.replica.machine());
-        let judged = oracle.stands(status, before, machine, coverage);
+        let restoring = running.replica.is_restoring();
+        let judged = oracle.stands(status, before, machine, restoring, coverage);
         let elected = status.role == Role::Leader
             && (before.role != Role::Leader || before.term != status.term);
         let summary = status.term.0 << 40 ^ status.last.index.0 << 20 ^ status.commit.0;

@@ -16,6 +16,7 @@ pub mod process;
 pub mod rng;
 pub mod run;
 pub mod scenario;
+pub mod shrink;
 pub mod swarm;
 pub mod workload;
 pub mod world;

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
+use node::events::Events;
 use node::kv::Machine;
 use node::raft::{Core, NodeId, Role, Status, Time, Write};
-use node::replica::{Parts, Replica};
+use node::replica::{Finished, Parts, Replica};
 use node::storage::{self, Boot, Mode, OpenError, Options, Recovered, Storage};
 
 use crate::disk::Disk;
@@ -52,6 +53,8 @@ pub struct Running {
     pub status: Status,
     /// Storage wants to be asked for work that waits at that time.
     pub idle_at: Option<u64>,
+    /// Work on whole states that is done; the replica hears of it in its next turn.
+    pub finished: Vec<Finished>,
 }
 
 /// A monotonic clock that may run at another rate than the run's own, and jump ahead.
@@ -152,9 +155,10 @@ impl Process {
             cluster: "simulated".into(),
             node: id,
             segment_size: swarm.segment_size,
+            events: Events::default(),
         };
         let log = swarm.config.seed ^ u64::from(id.0);
-        storage::Disk::open_files(Box::new(disk.clone()), &options, log)
+        storage::Disk::open_files(Arc::new(disk.clone()), &options, log)
     }
 
     /// Starts it, and gives what it found on its disk.
@@ -185,6 +189,7 @@ impl Process {
             snapshot_every: swarm.snapshot_every,
             incarnation: boot.incarnation,
             request_timeout: swarm.request_timeout,
+            events: Events::default(),
         });
         self.running = Some(Running {
             replica,
@@ -196,6 +201,7 @@ impl Process {
             wake_at: u64::MAX,
             status,
             idle_at: None,
+            finished: Vec::new(),
         });
         Ok((recovered, boot))
     }

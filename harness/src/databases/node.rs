@@ -7,29 +7,70 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use reqwest::{Method, StatusCode};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use smol_str::SmolStr;
 use workloads::{Op, Reply};
 
-use super::{Client, Database, Deployment, Error, Future_};
+use super::{Change, Client, Database, Deployment, Error, Future_, Members};
 use crate::exit::{self, Failure};
+use crate::kept::AppliedLog;
 use crate::observation::{FollowerStatus, NodeStatus};
 use crate::plan::Plan;
+use crate::replication::Replication;
 use crate::site::{NodeId, Site};
+use crate::whitebox;
 
 /// How long a status request may take before the node counts as silent.
 const STATUS_TIMEOUT: Duration = Duration::from_millis(250);
 
-/// How long a node lets a client wait before it says that the outcome is unknown. Short, so that workers
-/// pinned to a node that is cut off soon ask again.
-const REQUEST_TIMEOUT: &str = "600ms";
-/// Small, so that the log turns over to a new segment every few seconds, and is cut behind snapshots as often.
-const SEGMENT_SIZE: &str = "262144";
+/// How long a change of members may take: longer than a node waits for it.
+const CHANGE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Entries between snapshots: one every few seconds, so that runs install and restart from them.
-const SNAPSHOT_EVERY: &str = "1000";
-/// Fewer than a node misses while it is cut off, stopped or down, so that some need the snapshot.
-const KEEP_ENTRIES: &str = "100";
+/// What nodes are told unless `--node-flag` says otherwise. They let a client wait only for a moment before they
+/// say that the outcome is unknown, so that workers pinned to a node that is cut off soon ask again. Segments are so
+/// small, and snapshots so frequent, that the log turns over every few seconds; so few entries stay behind a snapshot
+/// that a node which was cut off, stopped or down needs one.
+const DEFAULTS: [&str; 4] = [
+    "--request-timeout=600ms",
+    "--segment-size=262144",
+    "--snapshot-every=1000",
+    "--keep-entries=100",
+];
+
+/// What the harness decides: addresses, identities, files, and what has flags of its own.
+const OWN: [&str; 11] = [
+    "--id",
+    "--cluster",
+    "--seed",
+    "--data-dir",
+    "--listen-client",
+    "--listen-peer",
+    "--peer",
+    "--disk",
+    "--replication",
+    "--bug",
+    "--events",
+];
+
+fn name_of(flag: &str) -> &str {
+    flag.split('=').next().unwrap_or(flag)
+}
+
+fn check(flag: &str) -> Result<(), String> {
+    let name = name_of(flag);
+    if name.len() < 3 || !name.starts_with("--") || flag.contains(['\'', ' ']) {
+        return Err(format!(
+            "--node-flag '{flag}' is no flag: write it as --node-flag=--snapshot-every=20"
+        ));
+    }
+    match OWN.contains(&name) {
+        true => Err(format!(
+            "--node-flag '{flag}': the harness itself decides on {name}"
+        )),
+        false => Ok(()),
+    }
+}
 
 /// The row in the table of databases.
 pub struct Node;
@@ -47,6 +88,10 @@ impl Database for Node {
         Some("node")
     }
 
+    fn check_flag(&self, flag: &str) -> Result<(), String> {
+        check(flag)
+    }
+
     fn deploy(
         &self,
         site: Arc<Site>,
@@ -56,13 +101,17 @@ impl Database for Node {
         let http = http(STATUS_TIMEOUT)?;
         let lossy =
             plan.kill_means == "power-loss" && plan.nemesis.iter().any(|name| name == "kill");
-        let (bugs, seed) = (plan.bugs.clone(), plan.seed);
+        let (bugs, seed, replication) = (plan.bugs.clone(), plan.seed, plan.replication);
+        let flags = plan.node_flags.clone();
         Ok(Box::new(Cluster {
             site,
             binary,
             lossy,
             bugs,
+            flags,
+            events: plan.events,
             seed,
+            replication,
             http,
         }))
     }
@@ -91,8 +140,19 @@ struct Cluster {
     binary: PathBuf,
     lossy: bool,
     bugs: Vec<String>,
+    flags: Vec<String>,
+    events: bool,
     seed: u64,
+    replication: Replication,
     http: reqwest::Client,
+}
+
+impl Cluster {
+    /// What a node says of itself.
+    async fn get<T: DeserializeOwned>(&self, node: NodeId, what: &str) -> Option<T> {
+        let url = format!("http://{}/v1/{what}", self.site.client(node));
+        self.http.get(url).send().await.ok()?.json().await.ok()
+    }
 }
 
 impl Deployment for Cluster {
@@ -107,18 +167,32 @@ impl Deployment for Cluster {
             .arg(site.node_folder(node))
             .args(["--listen-client", &site.client(node).to_string()])
             .args(["--listen-peer", &site.peer(node).to_string()])
-            .args(["--request-timeout", REQUEST_TIMEOUT])
-            .args(["--segment-size", SEGMENT_SIZE])
-            .args(["--snapshot-every", SNAPSHOT_EVERY])
-            .args(["--keep-entries", KEEP_ENTRIES])
+            .args(["--replication", self.replication.name()])
             .args(["--disk", if self.lossy { "lossy" } else { "direct" }]);
         for peer in site.nodes().filter(|peer| *peer != node) {
             command.args(["--peer", &format!("{}={}", peer.0, site.link(node, peer))]);
         }
+        let defaults = DEFAULTS.iter().filter(|default| {
+            let given = |flag: &String| name_of(flag) == name_of(default);
+            !self.flags.iter().any(given)
+        });
+        command.args(defaults).args(&self.flags);
         for bug in &self.bugs {
             command.args(["--bug", bug]);
         }
+        if self.events {
+            let file = whitebox::file(site.folder(), node.0);
+            command.arg("--events").arg(file);
+        }
         command
+    }
+
+    fn verify(&self, node: NodeId) -> Option<Command> {
+        let mut command = Command::new(&self.binary);
+        command
+            .args(["verify", "--data-dir"])
+            .arg(self.site.node_folder(node));
+        Some(command)
     }
 
     fn client(&self, node: NodeId, timeout: Duration) -> Box<dyn Client> {
@@ -143,21 +217,94 @@ impl Deployment for Cluster {
         })
     }
 
-    fn status(&self, node: NodeId) -> Future_<'_, Option<NodeStatus>> {
+    fn members(&self, node: NodeId) -> Future_<'_, Option<Members>> {
         Box::pin(async move {
-            let url = format!("http://{}/v1/status", self.site.client(node));
-            let answer = self
-                .http
-                .get(url)
+            let request = self.http.get(self.membership(node));
+            let body = request
                 .send()
                 .await
                 .ok()?
-                .json::<StatusBody>()
+                .json::<MembersBody>()
                 .await
                 .ok()?;
-            Some(answer.into())
+            Some(Members {
+                voters: body.voters.iter().filter_map(|name| member(name)).collect(),
+                learners: body
+                    .learners
+                    .iter()
+                    .filter_map(|name| member(name))
+                    .collect(),
+                settled: body.committed && !body.joint,
+            })
         })
     }
+
+    fn change_members<'a>(
+        &'a self,
+        node: NodeId,
+        change: &'a Change,
+    ) -> Future_<'a, Result<(), String>> {
+        Box::pin(async move {
+            let body = match change {
+                Change::Add(node) => json!({ "add": node.to_string() }),
+                Change::Promote(node) => json!({ "promote": node.to_string() }),
+                Change::Demote(node) => json!({ "demote": node.to_string() }),
+                Change::Remove(node) => json!({ "remove": node.to_string() }),
+                Change::Voters(nodes) => {
+                    let names: Vec<String> = nodes.iter().map(ToString::to_string).collect();
+                    json!({ "voters": names })
+                }
+            };
+            let request = self.http.post(self.membership(node)).json(&body);
+            let answer = request.timeout(CHANGE_TIMEOUT).send().await;
+            match answer {
+                Ok(answer) if answer.status() == StatusCode::OK => Ok(()),
+                Ok(answer) => Err(answer.text().await.unwrap_or_default()),
+                Err(error) => Err(error.to_string()),
+            }
+        })
+    }
+
+    fn status(&self, node: NodeId) -> Future_<'_, Option<NodeStatus>> {
+        Box::pin(async move { self.get::<StatusBody>(node, "status").await.map(Into::into) })
+    }
+
+    fn applied_log(&self, node: NodeId) -> Future_<'_, Option<AppliedLog>> {
+        Box::pin(async move {
+            let LogBody { applied, terms } = self.get(node, "log").await?;
+            Some(AppliedLog {
+                node: node.to_string(),
+                applied,
+                terms,
+            })
+        })
+    }
+}
+
+impl Cluster {
+    fn membership(&self, node: NodeId) -> String {
+        format!("http://{}/v1/admin/membership", self.site.client(node))
+    }
+}
+
+/// The body of `GET /v1/admin/membership`, as far as the harness reads it.
+#[derive(Deserialize)]
+struct MembersBody {
+    voters: Vec<String>,
+    learners: Vec<String>,
+    joint: bool,
+    committed: bool,
+}
+
+fn member(name: &str) -> Option<NodeId> {
+    name.strip_prefix('n')?.parse().ok().map(NodeId)
+}
+
+/// The body of `GET /v1/log`.
+#[derive(Deserialize)]
+struct LogBody {
+    applied: String,
+    terms: Vec<String>,
 }
 
 /// The body of `GET /v1/status`, as far as the harness reads it.

@@ -50,7 +50,7 @@ fn read(folder: &Path) -> Result<Compared, Failure> {
     let history: History = stored::history(folder)?;
     let injuries = stored::injuries(folder)?;
     let observations = crate::store::read_lines(&folder.join(crate::store::OBSERVATIONS))?;
-    let (figures, seconds) = report::figures(&history, &injuries, &observations);
+    let (figures, seconds) = report::measured(&history, &injuries, &observations);
     Ok(Compared {
         label: summary.name.clone(),
         summary,
@@ -220,7 +220,7 @@ mod tests {
             latency_us,
             faults: &["kill"],
         });
-        let (figures, seconds) = report::figures(&run.history, &run.injuries, &run.observations);
+        let (figures, seconds) = report::measured(&run.history, &run.injuries, &run.observations);
         Compared {
             label: format!("run-{latency_us}"),
             summary: Summary {

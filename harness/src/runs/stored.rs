@@ -4,30 +4,21 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use checker::History;
-use checker::history::jsonl;
 
 use super::summary::VerdictFile;
 use crate::ending::Ending;
 use crate::exit::{self, Failure};
 use crate::injury::Injury;
+use crate::plan::Plan;
 use crate::report::{self, Run};
-use crate::store;
+use crate::{store, whitebox};
 
 /// The history of a run; a torn last line is left out.
 ///
 /// # Errors
 /// Missing: 66. Damaged: 65.
 pub fn history(folder: &Path) -> Result<History, Failure> {
-    let path = folder.join(store::HISTORY);
-    jsonl::open(&path)
-        .map(|read| read.history)
-        .map_err(|error| {
-            let code = match error {
-                jsonl::ReadError::Damaged { .. } => exit::DAMAGED,
-                _ => exit::MISSING,
-            };
-            Failure::new(code, error.to_string())
-        })
+    crate::judge::read_history(&folder.join(store::HISTORY)).map(|(history, _)| history)
 }
 
 /// The injuries of a run, each with its last words.
@@ -63,7 +54,9 @@ pub fn redraw(folder: &Path) -> Result<u8, Failure> {
         true => Some(store::read_json(&ending_path)?),
         false => None,
     };
-    let plan = store::read_json(&folder.join(store::PLAN))?;
+    let plan: Plan = store::read_json(&folder.join(store::PLAN))?;
+    // The nodes' own events are read again: what they show is not in the verdict.
+    let inside = whitebox::judge(folder, plan.nodes, ending.as_ref());
     let run = Run {
         notes: crate::judge::notes(&plan, ending.as_ref(), false),
         plan,
@@ -73,6 +66,7 @@ pub fn redraw(folder: &Path) -> Result<u8, Failure> {
         messages: crate::judge::messages(folder)?,
         verdicts: verdict.verdicts,
         exit_code: verdict.exit_code,
+        judgement: inside.map(|judged| judged.judgement),
         environment: ending.map(|ending| ending.environment).unwrap_or_default(),
     };
     let path = folder.join(store::REPORT);

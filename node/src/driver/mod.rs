@@ -1,5 +1,6 @@
 //! The one loop that runs the replica: inputs are stepped together, then what they led to is carried out.
 
+mod meter;
 mod persister;
 mod request;
 
@@ -7,18 +8,22 @@ use std::future::pending;
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::thread;
+use std::time::{Duration, Instant};
 
-use tokio::sync::{Notify, mpsc, oneshot, watch};
-use tokio::time::sleep_until;
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::time::sleep;
 
+pub use meter::{Meter, Timer};
 pub use request::Request;
 
 use self::persister::Report;
+use crate::clock::Clock;
+use crate::events::Events;
 use crate::log::say;
 use crate::raft::{NodeId, Role, Time, Write};
-use crate::replica::{Replica, Reply};
-use crate::storage::Storage;
+use crate::replica::{Finished, Job, Replica};
+use crate::storage::{Aside, Storage};
 use crate::transport::{self, Peers};
 
 /// Most inputs of one kind that are stepped before what they led to is carried out.
@@ -32,8 +37,8 @@ pub struct Parts {
     pub id: NodeId,
     /// All that needs no I/O.
     pub replica: Replica,
-    /// The clock that the replica's core was made with: its [`Time`] counts from here.
-    pub epoch: Instant,
+    /// The clock that the replica's core was made with.
+    pub clock: Arc<dyn Clock>,
     /// Where writes go.
     pub storage: Box<dyn Storage>,
     /// The sending side of the transport.
@@ -44,6 +49,8 @@ pub struct Parts {
     pub from_clients: mpsc::Receiver<Request>,
     /// Asks the loop to hand over and end.
     pub stop: Arc<Notify>,
+    /// Told what happens; must not fall behind what this node lets others see.
+    pub events: Events,
 }
 
 /// The loop's state.
@@ -51,12 +58,17 @@ pub struct Driver {
     replica: Replica,
     peers: Peers,
     writes: Sender<Write>,
-    epoch: Instant,
+    /// Writes snapshots before it is their turn.
+    aside: Option<Aside>,
+    meter: Arc<Meter>,
+    reporter: mpsc::UnboundedSender<Report>,
+    clock: Arc<dyn Clock>,
     reports: mpsc::UnboundedReceiver<Report>,
     from_peers: mpsc::Receiver<transport::Event>,
     from_clients: mpsc::Receiver<Request>,
     stop: Arc<Notify>,
     revisions: watch::Sender<u64>,
+    events: Events,
 }
 
 impl Driver {
@@ -66,37 +78,52 @@ impl Driver {
     /// If the system has no thread to give.
     pub fn new(parts: Parts) -> io::Result<Driver> {
         let (reporter, reports) = mpsc::unbounded_channel();
+        let now = parts.replica.core().status().configured;
+        parts.peers.follow(&now.configuration);
+        let meter = Arc::new(Meter::default());
         Ok(Driver {
-            writes: persister::start(parts.id, parts.storage, reporter)?,
+            aside: parts.storage.aside(),
+            writes: persister::start(parts.id, parts.storage, reporter.clone(), meter.clone())?,
+            meter,
+            reporter,
             replica: parts.replica,
             peers: parts.peers,
-            epoch: parts.epoch,
+            clock: parts.clock,
             reports,
             from_peers: parts.from_peers,
             from_clients: parts.from_clients,
             stop: parts.stop,
             revisions: watch::Sender::new(0),
+            events: parts.events,
         })
+    }
+
+    /// What it measures.
+    pub fn meter(&self) -> Arc<Meter> {
+        self.meter.clone()
     }
 
     /// Runs until asked to stop.
     pub async fn run(mut self) {
         let stop = self.stop.clone();
-        let mut stop_at: Option<Instant> = None;
+        let mut stop_at: Option<Time> = None;
         loop {
             tokio::select! {
                 biased;
                 () = stop.notified(), if stop_at.is_none() => {
-                    stop_at = Some(Instant::now() + HANDOVER);
-                    self.replica.on_stop(self.now());
+                    let now = self.now();
+                    stop_at = Some(now + HANDOVER);
+                    self.replica.on_stop(now);
                 }
                 () = self.turn() => {}
             }
             self.replica.finish_turn(self.now());
+            // Answers were given in this turn, and leave once other tasks run.
+            self.events.flush();
             self.carry_out();
             self.tell_revision();
             let leads = self.replica.role() == Role::Leader;
-            if stop_at.is_some_and(|at| !leads || Instant::now() >= at) {
+            if stop_at.is_some_and(|at| !leads || self.now() >= at) {
                 return;
             }
         }
@@ -104,8 +131,10 @@ impl Driver {
 
     /// Waits until there is something to do, and steps it, with what else has come meanwhile.
     async fn turn(&mut self) {
-        let wake = self.replica.wake(self.now());
-        let wake = tokio::time::Instant::from_std(self.epoch + wake.0);
+        let now = self.now();
+        let wake = self.replica.wake(now);
+        // By the runtime's clock, which may run at another rate: then it is woken a little early or late.
+        let left = wake.0.saturating_sub(now.0);
         let mut news = News::default();
         // Nothing is lost when another branch wins: each takes only once it is ready.
         tokio::select! {
@@ -117,7 +146,7 @@ impl Driver {
             },
             event = self.from_peers.recv() => news.events.extend(event),
             request = self.from_clients.recv() => news.requests.extend(request),
-            () = sleep_until(wake) => {}
+            () = sleep(left) => {}
         }
         while let Ok(report) = self.reports.try_recv() {
             self.on_report(report);
@@ -146,12 +175,41 @@ impl Driver {
             // Fails only while the process ends.
             let _ = self.writes.send(write);
         }
+        if let Some(configured) = &work.configured {
+            self.peers.follow(&configured.configuration);
+        }
         for (to, outgoing) in work.messages {
             self.peers.send(to, outgoing);
         }
         for line in work.lines {
             say!("{line}");
         }
+        for job in work.jobs {
+            self.start(job);
+        }
+    }
+
+    /// Does a job on a thread of its own.
+    fn start(&self, job: Job) {
+        let (aside, reporter) = (self.aside.clone(), self.reporter.clone());
+        let meter = self.meter.clone();
+        let run = move || {
+            let began = Instant::now();
+            let finished = job.run();
+            if let (Finished::Frozen(snapshot), Some(aside)) = (&finished, aside) {
+                aside.write(snapshot);
+            }
+            match finished {
+                Finished::Frozen(_) => &meter.snapshots,
+                Finished::Restored(..) => &meter.restores,
+            }
+            .note(began.elapsed());
+            // Fails only while the process ends.
+            let _ = reporter.send(Report::Finished(finished));
+        };
+        let thread = thread::Builder::new().name("snapshot".to_owned());
+        // Half a node must not go on: it would take no snapshot any more.
+        thread.spawn(run).expect("the system has a thread to give");
     }
 
     fn tell_revision(&self) {
@@ -161,7 +219,7 @@ impl Driver {
     }
 
     fn now(&self) -> Time {
-        Time(self.epoch.elapsed())
+        Time(self.clock.monotonic())
     }
 
     fn on_report(&mut self, report: Report) {
@@ -169,47 +227,15 @@ impl Driver {
         match report {
             Report::Persisted(proof) => self.replica.on_persisted(now, proof),
             Report::Full(full) => self.replica.on_disk_full(now, full),
+            Report::Finished(finished) => self.replica.on_finished(now, finished),
         }
     }
 
     fn on_request(&mut self, request: Request) {
         let now = self.now();
-        match request {
-            Request::Write {
-                command,
-                token,
-                forward,
-                reply,
-            } => self
-                .replica
-                .write(now, &command, token, forward, through(reply)),
-            Request::Read { query, mode, reply } => {
-                self.replica.read(now, query, mode, through(reply));
-            }
-            Request::Subscribe { reply } => {
-                let _ = reply.send(self.revisions.subscribe());
-            }
-            Request::Transfer { to, reply } => self.replica.transfer(now, to, through(reply)),
-            Request::Snapshot { reply } => self.replica.snapshot(through(reply)),
-            Request::Status { reply } => {
-                let _ = reply.send(self.replica.status(wall_ms()));
-            }
-        }
+        let wall_ms = self.clock.wall_ms();
+        request.put_to(&mut self.replica, now, wall_ms, &self.revisions);
     }
-}
-
-/// Answers through a channel. A client that has gone away needs no answer.
-fn through<T: Send + 'static>(reply: oneshot::Sender<T>) -> Reply<T> {
-    Box::new(|answer| drop(reply.send(answer)))
-}
-
-/// The wall clock, in milliseconds since 1970: negative only if a fault has set it so.
-fn wall_ms() -> f64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    now.map_or_else(
-        |before| -before.duration().as_secs_f64() * 1e3,
-        |since| since.as_secs_f64() * 1e3,
-    )
 }
 
 #[derive(Default)]

@@ -52,6 +52,11 @@ impl Machine {
                 self.chain = chain.number(0);
                 first_time(id, Outcome::Nothing)
             }
+            Payload::Configuration(configuration) => {
+                let bytes = postcard::to_stdvec(configuration).unwrap_or_default();
+                self.chain = chain.number(2).field(&bytes);
+                first_time(id, Outcome::Nothing)
+            }
             Payload::Command(bytes) => {
                 self.chain = chain.number(1).field(bytes);
                 match Logged::decode(bytes) {
@@ -190,6 +195,18 @@ impl Machine {
         self
     }
 
+    /// What goes into a snapshot, to be kept as it is while the state goes on. O(keys / 128 + sessions + leases).
+    pub(super) fn frozen(&self) -> Machine {
+        Machine {
+            applied: self.applied,
+            chain: self.chain,
+            store: self.store.frozen(),
+            sessions: self.sessions.frozen(),
+            leases: self.leases.clone(),
+            terms: self.terms.clone(),
+        }
+    }
+
     /// What `key` holds. O(log keys).
     pub fn get(&self, key: &str) -> Option<&Value> {
         self.store.get(key)
@@ -201,7 +218,7 @@ impl Machine {
     }
 
     /// Keys from `start` on, in order.
-    pub(super) fn from(&self, start: &str) -> impl Iterator<Item = (&String, &Value)> {
+    pub(super) fn from(&self, start: &str) -> impl Iterator<Item = (&str, &Value)> {
         self.store.from(start)
     }
 
@@ -218,6 +235,11 @@ impl Machine {
     /// The index of the last entry that was applied.
     pub fn applied(&self) -> Index {
         self.applied.index
+    }
+
+    /// The same by index and term.
+    pub(super) fn applied_entry(&self) -> LogId {
+        self.applied
     }
 
     /// Whether `entry` is one of those that were applied; `None` where nobody can tell any more, or not yet.

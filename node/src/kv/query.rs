@@ -118,7 +118,7 @@ impl Machine {
         let start = after.map_or(prefix, |after| after.max(prefix));
         let mut rest = self
             .from(start)
-            .skip_while(|(key, _)| after == Some(key.as_str()))
+            .skip_while(|(key, _)| after == Some(*key))
             .take_while(|(key, _)| key.starts_with(prefix))
             .peekable();
         let (mut items, mut bytes) = (Vec::new(), 0);
@@ -127,7 +127,7 @@ impl Machine {
             if items.len() >= limit || (bytes > MAX_LISTED && !items.is_empty()) {
                 break;
             }
-            items.push(((*key).clone(), (*value).clone()));
+            items.push(((*key).to_owned(), (*value).clone()));
             rest.next();
         }
         let more = rest.peek().is_some();

@@ -6,6 +6,7 @@
 //! its last command: counted in the log, so every replica forgets it at the same entry.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -34,7 +35,7 @@ struct Session {
     /// Index of the entry after which it is over.
     until: u64,
     /// The last command and what it did.
-    last: Option<(u64, Written)>,
+    last: Option<(u64, Arc<Written>)>,
 }
 
 /// All open ones.
@@ -64,6 +65,14 @@ impl Sessions {
             self.keep(id, session);
         }
         self
+    }
+
+    /// What is serialized, to be kept as it is. O(sessions).
+    pub(super) fn frozen(&self) -> Sessions {
+        Sessions {
+            open: self.open.clone(),
+            ..Sessions::default()
+        }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -124,7 +133,7 @@ impl Sessions {
         match &session.last {
             Some((latest, written)) if *latest == token.sequence => Some(Written {
                 repeated: true,
-                ..written.clone()
+                ..Written::clone(written)
             }),
             Some((latest, _)) if *latest > token.sequence => {
                 refused(Outcome::OldSequence { latest: *latest })
@@ -138,7 +147,7 @@ impl Sessions {
         // It may have been closed by its own command.
         if let Some(mut session) = self.take(token.session) {
             session.until = written.entry.index.0.saturating_add(session.lifetime);
-            session.last = Some((token.sequence, written.clone()));
+            session.last = Some((token.sequence, Arc::new(written.clone())));
             self.keep(token.session, session);
             while self.bytes > MAX_REMEMBERED
                 && let Some(&(_, first)) = self.ends.iter().find(|&&(_, id)| id != token.session)

@@ -86,7 +86,7 @@ impl Core {
         let others = leader
             .followers
             .iter()
-            .filter(|(id, _)| self.members.is_voter(**id))
+            .filter(|(id, _)| self.members.latest().is_voter(**id))
             .map(|(_, follower)| follower.matched);
         let index = match self.config.replication {
             Replication::Majority => return None,

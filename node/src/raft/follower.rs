@@ -89,7 +89,11 @@ impl Core {
                 None => {}
             }
             self.durability.appended(entry.id.index, false);
+            let configured = self.members.append(&entry);
             self.log.push(entry);
+            if configured {
+                self.configuration_changed();
+            }
         }
     }
 
@@ -103,6 +107,9 @@ impl Core {
         self.durability.truncated(from);
         let dropped = self.log.truncate(from);
         self.ready.rolled_back.extend(dropped);
+        if self.members.truncate(from) {
+            self.configuration_changed();
+        }
     }
 
     pub(super) fn on_heartbeat(&mut self, from: NodeId, commit: Index, round: Round) {

@@ -18,7 +18,10 @@ use crate::bugs::{self, Bug};
 /// State of one leadership.
 #[derive(Debug)]
 pub(super) struct Leader {
+    /// Members, and those in `leaving`.
     pub(super) followers: BTreeMap<NodeId, Progress>,
+    /// No members any more, each with the entry that says so: they are told before they are left alone.
+    pub(super) leaving: BTreeMap<NodeId, Index>,
     /// The latest round that was begun.
     pub(super) round: Round,
     pub(super) heartbeat_due: Time,
@@ -39,6 +42,7 @@ impl Leader {
     ) -> Leader {
         Leader {
             followers: followers.map(|id| (id, Progress::new(last, now))).collect(),
+            leaving: BTreeMap::new(),
             round: Round(0),
             heartbeat_due: now + heartbeat,
             reads: LeaderReads::default(),
@@ -56,7 +60,7 @@ impl Core {
         self.append_as_leader(Payload::Noop);
     }
 
-    fn append_as_leader(&mut self, payload: Payload) -> LogId {
+    pub(super) fn append_as_leader(&mut self, payload: Payload) -> LogId {
         let id = LogId {
             index: self.log.last().index.next(),
             term: self.hard_state.term,
@@ -65,8 +69,12 @@ impl Core {
         if let State::Leader(leader) = &mut self.state {
             leader.uncommitted_bytes += weight(&entry);
         }
+        let configured = self.members.append(&entry);
         self.log.push(entry);
         self.durability.appended(id.index, true);
+        if configured {
+            self.configuration_changed();
+        }
         id
     }
 
@@ -111,7 +119,7 @@ impl Core {
     /// Whether a quorum has said something within an election timeout (Raft dissertation, 6.2).
     pub(super) fn hears_quorum(&self, leader: &Leader) -> bool {
         let patience = self.config.election_timeout.1;
-        self.members.is_quorum(|id| {
+        self.members.latest().is_quorum(|id| {
             id == self.config.id
                 || leader
                     .followers
@@ -201,7 +209,7 @@ impl Core {
         let State::Leader(leader) = &self.state else {
             return;
         };
-        let agreed = self.members.agreed(|id| {
+        let agreed = self.members.latest().agreed(|id| {
             if id == self.config.id {
                 self.durability.durable()
             } else {
@@ -220,6 +228,7 @@ impl Core {
             leader.uncommitted_bytes = leader.uncommitted_bytes.saturating_sub(bytes);
         }
         self.admit_reads();
+        self.go_on_with_change();
         self.answer_committed_reads();
     }
 
@@ -235,9 +244,10 @@ impl Core {
         if self.wants_round() {
             self.begin_round();
         }
-        let State::Leader(leader) = &self.state else {
+        let State::Leader(leader) = &mut self.state else {
             return;
         };
+        leader.part(self.now, self.config.election_timeout.1 * 2);
         let followers: Vec<NodeId> = leader.followers.keys().copied().collect();
         for to in followers {
             self.replicate(to);

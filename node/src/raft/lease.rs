@@ -94,7 +94,7 @@ impl Core {
 
     /// The latest round that a quorum echoed.
     pub(super) fn echoed_by_quorum(&self, leader: &Leader) -> Round {
-        self.members.agreed(|id| {
+        self.members.latest().agreed(|id| {
             if id == self.config.id {
                 leader.round
             } else {

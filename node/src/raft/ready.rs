@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::change::ChangeRefusal;
 use super::message::Message;
+use super::quorum::Configured;
 use super::types::{Entry, HardState, Index, LogId, NodeId, RequestId, Role, Snapshot, Term};
 use crate::storage::Durable;
 
@@ -89,6 +91,8 @@ pub enum Refusal {
     DiskFull,
     /// Too many bytes of commands wait for their commit.
     Overloaded,
+    /// The configuration will not be changed.
+    Change(ChangeRefusal),
     /// The read could not be confirmed: leadership was lost or changed on the way.
     ReadAbandoned,
 }
@@ -136,6 +140,9 @@ pub struct Ready {
     pub refused: Vec<(RequestId, Refusal)>,
     /// Entries that this node had and dropped for a leader's conflicting ones, in index order.
     pub rolled_back: Vec<LogId>,
+    /// The configuration that counts from now on, where it is another one: by an entry that was appended, dropped, or
+    /// covered by a leader's snapshot.
+    pub configured: Option<Configured>,
     /// Changes of role, term or leader, in order.
     pub transitions: Vec<Transition>,
 }

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::acknowledge::Replication;
 use super::core::{Core, State};
+use super::quorum::{Configuration, Configured};
 use super::transfer::Transfer;
 use super::types::{Index, LogId, NodeId, Role, Term, Time};
 
@@ -36,6 +37,8 @@ pub struct Status {
     pub lease_until: Option<Time>,
     /// On a leader that hands over, to whom.
     pub transfer: Option<NodeId>,
+    /// The configuration that counts, and the entry that brought it.
+    pub configured: Configured,
     /// When writes are answered.
     pub replication: Replication,
     /// On a leader, how far each follower is; else empty.
@@ -55,7 +58,48 @@ pub struct FollowerStatus {
     pub commit: Index,
 }
 
+/// Where a node stands, in short.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// Its part.
+    pub role: Role,
+    /// Its term.
+    pub term: Term,
+    /// The leader, as far as known.
+    pub leader: Option<NodeId>,
+    /// The last entry that it knows to be committed.
+    pub commit: LogId,
+    /// On a leader that hands over, to whom.
+    pub transfer: Option<NodeId>,
+    /// The entry that brought the configuration in effect; `0@0` where it is the command line's.
+    pub configured_by: LogId,
+}
+
 impl Core {
+    /// Where this node stands, in short. O(1).
+    pub fn position(&self) -> Position {
+        Position {
+            role: self.state.role(),
+            term: self.hard_state.term,
+            leader: self.leader,
+            commit: LogId {
+                index: self.commit,
+                // What is committed is in the log, or the last that its snapshot covers.
+                term: self.log.term_at(self.commit).unwrap_or_default(),
+            },
+            transfer: match &self.state {
+                State::Leader(leader) => leader.transfer.as_ref().map(Transfer::to),
+                _ => None,
+            },
+            configured_by: self.members.configured().by,
+        }
+    }
+
+    /// The configuration in effect. O(1).
+    pub fn configuration(&self) -> &Configuration {
+        &self.members.configured().configuration
+    }
+
     /// Where this node stands. O(followers).
     pub fn status(&self) -> Status {
         let followers = match &self.state {
@@ -88,6 +132,7 @@ impl Core {
                 State::Leader(leader) => leader.transfer.as_ref().map(Transfer::to),
                 _ => None,
             },
+            configured: self.members.configured().clone(),
             replication: self.config.replication,
             followers,
         }

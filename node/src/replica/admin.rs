@@ -1,7 +1,7 @@
 //! What operators ask for: leadership elsewhere, a snapshot now. And the snapshots that nobody has to ask for.
 
-use super::{Failure, Replica, Reply};
-use crate::raft::{Index, Input, NodeId, Role, Snapshot, Time};
+use super::{Failure, Job, Replica, Reply};
+use crate::raft::{Index, Input, NodeId, Role, Time};
 
 impl Replica {
     /// Hands leadership to a node, or to the follower that has come furthest. Answered as soon as the attempt begins.
@@ -15,7 +15,7 @@ impl Replica {
         let result = if self.role != Role::Leader {
             Err(Failure::NotLeader { leader })
         } else {
-            self.core.step(now, Input::Transfer { to });
+            self.step(now, Input::Transfer { to });
             let target = self.core.status().transfer;
             target.ok_or(Failure::NoSuccessor)
         };
@@ -24,7 +24,7 @@ impl Replica {
 
     /// This node is about to stop: a leader hands over.
     pub fn on_stop(&mut self, now: Time) {
-        self.core.step(now, Input::Transfer { to: None });
+        self.step(now, Input::Transfer { to: None });
     }
 
     /// Takes a snapshot of what is applied now. Answered once one that covers it is on disk, with its last index.
@@ -32,21 +32,22 @@ impl Replica {
         self.snapshots_asked.push((self.applied.index, reply));
     }
 
-    /// Takes a snapshot where one is due or asked for: of exactly what is applied. True if it did. O(state).
-    pub(super) fn take_snapshot(&mut self, now: Time) -> bool {
+    /// Begins a snapshot where one is due or asked for: of exactly what is applied. Little of it is done here, see
+    /// [`Frozen`](crate::kv::Frozen).
+    pub(super) fn take_snapshot(&mut self) {
         self.answer_snapshots();
-        let last = self.applied;
-        let every = match self.snapshots_asked.is_empty() {
+        let heavy = self.snapshot_every > 0 && self.applied_bytes > self.core.log_bytes();
+        let every = match self.snapshots_asked.is_empty() && !heavy {
             true => self.snapshot_every,
             false => 1,
         };
-        let due = self.core.wants_snapshot(last.index, every);
-        if due {
-            let data = self.machine.snapshot().into();
-            self.core
-                .step(now, Input::Snapshot(Snapshot { last, data }));
+        let busy = self.freezing || self.restoring.is_some();
+        if !busy && self.core.wants_snapshot(self.applied.index, every) {
+            self.freezing = true;
+            let frozen = Box::new(self.machine.freeze());
+            let configured = self.core.configured_at(self.applied.index);
+            self.work.jobs.push(Job::Freeze(frozen, configured));
         }
-        due
     }
 
     fn answer_snapshots(&mut self) {

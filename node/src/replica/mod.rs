@@ -7,7 +7,10 @@
 mod admin;
 mod ahead;
 mod clock;
+mod evidence;
 mod failure;
+mod job;
+mod membership;
 mod perform;
 mod status;
 mod waiters;
@@ -18,12 +21,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use failure::{Failure, ReadMode};
+pub use job::{Finished, Job};
+pub use membership::Members;
 pub use status::{Follower, Status};
 
 use self::waiters::{ReplyTo, Stage, Waiter, Waiters};
+use crate::events::{Event, Events};
 use crate::kv::{Answer, Command, Machine, Query, Token, Written};
 use crate::raft::{
-    Core, Index, Input, LogId, Message, NodeId, Promise, RequestId, Role, Time, Write,
+    Configured, Core, Index, Input, LogId, Message, NodeId, Promise, RequestId, Role, Time, Write,
 };
 use crate::storage::Durable;
 use crate::transport::{self, ForwardReply, Outgoing, Payload};
@@ -46,6 +52,8 @@ pub struct Parts {
     pub incarnation: u64,
     /// How long a request may wait for its answer.
     pub request_timeout: Duration,
+    /// Told what the replica does.
+    pub events: Events,
 }
 
 /// What is to be done outside, in this order.
@@ -55,8 +63,12 @@ pub struct Work {
     pub writes: Vec<Write>,
     /// For peers, in order.
     pub messages: Vec<(NodeId, Outgoing)>,
+    /// For another thread; what comes of each goes to [`Replica::on_finished`], at any time.
+    pub jobs: Vec<Job>,
     /// For the log of the node.
     pub lines: Vec<String>,
+    /// Who is to be dialled and listened to from now on, where that has changed.
+    pub configured: Option<Configured>,
 }
 
 /// The replica's state.
@@ -69,6 +81,11 @@ pub struct Replica {
     snapshot_every: u64,
     /// Each waits for a snapshot that covers this index.
     snapshots_asked: Vec<(Index, Reply<Index>)>,
+    /// Bytes of entries applied since the last snapshot was begun.
+    applied_bytes: usize,
+    /// A snapshot is being made of an earlier state.
+    freezing: bool,
+    restoring: Option<job::Restoring>,
     waiters: Waiters,
     /// Sealed until their write is on disk; in the order of tickets.
     promises: VecDeque<Promise>,
@@ -83,6 +100,8 @@ pub struct Replica {
     last_forwarded: BTreeMap<NodeId, RequestId>,
     clock: clock::Clock,
     ahead: ahead::Ahead,
+    evidence: evidence::Evidence,
+    changing: Vec<membership::Changing>,
     work: Work,
 }
 
@@ -93,6 +112,7 @@ impl Replica {
         let ahead = ahead::Ahead::new(parts.core.replication());
         Replica {
             ahead,
+            evidence: evidence::Evidence::new(parts.events, parts.core.position()),
             id: status.id,
             role: status.role,
             leader: status.leader,
@@ -101,6 +121,9 @@ impl Replica {
             applied: status.snapshot,
             snapshot_every: parts.snapshot_every,
             snapshots_asked: Vec::new(),
+            applied_bytes: 0,
+            freezing: false,
+            restoring: None,
             waiters: Waiters::new(parts.request_timeout, parts.incarnation),
             promises: VecDeque::new(),
             incarnation: parts.incarnation,
@@ -109,6 +132,7 @@ impl Replica {
             parked_until: None,
             last_forwarded: BTreeMap::new(),
             clock: clock::Clock::default(),
+            changing: Vec::new(),
             work: Work::default(),
         }
     }
@@ -149,16 +173,21 @@ impl Replica {
     /// When [`Replica::finish_turn`] wants to be called if nothing comes first.
     pub fn wake(&mut self, now: Time) -> Time {
         let clock_due = self.clock_due(now);
-        [self.waiters.next_deadline(), self.parked_until, clock_due]
-            .into_iter()
-            .flatten()
-            .fold(self.core.deadline(), Time::min)
+        [
+            self.waiters.next_deadline(),
+            self.parked_until,
+            clock_due,
+            self.changes_due(),
+        ]
+        .into_iter()
+        .flatten()
+        .fold(self.core.deadline(), Time::min)
     }
 
     /// What the inputs so far have led to. Call it once after any number of them, and when it is due.
     pub fn finish_turn(&mut self, now: Time) {
         if now >= self.core.deadline() {
-            self.core.step(now, Input::Tick);
+            self.step(now, Input::Tick);
         }
         if self.parked_until.is_some_and(|until| now >= until) {
             self.unpark(now);
@@ -168,14 +197,16 @@ impl Replica {
         }
         loop {
             let ready = self.core.take_ready();
+            self.tell_position();
             let leader_changed = self.perform(now, ready);
-            let snapshot = self.take_snapshot(now);
+            self.take_snapshot();
             if leader_changed && !self.parked.is_empty() {
                 self.unpark(now);
-            } else if !snapshot {
+            } else {
                 break;
             }
         }
+        self.give_up_changes(now);
         // Last: a write that was stepped in this turn is in the log by now, and its waiter knows it. Before, it
         // would be told that it was certainly not applied.
         for waiter in self.waiters.expired(now) {
@@ -200,13 +231,13 @@ impl Replica {
                 }
             }
         }
-        self.core.step(now, Input::Persisted(proof));
+        self.step(now, Input::Persisted(proof));
     }
 
     /// The disk has no space, or has space again.
     pub fn on_disk_full(&mut self, now: Time, full: bool) {
         self.disk_full = full;
-        self.core.step(now, Input::DiskFull(full));
+        self.step(now, Input::DiskFull(full));
     }
 
     /// A peer has spoken, or could not be spoken to.
@@ -225,7 +256,7 @@ impl Replica {
                         term,
                         body,
                     };
-                    self.core.step(now, Input::Message(message));
+                    self.step(now, Input::Message(message));
                 }
                 Payload::Forward(forward) => {
                     let last = self.last_forwarded.entry(from).or_insert(RequestId(0));
@@ -301,7 +332,8 @@ impl Replica {
                     reply,
                 };
                 let id = self.waiters.insert(now, waiter);
-                self.core.step(now, Input::Read { id });
+                self.tell(|| Event::ReadBegin { id: id.0 });
+                self.step(now, Input::Read { id });
             }
         }
     }
@@ -323,10 +355,10 @@ impl Replica {
             Some(Waiter::Write { command, .. }) => {
                 let command = command.clone();
                 if let Some(command) = self.decide(id, command) {
-                    self.core.step(now, Input::Propose { id, command });
+                    self.step(now, Input::Propose { id, command });
                 }
             }
-            Some(Waiter::Read { .. }) => self.core.step(now, Input::Read { id }),
+            Some(Waiter::Read { .. }) => self.step(now, Input::Read { id }),
             None => {}
         }
     }

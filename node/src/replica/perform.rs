@@ -2,19 +2,20 @@
 
 use std::sync::Arc;
 
+use super::job::Held;
 use super::waiters::{ReplyTo, Waiter};
 use super::{Failure, Replica};
 use crate::bugs::{self, Bug};
+use crate::events::Event;
 use crate::kv::{Command, Logged, Machine, Outcome, Written, holds};
-use crate::raft::{
-    Entry, Index, LogId, Message, NodeId, Ready, Refusal, RequestId, Role, Snapshot, Time,
-};
+use crate::raft::{Entry, Index, LogId, Message, NodeId, Ready, Refusal, RequestId, Role, Time};
 use crate::transport::Outgoing;
 use crate::transport::wire::{Forward, ForwardReply};
 
 impl Replica {
     /// True if there is another leader than before.
-    pub(super) fn perform(&mut self, now: Time, ready: Ready) -> bool {
+    pub(super) fn perform(&mut self, now: Time, mut ready: Ready) -> bool {
+        let held = Held::of(&mut ready);
         self.work.writes.extend(ready.write);
         for message in ready.messages {
             self.say(message);
@@ -31,6 +32,7 @@ impl Replica {
             ));
             self.role = transition.to;
             self.ahead.role_changes();
+            self.forget_held_ahead();
             leader_changed |= transition.leader.is_some() && transition.leader != self.leader;
             self.leader = transition.leader;
         }
@@ -39,51 +41,39 @@ impl Replica {
             let line = format!("{} rolled back {}", self.id, entries.join(" "));
             self.work.lines.push(line);
             self.note_rolled_back(&ready.rolled_back);
+            self.tell_rolled_back(&ready.rolled_back);
+        }
+        if let Some(configured) = ready.configured {
+            let (by, now) = (configured.by, &configured.configuration);
+            let line = format!("{} follows {by}: {now}", self.id);
+            self.work.lines.push(line);
+            self.work.configured = Some(configured);
         }
         for (id, entry) in ready.accepted {
+            self.change_accepted(id, entry);
             self.waiters.accept(id, entry);
             if bugs::on(Bug::AckBeforeCommit) {
                 self.answer_early(id, entry);
             }
         }
         for (id, refusal) in ready.refused {
+            self.change_refused(id, refusal);
             self.on_refused(now, id, refusal);
         }
-        if let Some(snapshot) = ready.restore {
-            self.restore(&snapshot);
+        if let Some(snapshot) = ready.restore.take() {
+            self.restore(snapshot);
         }
-        for entry in &ready.committed {
-            self.apply(entry);
-        }
-        self.apply_ahead(&ready.ahead);
-        if let Some(upto) = ready.on_all {
-            self.note_on_all(upto);
-        }
-        for (id, result) in ready.reads {
-            self.on_read(now, id, result);
-        }
+        self.use_or_hold(now, held);
         leader_changed
     }
 
-    /// Replaces the state by a leader's. Requests whose entries it may cover end at their deadline: unknown.
-    fn restore(&mut self, snapshot: &Snapshot) {
-        let last = snapshot.last;
-        match Machine::restore(&snapshot.data) {
-            Ok(machine) if machine.applied() == last.index => self.machine = machine,
-            // Its checksum held on the way here, so this is what the leader had.
-            Ok(machine) => panic!("the leader's snapshot {last} is of {}", machine.applied()),
-            Err(why) => panic!("the leader's snapshot {last} cannot be used: {why}"),
-        }
-        self.applied = last;
-        self.note_restored();
-        let line = format!("{} installed snapshot {last}", self.id);
-        self.work.lines.push(line);
-    }
-
-    fn apply(&mut self, entry: &Entry) {
+    pub(super) fn apply(&mut self, entry: &Entry) {
         self.applied = entry.id;
+        self.applied_bytes += entry.weight();
         let written = self.machine.apply(entry);
+        self.gather_applied(entry, &written);
         self.note_committed(entry, &written);
+        self.note_applied(entry);
         for (accepted, waiter) in self.waiters.at(entry.id.index) {
             if accepted == entry.id || bugs::on(Bug::WaiterMatchedByIndexOnly) {
                 self.finish(waiter, Ok(written.clone()));
@@ -111,7 +101,8 @@ impl Replica {
             Refusal::NotLeader { leader } => Failure::NotLeader { leader },
             Refusal::DiskFull => Failure::DiskFull,
             Refusal::Overloaded => Failure::Overloaded,
-            Refusal::ReadAbandoned => Failure::Unconfirmed,
+            // Of a change; what waits here are writes.
+            Refusal::ReadAbandoned | Refusal::Change(_) => Failure::Unconfirmed,
         };
         if let Some(waiter) = self.waiters.remove(id) {
             self.fail(waiter, failure);
@@ -127,7 +118,7 @@ impl Replica {
         self.send(leader, Outgoing::Forward { term, forward });
     }
 
-    fn on_read(&mut self, now: Time, id: RequestId, result: Result<Index, Refusal>) {
+    pub(super) fn on_read(&mut self, now: Time, id: RequestId, result: Result<Index, Refusal>) {
         let Some(Waiter::Read { forward, .. }) = self.waiters.get(id) else {
             return;
         };
@@ -136,11 +127,16 @@ impl Replica {
                 // The core offers a read only with, or after, the entries that it needs.
                 if let Some(Waiter::Read { query, reply, .. }) = self.waiters.remove(id) {
                     let state = self.ahead.state().unwrap_or(&self.machine);
+                    let applied = state.applied().0;
+                    self.tell(|| Event::Read { id: id.0, applied });
                     reply(Ok(state.answer(&query)));
                 }
             }
             // Nothing has happened; there is time left until its deadline.
-            Err(_) if *forward => self.park(now, id),
+            Err(_) if *forward => {
+                self.tell(|| Event::ReadRetried { id: id.0 });
+                self.park(now, id);
+            }
             Err(_) => {
                 let leader = self.leader.filter(|_| self.role != Role::Leader);
                 if let Some(waiter) = self.waiters.remove(id) {
@@ -174,7 +170,10 @@ impl Replica {
     pub(super) fn answer(&mut self, reply: ReplyTo, result: Result<Written, Failure>) {
         match reply {
             ReplyTo::Nobody => {}
-            ReplyTo::Client(reply) => reply(result),
+            ReplyTo::Client(reply) => {
+                self.tell_reply(&result);
+                reply(result);
+            }
             ReplyTo::Peer { node, id } => {
                 let term = self.core.status().term;
                 let reply = ForwardReply { id, result };

@@ -5,6 +5,8 @@ use std::fs;
 use std::hash::BuildHasher;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
 
 use nix::fcntl::{Flock, FlockArg};
 
@@ -12,8 +14,9 @@ use super::files::{Files, direct::Direct, lossy::Lossy, sort_error};
 use super::hard_state::{self, HardStateFile};
 use super::snapshot;
 use super::wal::{Wal, segment};
-use super::{Damage, Durable, Identity, OpenError, Recovered, Storage, StorageError};
+use super::{Aside, Damage, Durable, Identity, OpenError, Recovered, Storage, StorageError};
 use crate::bugs::{self, Bug};
+use crate::events::{Events, observed::Observed};
 use crate::raft::{Cut, HardState, Index, LogId, NodeId, Save, Ticket, Write};
 
 /// What SIGKILL costs.
@@ -38,11 +41,14 @@ pub struct Options {
     pub node: NodeId,
     /// Size of a segment of the log, in bytes.
     pub segment_size: u64,
+    /// Told what is written and what a sync made durable.
+    pub events: Events,
 }
 
 /// An open data directory.
 pub struct Disk {
-    files: Box<dyn Files>,
+    files: Arc<dyn Files>,
+    aside: Aside,
     hard_state: HardStateFile,
     wal: Wal,
     /// The newest snapshot on disk.
@@ -76,9 +82,13 @@ impl Disk {
     pub fn open(options: &Options) -> Result<(Disk, Recovered, Boot), OpenError> {
         fs::create_dir_all(&options.directory)?;
         let lock = lock(options)?;
-        let files: Box<dyn Files> = match options.mode {
-            Mode::Direct => Box::new(Direct::new(&options.directory)),
-            Mode::Lossy => Box::new(Lossy::new(&options.directory)?),
+        let files: Arc<dyn Files> = match options.mode {
+            Mode::Direct => Arc::new(Direct::new(&options.directory)),
+            Mode::Lossy => Arc::new(Lossy::new(&options.directory)?),
+        };
+        let files: Arc<dyn Files> = match options.events.on() {
+            true => Arc::new(Observed::new(files, options.events.clone())),
+            false => files,
         };
         // Differs from that of every other data directory, as hash maps' keys do.
         let log = RandomState::new().hash_one(&options.cluster);
@@ -92,12 +102,12 @@ impl Disk {
     /// # Errors
     /// As [`Disk::open`], except that it is never locked.
     pub fn open_files(
-        files: Box<dyn Files>,
+        files: Arc<dyn Files>,
         options: &Options,
         log: u64,
     ) -> Result<(Disk, Recovered, Boot), OpenError> {
         #[cfg(feature = "planted-bugs")]
-        let files: Box<dyn Files> = Box::new(super::files::planted::Planted::new(files));
+        let files: Arc<dyn Files> = Arc::new(super::files::planted::Planted::new(files));
         let names = files.list()?;
         if !names.iter().any(|name| name == hard_state::FILE) {
             make(files.as_ref(), &names, options, log)?;
@@ -123,7 +133,7 @@ impl Disk {
         }
         wal.purge(files.as_ref(), Index(0))
             .map_err(OpenError::from)?;
-        snapshot::sweep(files.as_ref())?;
+        snapshot::sweep(files.as_ref(), true)?;
         let recovered = Recovered {
             hard_state: remembered(
                 slot.hard_state,
@@ -150,6 +160,7 @@ impl Disk {
         };
         hard_state.write(slot.hard_state, boot.incarnation)?;
         let disk = Disk {
+            aside: Aside::new(files.clone(), slot.identity),
             files,
             hard_state,
             wal,
@@ -196,9 +207,13 @@ impl Disk {
         let last = save.snapshot.last;
         let installed = save.cut == Cut::Everything;
         if self.kept != last {
-            let identity = self.hard_state.state().identity;
-            snapshot::save(self.files.as_ref(), identity, &save.snapshot, installed)
-                .map_err(sort_error)?;
+            if !installed && self.aside.take(last) {
+                snapshot::publish(self.files.as_ref(), snapshot::ASIDE, last)
+            } else {
+                let identity = self.hard_state.state().identity;
+                snapshot::save(self.files.as_ref(), identity, &save.snapshot, installed)
+            }
+            .map_err(sort_error)?;
             self.kept = last;
         }
         match save.cut {
@@ -224,6 +239,19 @@ impl Storage for Disk {
             self.durable = write.ticket;
         }
         Ok(Durable::attest(self.durable))
+    }
+
+    fn recycled(&self) -> u64 {
+        self.wal.recycled()
+    }
+
+    fn aside(&self) -> Option<Aside> {
+        Some(self.aside.clone())
+    }
+
+    fn idle(&mut self) -> Result<Option<Duration>, StorageError> {
+        self.wal.prepare(self.files.as_ref())?;
+        Ok(None)
     }
 }
 

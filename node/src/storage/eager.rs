@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Disk, Durable, Storage, StorageError};
+use super::{Aside, Disk, Durable, Storage, StorageError};
 use crate::raft::{Ticket, Write};
 
 const LATE: Duration = Duration::from_millis(300);
@@ -96,6 +96,14 @@ impl Storage for Eager {
             self.durable = write.ticket;
         }
         Ok(Durable::attest(self.durable))
+    }
+
+    fn recycled(&self) -> u64 {
+        self.disk.recycled()
+    }
+
+    fn aside(&self) -> Option<Aside> {
+        self.disk.aside()
     }
 
     fn idle(&mut self) -> Result<Option<Duration>, StorageError> {

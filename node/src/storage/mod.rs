@@ -1,5 +1,6 @@
 //! What is on disk: the log, term and vote. The only room that can attest that something is.
 
+pub mod aside;
 pub mod damage;
 pub mod disk;
 pub mod durable;
@@ -14,6 +15,7 @@ mod tests;
 pub mod verify;
 pub mod wal;
 
+pub use aside::Aside;
 pub use damage::{Damage, OpenError};
 pub use disk::{Boot, Disk, Mode, Options};
 pub use durable::Durable;
@@ -32,6 +34,16 @@ pub trait Storage: Send {
     /// same writes may be tried again later. [`StorageError::Broken`]: the process must stop; what is on
     /// disk is known only after a restart.
     fn persist(&mut self, writes: &[Write]) -> Result<Durable, StorageError>;
+
+    /// Where snapshots can be written ahead of their turn; `None`: nowhere.
+    fn aside(&self) -> Option<Aside> {
+        None
+    }
+
+    /// How many segments of the log were made of spare files.
+    fn recycled(&self) -> u64 {
+        0
+    }
 
     /// Does work that waited, when no writes do; returns after how long it wants to be asked again.
     ///

@@ -15,6 +15,7 @@ fn options(directory: &std::path::Path, mode: Mode) -> Options {
         cluster: "test".into(),
         node: NodeId(2),
         segment_size: wal::segment::MIN_SIZE,
+        events: crate::events::Events::default(),
     }
 }
 
@@ -44,7 +45,7 @@ fn ids(recovered: &Recovered) -> Vec<(u64, u64)> {
 
 fn open(disk: &double::Disk) -> Result<(Disk, Recovered, Boot), OpenError> {
     let here = options(std::path::Path::new("."), Mode::Direct);
-    Disk::open_files(Box::new(disk.clone()), &here, 9)
+    Disk::open_files(Arc::new(disk.clone()), &here, 9)
 }
 
 #[test]

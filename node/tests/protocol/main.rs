@@ -5,5 +5,6 @@ mod bench;
 mod disk;
 mod election;
 mod hostile;
+mod membership;
 mod reads;
 mod replication;

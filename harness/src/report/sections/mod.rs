@@ -5,19 +5,23 @@ mod answers;
 mod clients;
 mod faults;
 mod log;
+mod lost;
 mod operation;
 mod setup;
 mod tiles;
 mod timeline;
 mod verdict;
+mod whitebox;
 
 pub use anomaly::anomaly;
 pub use clients::clients;
 pub use faults::faults;
 pub use log::log;
+pub use lost::table as lost_writes;
 pub use setup::{left_out, setup};
 pub use timeline::timeline;
 pub use verdict::{headline, planted, verdict, word};
+pub use whitebox::whitebox;
 
 use super::html::Html;
 use super::units;

@@ -45,6 +45,7 @@ fn plan(data: &Data<'_>) -> String {
         ),
         ("Seed", plan.seed.to_string()),
         ("A kill means", plan.kill_means.clone()),
+        ("Replication", plan.replication.to_string()),
         ("Planted bugs", list(&plan.bugs)),
         ("Version", plan.version.clone()),
         ("Exit code", data.run.exit_code.to_string()),
@@ -108,6 +109,10 @@ fn files(data: &Data<'_>) -> String {
     ];
     for node in &data.nodes {
         files.push((format!("nodes/{node}.log"), "a node's own log"));
+        if data.run.judgement.is_some() {
+            let path = format!("nodes/{node}.events.jsonl");
+            files.push((path, "evidence of what a node did"));
+        }
     }
     let mut out = String::from("<h3>Raw files</h3>\n<ul class=\"files\">\n");
     for (path, what) in files {

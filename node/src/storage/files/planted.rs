@@ -1,6 +1,7 @@
 //! Planted bugs: a file layer above the real one that leaves out syncs, or takes a failed one for good.
 
 use std::io;
+use std::sync::Arc;
 
 use super::{File, Files};
 use crate::bugs::{Bug, on};
@@ -8,12 +9,12 @@ use crate::storage::hard_state;
 
 /// Directories of a node that makes mistakes with its files; what it does not change goes to the layer below.
 pub struct Planted {
-    files: Box<dyn Files>,
+    files: Arc<dyn Files>,
 }
 
 impl Planted {
     /// On top of `files`.
-    pub fn new(files: Box<dyn Files>) -> Planted {
+    pub fn new(files: Arc<dyn Files>) -> Planted {
         Planted { files }
     }
 }
@@ -65,6 +66,10 @@ impl File for PlantedFile {
         self.file.read_all()
     }
 
+    fn length(&self) -> io::Result<u64> {
+        self.file.length()
+    }
+
     fn preallocate(&self, length: u64) -> io::Result<()> {
         self.file.preallocate(length)
     }
@@ -79,7 +84,10 @@ impl File for PlantedFile {
         }
         match self.file.sync() {
             // The system has dropped the pages: the second sync finds nothing to do and succeeds.
-            Err(_) if on(Bug::FsyncErrorRetried) => Ok(self.file.sync().unwrap_or_default()),
+            Err(_) if on(Bug::FsyncErrorRetried) => {
+                let _ = self.file.sync();
+                Ok(())
+            }
             result => result,
         }
     }
