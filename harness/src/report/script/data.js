@@ -46,7 +46,7 @@ async function read(text) {
     const latency = data.latency[i];
     if (latency > data.longest) data.longest = latency;
     if (latency > high) high = latency;
-    if (data.answer[i] < 2 && latency < low) low = latency;
+    if (latency < low) low = latency;
   }
   data.decades = [Math.floor(Math.log10(Math.max(1, Math.min(low, high)))), Math.ceil(Math.log10(high))];
   // What violations are made of: 1 essential, 2 the wrong one.
