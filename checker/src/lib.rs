@@ -20,6 +20,7 @@
 pub mod availability;
 pub mod enough;
 pub mod explain;
+mod hash;
 pub mod history;
 pub mod linearizable;
 pub mod models;

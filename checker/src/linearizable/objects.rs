@@ -1,7 +1,5 @@
 //! Linearizability of everything that is not a register: the exact algorithm where there is one, else a search.
 
-use std::collections::HashMap;
-
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
@@ -17,7 +15,7 @@ use crate::models::lock::Lock;
 use crate::models::log::Log;
 use crate::models::priority_queue::PriorityQueue;
 use crate::models::queue::Queue;
-use crate::models::register::NEVER;
+use crate::models::register::{NEVER, by_key};
 use crate::models::set::Set;
 use crate::models::stack::Stack;
 use crate::models::{Call, Calls, ModelKind, Told};
@@ -266,40 +264,29 @@ type Parts<M> = Vec<(Option<SmolStr>, M, Calls<M>)>;
 
 /// Splits a history by key. O(operations).
 fn parts<M: Judged>(history: &History, model: impl Fn() -> M) -> Result<Parts<M>, String> {
-    let mut parts: Parts<M> = Vec::new();
-    let mut by_key: HashMap<Option<&SmolStr>, usize> = HashMap::new();
-    for (number, operation) in history.operations().iter().enumerate() {
-        let key = history.key(operation);
-        let at = *by_key.entry(key).or_insert_with(|| {
-            parts.push((key.cloned(), model(), Vec::new()));
-            parts.len() - 1
-        });
-        if operation.outcome == Outcome::Fail {
-            continue;
+    let part = |(key, operations): (Option<SmolStr>, Vec<u32>)| {
+        let (mut model, mut calls) = (model(), Vec::with_capacity(operations.len()));
+        for number in operations {
+            let operation = &history.operations()[number as usize];
+            if operation.outcome == Outcome::Fail {
+                continue;
+            }
+            let Some((op, reply)) = model.hear(&Told { history, operation })? else {
+                continue;
+            };
+            let must = operation.outcome != Outcome::Info;
+            calls.push(Call {
+                operation: number,
+                start: operation.invoke() as u32 + 1,
+                end: operation.complete().filter(|_| must).map_or(NEVER, |at| at as u32 + 1),
+                must,
+                op,
+                reply,
+            });
         }
-        let told = Told {
-            invocation: history.invocation(operation),
-            completion: history.completion(operation),
-            outcome: operation.outcome,
-        };
-        let (_, model, calls) = &mut parts[at];
-        let Some((op, reply)) = model.hear(&told)? else {
-            continue;
-        };
-        let must = operation.outcome != Outcome::Info;
-        calls.push(Call {
-            operation: number as u32,
-            start: operation.invoke as u32 + 1,
-            end: operation
-                .complete
-                .filter(|_| must)
-                .map_or(NEVER, |at| at as u32 + 1),
-            must,
-            op,
-            reply,
-        });
-    }
-    Ok(parts)
+        Ok((key, model, calls))
+    };
+    by_key(history).into_iter().map(part).collect()
 }
 
 fn decide<M: Judged>(model: &M, calls: &Calls<M>, limits: Limits) -> Decided {

@@ -60,7 +60,7 @@ impl Model for PriorityQueue {
 impl Spoken for PriorityQueue {
     fn hear(&mut self, told: &Told<'_>) -> SaidOf<Self> {
         match told.verb() {
-            "insert" => match told.invocation.value.as_i64() {
+            "insert" => match told.argument().as_i64() {
                 Some(number) => Ok(Some((Op::Put(number), None))),
                 None => told.wrong_value("a whole number"),
             },
