@@ -63,6 +63,7 @@ fn main() -> ExitCode {
     let limits = Limits {
         configurations: arguments.configurations,
         steps: arguments.steps,
+        bytes: 1 << 30,
     };
     let minimum = Minimum {
         ok_operations: arguments.minimum,

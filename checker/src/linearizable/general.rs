@@ -15,7 +15,7 @@
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 
-use super::search::Limits;
+use super::limits::Limits;
 use crate::models::register::NEVER;
 use crate::models::{Call, Model};
 

@@ -1,12 +1,14 @@
 //! Linearizability of registers, key by key: yes, no with the reason, or not decided within the limits.
 
 mod anomaly;
+pub mod beam;
 mod chain;
 pub mod clusters;
 pub mod configuration;
 pub mod exact;
 pub mod general;
 pub mod grow_sets;
+pub mod limits;
 pub mod objects;
 pub mod order;
 pub mod portfolio;
@@ -18,6 +20,7 @@ mod shorten;
 pub mod shrink;
 pub mod stacks;
 pub mod things;
+pub mod trail;
 mod trees;
 pub mod unknowns;
 pub mod window;
@@ -26,7 +29,7 @@ pub mod zones;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
-pub use search::Limits;
+pub use limits::{Limits, Meter};
 
 use crate::enough::{Minimum, WorkDone};
 use crate::history::History;
@@ -60,8 +63,9 @@ impl Default for Linearizable {
     fn default() -> Self {
         Linearizable {
             limits: Limits {
-                configurations: 4096,
-                steps: 20_000_000,
+                configurations: 1 << 18,
+                steps: 30_000_000,
+                bytes: 1 << 30,
             },
             minimum: Minimum::default(),
         }
@@ -217,8 +221,8 @@ fn violation(
         Some(contradiction) => reduce::from_zones(&steps, part.values, contradiction),
         None => {
             let limits = Limits {
-                configurations: limits.configurations,
                 steps: limits.steps / 100,
+                ..limits
             };
             shrink::from_search(&steps, limits)
         }

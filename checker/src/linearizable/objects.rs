@@ -28,8 +28,6 @@ const EXPLAINED: usize = 10;
 /// Above this many operations a violation is told by the last of them.
 const TELLABLE: usize = 16;
 
-/// How many times more configurations than of a register are kept: they are cheap, and none dominates another.
-const MORE: usize = 64;
 
 /// Judges whether a history of one kind of object is linearizable, key by key. Registers are passed on to
 /// [`Linearizable`].
@@ -318,7 +316,6 @@ fn decide<M: Judged>(model: &M, calls: &Calls<M>, limits: Limits) -> Decided {
         Exact::NotForThis | Exact::Undecided => {}
     }
     let limits = Limits {
-        configurations: limits.configurations.saturating_mul(MORE),
         ..limits
     };
     match search(model, calls, limits).found {

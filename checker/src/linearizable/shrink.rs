@@ -7,7 +7,8 @@
 use std::collections::BTreeSet;
 
 use super::reduce::Reduced;
-use super::search::{Found, Limits, search};
+use super::limits::Limits;
+use super::search::{Found, search};
 use crate::models::register::{Action, INITIAL, Interned, Step};
 
 /// How often the search may be asked.

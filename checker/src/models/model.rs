@@ -27,7 +27,7 @@ use crate::history::{Datum, History, Operation, Process};
 /// }
 ///
 /// let flip = |start, end, was| Call { operation: 0, start, end, must: true, op: (), reply: Some(was) };
-/// let limits = Limits { configurations: 1000, steps: 1000 };
+/// let limits = Limits { configurations: 1000, steps: 1000, bytes: 1 << 20 };
 /// let twice_off = [flip(1, 2, false), flip(3, 4, false)];
 /// assert_eq!(search(&Switch, &twice_off, limits).found, Found::Stuck { time: 4 });
 /// ```
