@@ -120,7 +120,9 @@ pub fn measure(history: &History, heals: &[Duration]) -> Service {
         }
         let start = columns.time_ns(invoke);
         let served = is_served(history, operation);
-        let end = operation.complete().map_or(last, |event| columns.time_ns(event));
+        let end = operation
+            .complete()
+            .map_or(last, |event| columns.time_ns(event));
         let done = served.then_some(end);
         all.add(start, end, served);
         if let Some(node) = columns.node(invoke) {

@@ -81,7 +81,12 @@ mod tests {
         // In the seven top bits, by which the map tells entries apart, and in the low ones that choose the bucket.
         let low: Set<u64> = (0..1000_u64).map(|number| hash(number) % 1024).collect();
         let top: Set<u64> = (0..1000_u64).map(|number| hash(number) >> 57).collect();
-        assert!(low.len() > 550 && top.len() > 120, "{} {}", low.len(), top.len());
+        assert!(
+            low.len() > 550 && top.len() > 120,
+            "{} {}",
+            low.len(),
+            top.len()
+        );
         assert_ne!(hash("ab"), hash("ba"));
         assert_ne!(hash("a"), hash("a\0"));
         assert_ne!(hash((0_u64, 1_u64)), hash((1_u64, 0_u64)));

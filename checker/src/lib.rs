@@ -24,6 +24,8 @@ mod hash;
 pub mod history;
 pub mod linearizable;
 pub mod models;
+pub mod online;
+pub mod promises;
 pub mod stats;
 pub mod verdict;
 mod words;

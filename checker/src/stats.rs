@@ -75,7 +75,9 @@ impl Stats {
             let Some(complete) = operation.complete() else {
                 continue;
             };
-            group.1.push(columns.time_ns(complete) - columns.time_ns(operation.invoke()));
+            group
+                .1
+                .push(columns.time_ns(complete) - columns.time_ns(operation.invoke()));
             let second = columns.time_ns(complete) / 1_000_000_000;
             let rate = rates.entry(second).or_insert(Rate {
                 second,
@@ -129,7 +131,6 @@ impl Quantiles {
         })
     }
 }
-
 
 #[cfg(test)]
 mod tests {

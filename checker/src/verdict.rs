@@ -82,7 +82,9 @@ impl Involved {
         let columns = history.columns();
         let invoke = operation.invoke();
         // An unknown outcome has a completion event, but no end: it may take effect at any later time.
-        let ended = operation.complete().filter(|_| operation.outcome != Outcome::Info);
+        let ended = operation
+            .complete()
+            .filter(|_| operation.outcome != Outcome::Info);
         Involved {
             invoke: invoke as u64,
             complete: ended.map(|event| event as u64),
@@ -93,7 +95,10 @@ impl Involved {
             node: columns.node(invoke).cloned(),
             f: columns.verb(invoke).clone(),
             value: history.value(operation),
-            current: operation.complete().and_then(|event| columns.current(event)).map(Datum::to_value),
+            current: operation
+                .complete()
+                .and_then(|event| columns.current(event))
+                .map(Datum::to_value),
             outcome: match operation.outcome {
                 Outcome::Ok => "ok",
                 Outcome::Fail => "fail",

@@ -29,7 +29,10 @@ impl<'a> Words<'a> {
             .collect();
         times.sort_unstable();
         let columns = history.columns();
-        let span = columns.len().checked_sub(1).map_or(Duration::ZERO, |last| columns.time(last));
+        let span = columns
+            .len()
+            .checked_sub(1)
+            .map_or(Duration::ZERO, |last| columns.time(last));
         Words {
             history,
             digits: (span >= Duration::from_millis(1)).then(|| digits(&times)),

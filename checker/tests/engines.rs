@@ -1,11 +1,11 @@
 //! All engines against brute force on small random histories, valid ones and broken ones.
 
 use checker::Valid;
+use checker::linearizable::beam::Beam;
+use checker::linearizable::limits::{Limits, Meter, NO_END};
 use checker::linearizable::order::certifies;
 use checker::linearizable::portfolio::judge;
 use checker::linearizable::reduce::from_zones;
-use checker::linearizable::beam::Beam;
-use checker::linearizable::limits::{Limits, Meter, NO_END};
 use checker::linearizable::search::{Found, search};
 use checker::linearizable::shrink::from_search;
 use checker::linearizable::zones::{Zones, judge as zones};

@@ -45,7 +45,9 @@ impl Cell {
             Cell::NULL => Some(HALF_NULL),
             cell => {
                 let shifted = cell.as_i64()?.checked_add(HALF_ZERO)?;
-                (0..HALF_NULL as i64).contains(&shifted).then_some(shifted as u64)
+                (0..HALF_NULL as i64)
+                    .contains(&shifted)
+                    .then_some(shifted as u64)
             }
         };
         Some(Cell(half(first)? << (3 + HALF) | half(second)? << 3 | PAIR))
@@ -204,7 +206,9 @@ impl<'a> Datum<'a> {
 
     /// True or false, if it is one of these.
     pub fn as_bool(self) -> Option<bool> {
-        [false, true].into_iter().find(|value| self.cell == Cell::boolean(*value))
+        [false, true]
+            .into_iter()
+            .find(|value| self.cell == Cell::boolean(*value))
     }
 
     /// The text, if it is one.
@@ -218,13 +222,16 @@ impl<'a> Datum<'a> {
         let halves = self.cell.halves();
         let stored = (self.cell.0 & 7 == LIST).then(|| {
             let (lists, at) = (&values.lists, self.cell.index());
-            let end = lists.get(at + 1).map_or(values.members.len(), |end| *end as usize);
+            let end = lists
+                .get(at + 1)
+                .map_or(values.members.len(), |end| *end as usize);
             &values.members[lists[at] as usize..end]
         });
         let length = halves.map_or(0, |_| 2) + stored.map_or(0, <[Cell]>::len);
         (halves.is_some() || stored.is_some()).then(|| {
             (0..length).map(move |at| {
-                let cell = halves.map_or_else(|| stored.map_or(Cell::NULL, |all| all[at]), |pair| pair[at]);
+                let cell = halves
+                    .map_or_else(|| stored.map_or(Cell::NULL, |all| all[at]), |pair| pair[at]);
                 Datum { cell, values }
             })
         })
@@ -241,7 +248,12 @@ impl<'a> Datum<'a> {
         match self.cell.0 & 7 {
             INTEGER => self.cell.as_i64().into(),
             TEXT => Value::String(self.as_str().map_or_else(String::new, ToString::to_string)),
-            PAIR | LIST => self.list().into_iter().flatten().map(Datum::to_value).collect(),
+            PAIR | LIST => self
+                .list()
+                .into_iter()
+                .flatten()
+                .map(Datum::to_value)
+                .collect(),
             OTHER => self.values.others[self.cell.index()].clone(),
             _ => self.as_bool().map_or(Value::Null, Value::Bool),
         }
@@ -296,6 +308,9 @@ mod tests {
         }
         let pair = values.store(&json!([7, "x"]));
         let [first, second] = values.datum(pair).pair().unwrap();
-        assert_eq!((first.as_i64(), second.as_str().map(SmolStr::as_str)), (Some(7), Some("x")));
+        assert_eq!(
+            (first.as_i64(), second.as_str().map(SmolStr::as_str)),
+            (Some(7), Some("x"))
+        );
     }
 }

@@ -74,8 +74,10 @@ impl Columns {
         let texts = &mut self.texts;
         let [f, key, node, error] = &mut self.recent;
         self.f.push(number(texts, f, said.f));
-        self.key.push(said.key.map_or(NONE, |text| number(texts, key, text)));
-        self.node.push(said.node.map_or(NONE, |text| number(texts, node, text)));
+        self.key
+            .push(said.key.map_or(NONE, |text| number(texts, key, text)));
+        self.node
+            .push(said.node.map_or(NONE, |text| number(texts, node, text)));
         if said.error.is_some() || said.entry.is_some() || said.current.is_some() {
             self.seldom.push(Seldom {
                 event: at,
@@ -93,14 +95,18 @@ impl Columns {
                 FAR + self.far.len() as u32 - 1
             }
         });
-        self.kind.push(said.kind as u8 | u8::from(said.is_final) << 2);
+        self.kind
+            .push(said.kind as u8 | u8::from(said.is_final) << 2);
         self.value.push(said.value);
     }
 
     /// Appends an event; its index is not looked at.
     pub(crate) fn push_event(&mut self, event: &Event) {
         let value = self.values.store(&event.value);
-        let current = event.current.as_ref().map(|current| self.values.store(current));
+        let current = event
+            .current
+            .as_ref()
+            .map(|current| self.values.store(current));
         self.push(&Said {
             time: u64::try_from(event.time.as_nanos()).unwrap_or(u64::MAX),
             process: event.process,
@@ -239,7 +245,9 @@ impl Columns {
     }
 
     fn seldom(&self, event: usize) -> Option<&Seldom> {
-        let at = self.seldom.binary_search_by_key(&(event as u32), |seldom| seldom.event);
+        let at = self
+            .seldom
+            .binary_search_by_key(&(event as u32), |seldom| seldom.event);
         at.ok().map(|at| &self.seldom[at])
     }
 

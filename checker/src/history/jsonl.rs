@@ -135,7 +135,10 @@ pub fn read(name: &str, mut input: impl BufRead) -> Result<Recorded, ReadError> 
             _ => match serde_json::from_slice::<Line>(&text) {
                 Ok(parsed) => {
                     let columns = recorder.columns_mut();
-                    let last = columns.len().checked_sub(1).map_or(0, |at| columns.time_ns(at));
+                    let last = columns
+                        .len()
+                        .checked_sub(1)
+                        .map_or(0, |at| columns.time_ns(at));
                     let event = parsed.into_event(columns.len() as u64, Duration::from_nanos(last));
                     recorder.record(&event)
                 }
@@ -161,7 +164,10 @@ fn recorded(recorder: &mut Recorder, line: &line::Line<'_>) -> Result<(), Malfor
     if line.index.is_some_and(|index| index != at as u64) {
         return Err(Malformed {
             index: at,
-            reason: format!("its index is {}, expected {at}", line.index.unwrap_or_default()),
+            reason: format!(
+                "its index is {}, expected {at}",
+                line.index.unwrap_or_default()
+            ),
         });
     }
     let number;

@@ -170,14 +170,18 @@ impl<'a> Reader<'a> {
 
     fn word(&mut self, word: &[u8]) -> Option<()> {
         self.peek()?;
-        self.text[self.at..].starts_with(word).then(|| self.at += word.len())
+        self.text[self.at..]
+            .starts_with(word)
+            .then(|| self.at += word.len())
     }
 
     /// A text without escapes.
     fn text(&mut self) -> Option<&'a str> {
         self.expect(b'"')?;
         let rest = &self.text[self.at..];
-        let length = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | ..b' '))?;
+        let length = rest
+            .iter()
+            .position(|byte| matches!(byte, b'"' | b'\\' | ..b' '))?;
         if rest[length] != b'"' {
             return None;
         }
@@ -199,11 +203,19 @@ impl<'a> Reader<'a> {
         let length = rest.iter().position(|byte| !byte.is_ascii_digit())?;
         let (digits, after) = rest.split_at(length);
         // JSON knows no leading zeros; fractions and very long numbers are not for here.
-        if length == 0 || length > 18 || length > 1 && digits[0] == b'0' || matches!(after[0], b'.' | b'e' | b'E') {
+        if length == 0
+            || length > 18
+            || length > 1 && digits[0] == b'0'
+            || matches!(after[0], b'.' | b'e' | b'E')
+        {
             return None;
         }
         self.at += length;
-        Some(digits.iter().fold(0, |number, digit| number * 10 + u64::from(digit - b'0')))
+        Some(
+            digits
+                .iter()
+                .fold(0, |number, digit| number * 10 + u64::from(digit - b'0')),
+        )
     }
 
     fn integer(&mut self) -> Option<i64> {
@@ -259,7 +271,11 @@ impl<'a> Reader<'a> {
                 _ => return None,
             }
         }
-        Some(values.list(if length > first.len() { &all } else { &first[..length] }))
+        Some(values.list(if length > first.len() {
+            &all
+        } else {
+            &first[..length]
+        }))
     }
 }
 
@@ -278,14 +294,45 @@ mod tests {
     #[test]
     fn a_value_is_what_the_general_parser_reads_or_left_to_it() {
         let all = [
-            "null", "true", "false", "0", "-7", "12345678901234567", "\"\"", "\"ab c\"", "[]", "[1]", "[1,2]",
-            "[null, 2]", "[1,[2,[]],\"x\"]", "[ 1 , 2 , 3 ]", "01", "-01", "- 1", "-", "1.5", "1e3", "-0",
-            "\"a\\n\"", "\"\u{e4}\"", "{}", "[1,]", "[1", "nul", "99999999999999999999", "\"\t\"", "1 2",
+            "null",
+            "true",
+            "false",
+            "0",
+            "-7",
+            "12345678901234567",
+            "\"\"",
+            "\"ab c\"",
+            "[]",
+            "[1]",
+            "[1,2]",
+            "[null, 2]",
+            "[1,[2,[]],\"x\"]",
+            "[ 1 , 2 , 3 ]",
+            "01",
+            "-01",
+            "- 1",
+            "-",
+            "1.5",
+            "1e3",
+            "-0",
+            "\"a\\n\"",
+            "\"\u{e4}\"",
+            "{}",
+            "[1,]",
+            "[1",
+            "nul",
+            "99999999999999999999",
+            "\"\t\"",
+            "1 2",
         ];
         let mut plain = 0;
         for text in all {
             if let Some(value) = value_of(text) {
-                assert_eq!(serde_json::from_str::<Value>(text).ok(), Some(value), "{text}");
+                assert_eq!(
+                    serde_json::from_str::<Value>(text).ok(),
+                    Some(value),
+                    "{text}"
+                );
                 plain += 1;
             }
         }
@@ -299,11 +346,20 @@ mod tests {
 "#;
         let mut values = Values::default();
         let line = read(text, &mut values).unwrap();
-        assert_eq!((line.index, line.time, line.process), (Some(4), Some(12), Some(3)));
-        assert_eq!((line.kind, line.f, line.key), (Kind::Fail, "cas", Key::Text("x")));
+        assert_eq!(
+            (line.index, line.time, line.process),
+            (Some(4), Some(12), Some(3))
+        );
+        assert_eq!(
+            (line.kind, line.f, line.key),
+            (Kind::Fail, "cas", Key::Text("x"))
+        );
         assert_eq!(values.datum(line.value).to_value(), json!([1, 2]));
         assert_eq!(line.current.and_then(Cell::as_i64), Some(5));
-        assert_eq!((line.error, line.node, line.entry), (None, Some("n1"), Some("5@3")));
+        assert_eq!(
+            (line.error, line.node, line.entry),
+            (None, Some("n1"), Some("5@3"))
+        );
         assert!(line.is_final);
         for cut in 0..text.len() - 2 {
             assert_eq!(read(&text[..cut], &mut values), None, "cut at {cut}");
@@ -322,9 +378,16 @@ mod tests {
             r#"{}"#,
             "",
         ] {
-            assert_eq!(read(text.as_bytes(), &mut Values::default()), None, "{text}");
+            assert_eq!(
+                read(text.as_bytes(), &mut Values::default()),
+                None,
+                "{text}"
+            );
         }
         let nemesis = br#"{"process":"nemesis","type":"info","f":"kill"}"#;
-        assert_eq!(read(nemesis, &mut Values::default()).map(|line| line.process), Some(None));
+        assert_eq!(
+            read(nemesis, &mut Values::default()).map(|line| line.process),
+            Some(None)
+        );
     }
 }

@@ -145,8 +145,17 @@ impl Recorder {
     }
 
     /// Checks an event and pairs a completion with its invocation; the operation that begins, if one does.
-    fn pair(&mut self, process: Process, kind: Kind, f: &str, time: u64) -> Result<Option<Operation>, Malformed> {
-        let History { columns, operations } = &mut self.history;
+    fn pair(
+        &mut self,
+        process: Process,
+        kind: Kind,
+        f: &str,
+        time: u64,
+    ) -> Result<Option<Operation>, Malformed> {
+        let History {
+            columns,
+            operations,
+        } = &mut self.history;
         let index = columns.len();
         let refuse = |reason: String| Err(Malformed { index, reason });
         if index >= u32::MAX as usize - 1 {
@@ -171,7 +180,11 @@ impl Recorder {
         if kind == Kind::Invoke {
             match *slot {
                 FREE => {}
-                GONE => return refuse(format!("process {process} acts again after an unknown outcome")),
+                GONE => {
+                    return refuse(format!(
+                        "process {process} acts again after an unknown outcome"
+                    ));
+                }
                 _ => return refuse(format!("process {process} has two operations open")),
             }
             *slot = operations.len() as u32 + 1;
@@ -187,7 +200,9 @@ impl Recorder {
         let operation = &mut operations[*slot as usize - 1];
         let invoked = columns.verb(operation.invoke());
         if invoked != f {
-            return refuse(format!("process {process} completes {f} but had invoked {invoked}"));
+            return refuse(format!(
+                "process {process} completes {f} but had invoked {invoked}"
+            ));
         }
         operation.complete = NonZeroU32::new(index as u32);
         operation.outcome = match kind {
@@ -211,7 +226,9 @@ impl History {
     /// its operation ended in info, an index out of order, or time that goes back.
     pub fn new(events: impl IntoIterator<Item = Event>) -> Result<History, Malformed> {
         let mut recorder = Recorder::default();
-        events.into_iter().try_for_each(|event| recorder.record(&event))?;
+        events
+            .into_iter()
+            .try_for_each(|event| recorder.record(&event))?;
         Ok(recorder.into_history())
     }
 
@@ -257,13 +274,17 @@ impl History {
 
     /// What was answered, if it happened.
     pub fn answer(&self, operation: &Operation) -> Option<Datum<'_>> {
-        let complete = operation.complete().filter(|_| operation.outcome == Outcome::Ok);
+        let complete = operation
+            .complete()
+            .filter(|_| operation.outcome == Outcome::Ok);
         complete.map(|at| self.columns.value(at))
     }
 
     /// What a completed read returned, or what an invocation asked for.
     pub fn value(&self, operation: &Operation) -> Value {
-        let datum = self.answer(operation).unwrap_or_else(|| self.argument(operation));
+        let datum = self
+            .answer(operation)
+            .unwrap_or_else(|| self.argument(operation));
         datum.to_value()
     }
 }

@@ -77,12 +77,17 @@ impl<'a> Beam<'a> {
                 steps: limits.steps.saturating_sub(self.aside),
                 ..*limits
             };
-            match self.engine.advance(&mut self.front, self.width, &own, meter) {
+            match self
+                .engine
+                .advance(&mut self.front, self.width, &own, meter)
+            {
                 Went::Done => return Found::Linearizable,
                 Went::TooMuch => {
                     // The end was not finished: it is taken up again from the last place.
                     self.front = self.places[self.places.len() - 1].clone();
-                    return Found::Undecided { proved: self.proved };
+                    return Found::Undecided {
+                        proved: self.proved,
+                    };
                 }
                 Went::On { time } => {
                     self.proved = self.proved.max(time);
@@ -96,7 +101,14 @@ impl<'a> Beam<'a> {
                 }
             }
         }
-        Found::Undecided { proved: self.proved }
+        Found::Undecided {
+            proved: self.proved,
+        }
+    }
+
+    /// Bytes held, about.
+    pub fn bytes(&self) -> usize {
+        self.engine.trail.as_ref().map_or(0, Trail::bytes) + self.engine.beside + self.front.bytes()
     }
 
     /// True where more steps would not help.
@@ -116,7 +128,9 @@ impl<'a> Beam<'a> {
         if self.stuck.is_none_or(|(at, _)| ended > at) {
             self.width = (self.width / 2).max(self.narrow);
         }
-        if !ended.is_multiple_of(STRIDE) || self.places.last().is_some_and(|place| place.ended >= ended) {
+        if !ended.is_multiple_of(STRIDE)
+            || self.places.last().is_some_and(|place| place.ended >= ended)
+        {
             return;
         }
         self.places.push(self.front.clone());
@@ -134,7 +148,9 @@ impl<'a> Beam<'a> {
         self.engine.beside = self.places.iter().map(Front::bytes).sum();
         if let Some(trail) = self.engine.trail.as_mut().filter(|trail| trail.is_full()) {
             let fronts = self.places.iter_mut().chain([&mut self.front]);
-            trail.forget(fronts.flat_map(|front| front.configurations.iter_mut().map(|(_, link)| link)));
+            trail.forget(
+                fronts.flat_map(|front| front.configurations.iter_mut().map(|(_, link)| link)),
+            );
         }
     }
 
@@ -152,10 +168,13 @@ impl<'a> Beam<'a> {
         }
         self.width = width.min(limits.configurations);
         let distance = BACK << (2 * tries).min(40);
-        if std::env::var("JDBG").is_ok() { eprintln!("stuck at {ended} tries {tries} width {width} spent {} aside {} usages", self.engine.made, self.aside); }
         let back = ended.saturating_sub(distance);
         // With all the width there is, from the very beginning.
-        let back = if width > limits.configurations { 0 } else { back };
+        let back = if width > limits.configurations {
+            0
+        } else {
+            back
+        };
         while self.places.len() > 1 && self.places.last().is_some_and(|place| place.ended > back) {
             self.places.pop();
         }
@@ -176,10 +195,16 @@ impl<'a> Beam<'a> {
         let mut length = ALONE;
         loop {
             // The first that is looked at ends here; all that began before is optional.
-            let from = ends.len().checked_sub(length).map_or(0, |first| ends[first].0);
+            let from = ends
+                .len()
+                .checked_sub(length)
+                .map_or(0, |first| ends[first].0);
             let (steps, states) = alone(self.steps, from, time);
             for reuse in [true, false] {
-                let within = Limits { steps: left, ..*limits };
+                let within = Limits {
+                    steps: left,
+                    ..*limits
+                };
                 let searched = search_within(&steps, &states, within, reuse, meter);
                 self.aside += searched.steps;
                 left = left.saturating_sub(searched.steps);

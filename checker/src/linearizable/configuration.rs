@@ -37,12 +37,19 @@ impl Configuration {
     ///
     /// The states are the same. A read that is done, and a write that may be hidden, leave more open than
     /// one that is not; a compare-and-set must agree; no class was used more often.
-    pub fn dominates(&self, other: &Configuration, reads: Mask, writes: Mask, usages: &Usages) -> bool {
+    pub fn dominates(
+        &self,
+        other: &Configuration,
+        reads: Mask,
+        writes: Mask,
+        usages: &Usages,
+    ) -> bool {
         let cas = !(reads | writes);
         self.state == other.state
             && (self.done ^ other.done) & cas == 0
             && other.done & !self.done & reads == 0
-            && ((self.done ^ other.done) | (self.hidden ^ other.hidden)) & writes & !self.hidden == 0
+            && ((self.done ^ other.done) | (self.hidden ^ other.hidden)) & writes & !self.hidden
+                == 0
             && usages.is_within(self.used, other.used)
     }
 }
@@ -148,11 +155,14 @@ impl Usages {
         let mut renamed: Map<u32, u32> = Map::default();
         for configuration in all {
             configuration.used = *renamed.entry(configuration.used).or_insert_with(|| {
-                let left = self.all[configuration.used as usize].iter().filter_map(|(class, count)| {
-                    let gone = common.iter().find(|(other, _)| other == class);
-                    let count = count - gone.map_or(0, |(_, count)| *count);
-                    (count > 0).then_some((*class, count))
-                });
+                let left =
+                    self.all[configuration.used as usize]
+                        .iter()
+                        .filter_map(|(class, count)| {
+                            let gone = common.iter().find(|(other, _)| other == class);
+                            let count = count - gone.map_or(0, |(_, count)| *count);
+                            (count > 0).then_some((*class, count))
+                        });
                 fresh.number(left.collect())
             });
         }
@@ -180,9 +190,20 @@ mod tests {
         let both = usages.spend(one, 1);
         let other = usages.spend(Usages::NONE, 1);
         assert_eq!(usages.spend(other, 3), both);
-        assert!(usages.is_within(one, two) && usages.is_within(one, both) && usages.is_within(other, both));
-        assert!(!usages.is_within(two, one) && !usages.is_within(two, both) && !usages.is_within(both, two));
-        assert_eq!((usages.uses(two, 3), usages.uses(two, 1), usages.sum(both)), (2, 0, 2));
+        assert!(
+            usages.is_within(one, two)
+                && usages.is_within(one, both)
+                && usages.is_within(other, both)
+        );
+        assert!(
+            !usages.is_within(two, one)
+                && !usages.is_within(two, both)
+                && !usages.is_within(both, two)
+        );
+        assert_eq!(
+            (usages.uses(two, 3), usages.uses(two, 1), usages.sum(both)),
+            (2, 0, 2)
+        );
         let mut all = [two, both].map(|used| Configuration {
             used,
             ..Configuration::new(0)
@@ -190,7 +211,13 @@ mod tests {
         let mut settled = Vec::new();
         usages.settle(&mut all, |class, count| settled.push((class, count)));
         assert_eq!(settled, [(3, 1)]);
-        assert_eq!((usages.uses(all[0].used, 3), usages.uses(all[0].used, 1)), (1, 0));
-        assert_eq!((usages.uses(all[1].used, 3), usages.uses(all[1].used, 1)), (0, 1));
+        assert_eq!(
+            (usages.uses(all[0].used, 3), usages.uses(all[0].used, 1)),
+            (1, 0)
+        );
+        assert_eq!(
+            (usages.uses(all[1].used, 3), usages.uses(all[1].used, 1)),
+            (0, 1)
+        );
     }
 }

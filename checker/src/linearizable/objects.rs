@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 use super::exact::{Exact, Judged};
-use super::general::{Found, certifies, search};
+use super::general::{Found, certifies, search_within};
+use super::limits::{Meter, NO_END};
 use super::shorten::{Contradiction, reduce, shortest};
 use super::{Limits, Linearizable};
 use crate::enough::{Minimum, WorkDone};
@@ -27,7 +28,6 @@ const EXPLAINED: usize = 10;
 
 /// Above this many operations a violation is told by the last of them.
 const TELLABLE: usize = 16;
-
 
 /// Judges whether a history of one kind of object is linearizable, key by key. Registers are passed on to
 /// [`Linearizable`].
@@ -75,26 +75,36 @@ impl Checker for Objects {
     }
 
     fn check(&self, history: &History) -> Verdict {
+        self.check_within(history, &Meter::new(NO_END))
+    }
+}
+
+impl Objects {
+    /// As [`Checker::check`], until the meter says stop; what is not decided by then is unknown.
+    pub fn check_within(&self, history: &History, meter: &Meter<'_>) -> Verdict {
         match self.kind {
             ModelKind::Register => Linearizable {
                 limits: self.limits,
                 minimum: self.minimum,
             }
-            .check(history),
-            ModelKind::Kv => self.judge(history, Kv::default),
-            ModelKind::Set => self.judge(history, Set::default),
-            ModelKind::Queue => self.judge(history, Queue::default),
-            ModelKind::Stack => self.judge(history, Stack::default),
-            ModelKind::PriorityQueue => self.judge(history, PriorityQueue::default),
-            ModelKind::Counter => self.judge(history, Counter::default),
-            ModelKind::Lock => self.judge(history, Lock::default),
-            ModelKind::Log => self.judge(history, Log::default),
+            .check_within(history, meter),
+            ModelKind::Kv => self.judge(history, Kv::default, meter),
+            ModelKind::Set => self.judge(history, Set::default, meter),
+            ModelKind::Queue => self.judge(history, Queue::default, meter),
+            ModelKind::Stack => self.judge(history, Stack::default, meter),
+            ModelKind::PriorityQueue => self.judge(history, PriorityQueue::default, meter),
+            ModelKind::Counter => self.judge(history, Counter::default, meter),
+            ModelKind::Lock => self.judge(history, Lock::default, meter),
+            ModelKind::Log => self.judge(history, Log::default, meter),
         }
     }
-}
 
-impl Objects {
-    fn judge<M: Judged>(&self, history: &History, model: impl Fn() -> M) -> Verdict {
+    fn judge<M: Judged>(
+        &self,
+        history: &History,
+        model: impl Fn() -> M,
+        meter: &Meter<'_>,
+    ) -> Verdict {
         let parts = match parts(history, model) {
             Ok(parts) => parts,
             Err(reason) => {
@@ -106,9 +116,23 @@ impl Objects {
                 );
             }
         };
+        // First a little for every part, so that a hard one hides nothing in the others; then all that may be.
+        let few = Limits {
+            steps: self.limits.steps / 500,
+            ..self.limits
+        };
+        let mut found: Vec<Decided> = parts
+            .iter()
+            .map(|(_, model, calls)| decide(model, calls, few, meter))
+            .collect();
+        let any_wrong = found.iter().any(|found| found.valid == Valid::No);
+        for (found, (_, model, calls)) in found.iter_mut().zip(&parts) {
+            if found.valid == Valid::Unknown && !any_wrong && !meter.is_over() {
+                *found = decide(model, calls, self.limits, meter);
+            }
+        }
         let (mut details, mut wrong) = (Vec::new(), Vec::new());
-        for (key, model, calls) in &parts {
-            let found = decide(model, calls, self.limits);
+        for (found, (key, model, calls)) in found.into_iter().zip(&parts) {
             details.push(ObjectDetails {
                 key: key.clone(),
                 valid: found.valid,
@@ -126,7 +150,9 @@ impl Objects {
         }
         wrong.sort_by_key(|(found, ..)| found.time);
         let violations: Vec<Violation> = (wrong.iter().take(EXPLAINED))
-            .map(|(found, key, model, calls)| self.violation(history, found, key, *model, calls))
+            .map(|(found, key, model, calls)| {
+                self.violation(history, found, key, *model, calls, meter)
+            })
             .collect();
         let worst = details.iter().map(|key| key.valid).max();
         let lacks = WorkDone::of(history).lacks(&Minimum {
@@ -159,16 +185,28 @@ impl Objects {
                 ),
             ),
             _ => {
-                let open = details.iter().filter(|key| key.valid == Valid::Unknown);
+                let open = || details.iter().filter(|key| key.valid == Valid::Unknown);
+                let proved = open().map(|key| key.proved_to_event).min().flatten();
+                let within = match meter.is_over() {
+                    true => "the given time and memory".into(),
+                    false => format!(
+                        "{} steps, {} configurations and {} MB each",
+                        self.limits.steps,
+                        self.limits.configurations,
+                        self.limits.bytes >> 20
+                    ),
+                };
+                let proved = match proved {
+                    Some(event) => format!("these up to event {event} at least"),
+                    None => "nothing is proved of these".into(),
+                };
                 (
                     Valid::Unknown,
                     format!(
-                        "Unknown: {} of {} parts ({}) could not be decided within {} configurations and {} steps each.",
-                        open.count(),
+                        "Unknown: {} of {} parts ({}) could not be decided within {within}; the others are linearizable, and {proved}.",
+                        open().count(),
                         parts.len(),
                         self.kind,
-                        self.limits.configurations,
-                        self.limits.steps
                     ),
                 )
             }
@@ -184,7 +222,7 @@ impl Objects {
         keys: &[ObjectDetails],
     ) -> Verdict {
         Verdict {
-            checker: self.name().into(),
+            checker: "linearizable".into(),
             valid,
             summary,
             violations,
@@ -199,12 +237,13 @@ impl Objects {
         key: &Option<SmolStr>,
         model: &M,
         calls: &Calls<M>,
+        meter: &Meter<'_>,
     ) -> Violation {
         let limits = Limits {
             steps: self.limits.steps / 100,
             ..self.limits
         };
-        let mut essential = reduce(model, calls, found, limits);
+        let mut essential = reduce(model, calls, found, limits, meter);
         let many = essential.len() > TELLABLE;
         if many {
             // Nobody reads so many: the one with whose end it became certain stands for them.
@@ -276,7 +315,10 @@ fn parts<M: Judged>(history: &History, model: impl Fn() -> M) -> Result<Parts<M>
             calls.push(Call {
                 operation: number,
                 start: operation.invoke() as u32 + 1,
-                end: operation.complete().filter(|_| must).map_or(NEVER, |at| at as u32 + 1),
+                end: operation
+                    .complete()
+                    .filter(|_| must)
+                    .map_or(NEVER, |at| at as u32 + 1),
                 must,
                 op,
                 reply,
@@ -287,7 +329,7 @@ fn parts<M: Judged>(history: &History, model: impl Fn() -> M) -> Result<Parts<M>
     by_key(history).into_iter().map(part).collect()
 }
 
-fn decide<M: Judged>(model: &M, calls: &Calls<M>, limits: Limits) -> Decided {
+fn decide<M: Judged>(model: &M, calls: &Calls<M>, limits: Limits, meter: &Meter<'_>) -> Decided {
     let found = |valid, engine, certified, wrong, time| Decided {
         valid,
         engine,
@@ -315,10 +357,7 @@ fn decide<M: Judged>(model: &M, calls: &Calls<M>, limits: Limits) -> Decided {
         }
         Exact::NotForThis | Exact::Undecided => {}
     }
-    let limits = Limits {
-        ..limits
-    };
-    match search(model, calls, limits).found {
+    match search_within(model, calls, limits, meter).found {
         Found::Linearizable(order) => {
             let holds = certifies(model, calls, &order);
             let valid = if holds { Valid::Yes } else { Valid::Unknown };

@@ -1,7 +1,7 @@
 //! Chooses the engine for one part from its operations, never by a flag, and finds the shortest wrong prefix.
 
-use super::clusters::Contradiction;
 use super::beam::Beam;
+use super::clusters::Contradiction;
 use super::limits::{Limits, Meter, NO_END};
 use super::order::certifies;
 use super::search::Found;
@@ -49,6 +49,70 @@ pub fn judge_within(part: &Part, limits: Limits, meter: &Meter<'_>) -> Judged {
         Look::Judged(judged) => judged,
         Look::Open(steps) => by_beam(&mut Beam::new(&steps), &steps, &limits, meter),
     }
+}
+
+/// Steps that every part may take before any may take more.
+const SLICE: u64 = 30_000;
+
+/// How many times more it may take in the next round.
+const GROWTH: u64 = 8;
+
+/// All parts together may take so many times what one may.
+const TOGETHER: u64 = 8;
+
+/// Once something is wrong the others get no more than this.
+const AFTER_WRONG: u64 = 2_000_000;
+
+/// Judges all parts in slices of steps that grow, so that a hard one hides nothing in the others.
+pub fn judge_all(parts: &[Part], limits: Limits, meter: &Meter<'_>) -> Vec<Judged> {
+    let open_yet = Judged {
+        valid: Valid::Unknown,
+        proved: 0,
+        engine: "none",
+        ..NONE
+    };
+    let first = |part: &Part| match meter.spent(part.steps.len() as u64 / 8) {
+        true => Look::Judged(open_yet.clone()),
+        false => look(part, limits, meter),
+    };
+    let looks: Vec<Look> = parts.iter().map(first).collect();
+    let mut judged: Vec<Judged> = Vec::with_capacity(parts.len());
+    let mut open: Vec<(usize, &[Step], Beam<'_>)> = Vec::new();
+    for (at, look) in looks.iter().enumerate() {
+        judged.push(match look {
+            Look::Judged(judged) => judged.clone(),
+            Look::Open(steps) => {
+                open.push((at, steps, Beam::new(steps)));
+                open_yet.clone()
+            }
+        });
+    }
+    let mut slice = SLICE.min(limits.steps);
+    while !open.is_empty() {
+        let mut held: usize = open.iter().map(|(.., beam)| beam.bytes()).sum();
+        open.retain_mut(|(at, steps, beam)| {
+            if meter.is_over() {
+                return false;
+            }
+            let before = beam.bytes();
+            let within = Limits {
+                steps: slice,
+                bytes: (limits.bytes + before).saturating_sub(held),
+                ..limits
+            };
+            judged[*at] = by_beam(beam, steps, &within, meter);
+            held = held + beam.bytes() - before;
+            let ended = beam.is_exhausted() || slice >= limits.steps || beam.spent() < slice;
+            judged[*at].valid == Valid::Unknown && !ended
+        });
+        let wrong = judged.iter().any(|judged| judged.valid == Valid::No);
+        let spent: u64 = judged.iter().map(|judged| judged.steps).sum();
+        if spent >= limits.steps.saturating_mul(TOGETHER) || wrong && slice >= AFTER_WRONG {
+            break;
+        }
+        slice = slice.saturating_mul(GROWTH).min(limits.steps);
+    }
+    judged
 }
 
 /// What can be told of a part without much search.
@@ -114,7 +178,8 @@ fn unwritten(steps: &[Step]) -> Option<(u32, u32)> {
     }
     let wrong = steps.iter().filter(|step| {
         let needs = step.action.needs().filter(|value| *value != INITIAL);
-        step.must && needs.is_some_and(|value| written.get(&value).is_none_or(|start| *start > step.end))
+        step.must
+            && needs.is_some_and(|value| written.get(&value).is_none_or(|start| *start > step.end))
     });
     wrong.map(|step| (step.end, step.operation)).min()
 }
@@ -228,7 +293,8 @@ fn useful(steps: &[Step]) -> Vec<Step> {
     useful.filter(moves).collect()
 }
 
-/// The shortest wrong prefix by bisection over the ends: what is wrong stays wrong. O(n log² n).
+/// The shortest wrong prefix: what is wrong stays wrong. Mostly it ends where the last of those ends that contradict
+/// each other; else by bisection over the ends. O(n log² n).
 fn shortest(steps: &[Step], values: usize, whole: Contradiction) -> (u32, Contradiction) {
     let mut ends: Vec<u32> = steps
         .iter()
@@ -237,17 +303,34 @@ fn shortest(steps: &[Step], values: usize, whole: Contradiction) -> (u32, Contra
         .collect();
     ends.sort_unstable();
     let last = ends.last().copied().unwrap_or(0);
-    let wrong = |time: u32| match zones(&prefix(steps, time), values) {
-        Zones::Contradiction(contradiction) => Some(contradiction),
+    let wrong = |at: usize| match zones(&prefix(steps, *ends.get(at)?), values) {
+        Zones::Contradiction(contradiction) => Some((ends[at], contradiction)),
         _ => None,
     };
     let (mut low, mut high) = (0, ends.len());
     let mut found = None;
+    let members = whole
+        .members()
+        .into_iter()
+        .filter_map(|at| steps.get(at as usize));
+    let guess = members
+        .map(|step| step.end)
+        .filter(|end| *end != NEVER)
+        .max();
+    if let Some(guess) = guess.and_then(|guess| ends.binary_search(&guess).ok())
+        && let Some(some) = wrong(guess)
+    {
+        (found, high) = (Some(some), guess);
+        match guess.checked_sub(1).and_then(wrong) {
+            Some(some) => (found, high) = (Some(some), guess - 1),
+            None => low = high,
+        }
+    }
     while low < high {
         let middle = low + (high - low) / 2;
-        match wrong(ends[middle]) {
-            Some(contradiction) => {
-                found = Some((ends[middle], contradiction));
+        match wrong(middle) {
+            Some(some) => {
+                found = Some(some);
                 high = middle;
             }
             None => low = middle + 1,

@@ -120,7 +120,9 @@ pub struct Front {
 impl Front {
     /// Bytes held, about.
     pub fn bytes(&self) -> usize {
-        self.configurations.capacity() * size_of::<(Configuration, u32)>() + self.usages.bytes() + 16_384
+        self.configurations.capacity() * size_of::<(Configuration, u32)>()
+            + self.usages.bytes()
+            + 16_384
     }
 }
 
@@ -184,7 +186,13 @@ impl<'a> Engine<'a> {
     }
 
     /// Up to the next end and past it, with at most `width` configurations.
-    pub fn advance(&mut self, front: &mut Front, width: usize, limits: &Limits, meter: &Meter<'_>) -> Went {
+    pub fn advance(
+        &mut self,
+        front: &mut Front,
+        width: usize,
+        limits: &Limits,
+        meter: &Meter<'_>,
+    ) -> Went {
         let Some(&(end, at)) = self.ends.get(front.ended) else {
             return Went::Done;
         };
@@ -208,9 +216,12 @@ impl<'a> Engine<'a> {
         }
         thin_out(front, width);
         if front.usages.is_full() {
-            let mut all: Vec<Configuration> = front.configurations.iter().map(|(c, _)| *c).collect();
+            let mut all: Vec<Configuration> =
+                front.configurations.iter().map(|(c, _)| *c).collect();
             let unknowns = &mut front.unknowns;
-            front.usages.settle(&mut all, |class, count| unknowns.settle(class, count));
+            front
+                .usages
+                .settle(&mut all, |class, count| unknowns.settle(class, count));
             for ((old, _), new) in front.configurations.iter_mut().zip(all) {
                 *old = new;
             }
@@ -265,7 +276,10 @@ impl<'a> Engine<'a> {
         self.seen.clear();
         self.used.clear();
         self.levels.iter_mut().for_each(Vec::clear);
-        let sums = front.configurations.iter().map(|(c, _)| front.usages.sum(c.used));
+        let sums = front
+            .configurations
+            .iter()
+            .map(|(c, _)| front.usages.sum(c.used));
         let least = sums.min().unwrap_or(0);
         for (configuration, link) in std::mem::take(&mut front.configurations) {
             if configuration.done & bit != 0 {
@@ -312,7 +326,8 @@ impl<'a> Engine<'a> {
                     }
                     let made = self.queue.len() as u64 + 1;
                     self.made += made;
-                    let bytes = (kept.capacity() + 2 * self.seen.capacity()) * size_of::<(Configuration, u32, bool)>();
+                    let bytes = (kept.capacity() + 2 * self.seen.capacity())
+                        * size_of::<(Configuration, u32, bool)>();
                     let trail = self.trail.as_ref().map_or(0, Trail::bytes);
                     if self.made > limits.steps
                         || bytes + trail + self.beside + front.usages.bytes() > limits.bytes
@@ -326,7 +341,8 @@ impl<'a> Engine<'a> {
                         if !is_done && !self.is_new(&successor, idle, &front.usages) {
                             continue;
                         }
-                        let link = (self.trail.as_mut()).map_or(link, |trail| trail.push(mover, now, link));
+                        let link = (self.trail.as_mut())
+                            .map_or(link, |trail| trail.push(mover, now, link));
                         if is_done || successor.hidden & bit != 0 {
                             kept.push((successor, link));
                         }
@@ -353,7 +369,10 @@ impl<'a> Engine<'a> {
 
     /// True unless an equal one, that used no more unknown outcomes, was there before.
     fn is_new(&mut self, some: &Configuration, idle: bool, usages: &Usages) -> bool {
-        let head = self.seen.entry((some.done, some.hidden, some.state, idle)).or_insert(START);
+        let head = self
+            .seen
+            .entry((some.done, some.hidden, some.state, idle))
+            .or_insert(START);
         let mut at = *head;
         while let Some((used, before)) = self.used.get(at as usize) {
             if usages.is_within(*used, some.used) {
@@ -371,13 +390,16 @@ impl<'a> Engine<'a> {
     fn successors(&mut self, front: &Front, from: Configuration, idle: bool) {
         for (slot, action, at) in front.window.movers(from.state, from.done, idle) {
             let next = apply(&front.window, &from, action, Some(slot));
-            self.queue.extend(next.map(|(new, idle)| (new, Mover::Step(at), idle)));
+            self.queue
+                .extend(next.map(|(new, idle)| (new, Mover::Step(at), idle)));
         }
     }
 
     /// Those to which an operation of unknown outcome leads.
     fn unknown_successors(&mut self, front: &mut Front, from: Configuration, idle: bool, now: u32) {
-        front.unknowns.usable(from, &front.usages, now, &mut self.usable);
+        front
+            .unknowns
+            .usable(from, &front.usages, now, &mut self.usable);
         for &(class, action) in &self.usable {
             if idle && matches!(action, Action::Write(_)) {
                 continue;
@@ -392,7 +414,12 @@ impl<'a> Engine<'a> {
     }
 }
 
-fn apply(window: &Window, from: &Configuration, action: Action, slot: Option<usize>) -> Option<(Configuration, bool)> {
+fn apply(
+    window: &Window,
+    from: &Configuration,
+    action: Action,
+    slot: Option<usize>,
+) -> Option<(Configuration, bool)> {
     let blind = matches!(action, Action::Write(_));
     let state = action.step(from.state)?;
     let mut new = Configuration { state, ..*from };
@@ -431,13 +458,18 @@ fn thin_out(front: &mut Front, width: usize) {
     let mut kept: Vec<(Configuration, u32)> = Vec::with_capacity(all.len().min(2 * width));
     let mut first = 0;
     for (configuration, link) in all.drain(..) {
-        if kept.get(first).is_some_and(|(other, _)| group(other) != group(&configuration)) {
+        if kept
+            .get(first)
+            .is_some_and(|(other, _)| group(other) != group(&configuration))
+        {
             first = kept.len();
         }
         // The promising ones come first: they dominate, and are seldom dominated.
         let compared = &kept[first..kept.len().min(first + PAIRWISE)];
         let equal = kept.last().is_some_and(|(last, _)| *last == configuration);
-        let dominated = |(better, _): &(Configuration, u32)| better.dominates(&configuration, reads, writes, usages);
+        let dominated = |(better, _): &(Configuration, u32)| {
+            better.dominates(&configuration, reads, writes, usages)
+        };
         if !equal && !compared.iter().any(dominated) {
             kept.push((configuration, link));
         }
@@ -457,7 +489,10 @@ fn thin_out(front: &mut Front, width: usize) {
             .collect();
         ranked.sort_unstable();
         ranked.truncate(width);
-        kept = ranked.into_iter().map(|(_, at)| kept[at as usize]).collect();
+        kept = ranked
+            .into_iter()
+            .map(|(_, at)| kept[at as usize])
+            .collect();
     }
     *all = kept;
 }

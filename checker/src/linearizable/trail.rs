@@ -140,7 +140,9 @@ impl Replay<'_> {
         let step = &self.steps[at as usize];
         match (step.end, step.action) {
             (NEVER, action) => self.unknown.entry(action).or_default().push(at),
-            (_, Action::Read(_) | Action::Differs(_)) if step.action.step(self.state).is_some() => self.order.push(at),
+            (_, Action::Read(_) | Action::Differs(_)) if step.action.step(self.state).is_some() => {
+                self.order.push(at)
+            }
             _ if seen[at as usize] || !step.must => {}
             _ => self.open.push(at),
         }
@@ -164,7 +166,9 @@ impl Replay<'_> {
         };
         let action = steps[at as usize].action;
         if let Action::Write(_) = action {
-            place(&mut self.order, &mut self.open, &|hides| matches!(hides, Action::Write(_)));
+            place(&mut self.order, &mut self.open, &|hides| {
+                matches!(hides, Action::Write(_))
+            });
         }
         self.order.push(at);
         let state = action.step(self.state).unwrap_or(self.state);

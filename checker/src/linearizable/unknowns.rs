@@ -84,7 +84,13 @@ impl Unknowns {
 
     /// The classes that a configuration may use. One dead class is as good as another, and none is of use
     /// where nobody asks for "anything else" any more.
-    pub fn usable(&self, by: Configuration, usages: &Usages, now: u32, usable: &mut Vec<(u32, Action)>) {
+    pub fn usable(
+        &self,
+        by: Configuration,
+        usages: &Usages,
+        now: u32,
+        usable: &mut Vec<(u32, Action)>,
+    ) {
         let left = |class: &&u32| {
             let left = self.classes[**class as usize].1;
             self.reuse || left > 0 && usages.uses(by.used, **class) < left
@@ -96,7 +102,10 @@ impl Unknowns {
         let fits = |class: &&u32| self.classes[**class as usize].0.step(by.state).is_some();
         let live = self.live.iter().filter(fits).filter(left);
         usable.clear();
-        usable.extend(live.chain(dead).map(|class| (*class, self.classes[*class as usize].0)));
+        usable.extend(
+            live.chain(dead)
+                .map(|class| (*class, self.classes[*class as usize].0)),
+        );
     }
 
     /// True if using one costs nothing.

@@ -66,7 +66,9 @@ impl Window {
         if step.action.installs().is_some() {
             let (slots, earlier) = (&self.slots, &mut self.earlier);
             for other in bits(self.open & !self.reads) {
-                let Some((twin, _)) = &slots[other] else { continue };
+                let Some((twin, _)) = &slots[other] else {
+                    continue;
+                };
                 // Writes are all optional once one was seen; a compare-and-set that must happen is no equal
                 // of one that need not.
                 let alike = matches!(step.action, Action::Write(_)) || twin.must == step.must;
@@ -106,7 +108,11 @@ impl Window {
     /// The open operations that take effect in this state without changing it.
     pub fn absorbs(&self, state: Interned) -> Mask {
         let of = |masks: &Map<Interned, Mask>| masks.get(&state).copied().unwrap_or_default();
-        let reads = if self.reads_of.is_empty() { 0 } else { of(&self.reads_of) };
+        let reads = if self.reads_of.is_empty() {
+            0
+        } else {
+            of(&self.reads_of)
+        };
         if self.differs == 0 {
             return reads;
         }
@@ -120,7 +126,12 @@ impl Window {
 
     /// Of those not in `done`, the ones that may change this state next: of equal ones only the first to end, since
     /// two that do the same can be swapped. Its slot, what it does, its number.
-    pub fn movers(&self, state: Interned, done: Mask, idle: bool) -> impl Iterator<Item = (usize, Action, u32)> + '_ {
+    pub fn movers(
+        &self,
+        state: Interned,
+        done: Mask,
+        idle: bool,
+    ) -> impl Iterator<Item = (usize, Action, u32)> + '_ {
         let cas = self.cas_from.get(&state).copied().unwrap_or_default();
         let writes = if idle { 0 } else { self.writes };
         self.each((cas | writes) & !done)

@@ -49,8 +49,7 @@ impl Items {
             return Ok(Some((Op::Put(self.number(told.argument())), None)));
         }
         if take.contains(&verb) {
-            let reply = (told.answer())
-                .map(|value| (!value.is_null()).then(|| self.number(value)));
+            let reply = (told.answer()).map(|value| (!value.is_null()).then(|| self.number(value)));
             return Ok(Some((Op::Take, reply)));
         }
         told.unknown_verb(knows)

@@ -30,6 +30,10 @@ impl Model for Kv {
         "".into()
     }
 
+    fn weight(&self, state: &Self::State) -> usize {
+        state.len()
+    }
+
     fn step(&self, text: &Arc<str>, op: &Op, reply: Option<&Arc<str>>) -> Option<Arc<str>> {
         match op {
             Op::Get => reply.is_none_or(|told| told == text).then(|| text.clone()),

@@ -28,6 +28,10 @@ impl Model for Log {
         Vec::new()
     }
 
+    fn weight(&self, state: &Self::State) -> usize {
+        4 * state.capacity()
+    }
+
     fn step(&self, state: &Self::State, op: &Op, reply: Option<&Vec<Item>>) -> Option<Self::State> {
         let mut next = state.clone();
         self.apply(&mut next, op, reply).then_some(next)

@@ -61,6 +61,11 @@ pub trait Model {
         }
     }
 
+    /// Bytes that a state holds beside its own size, about: it counts against the budget of memory.
+    fn weight(&self, _state: &Self::State) -> usize {
+        0
+    }
+
     /// False for what leaves every state as it is, such as a read: it may take effect as soon as it fits.
     fn changes(&self, _op: &Self::Op) -> bool {
         true

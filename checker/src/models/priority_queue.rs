@@ -26,6 +26,10 @@ impl Model for PriorityQueue {
         BTreeMap::new()
     }
 
+    fn weight(&self, state: &Self::State) -> usize {
+        24 * state.len()
+    }
+
     fn step(
         &self,
         state: &Self::State,

@@ -110,7 +110,9 @@ impl Interner {
 
     fn intern(&mut self, value: Datum<'_>) -> Interned {
         let cell = value.cell();
-        let small = cell.as_i64().filter(|number| (0..self.small_limit).contains(number));
+        let small = cell
+            .as_i64()
+            .filter(|number| (0..self.small_limit).contains(number));
         if let Some(number) = small {
             let at = number as usize;
             if self.small.len() <= at {
@@ -140,6 +142,14 @@ impl Interner {
 
 /// The operations of each key by number, and the keys in the order of first use. O(operations).
 pub(crate) fn by_key(history: &History) -> Vec<(Option<SmolStr>, Vec<u32>)> {
+    by_some_keys(history, |_| true)
+}
+
+/// As [`by_key`], of those keys whose numbers (in [`crate::history::Columns::key_number`]) are wanted.
+fn by_some_keys(
+    history: &History,
+    wanted: impl Fn(u32) -> bool,
+) -> Vec<(Option<SmolStr>, Vec<u32>)> {
     const NONE: u32 = u32::MAX;
     let columns = history.columns();
     // The last place is that of "no key".
@@ -149,7 +159,12 @@ pub(crate) fn by_key(history: &History) -> Vec<(Option<SmolStr>, Vec<u32>)> {
         let key = columns.key_number(operation.invoke());
         (key as usize).min(columns.key_numbers())
     };
-    for operation in history.operations() {
+    let wanted = |operation: &Operation| wanted(columns.key_number(operation.invoke()));
+    for operation in history
+        .operations()
+        .iter()
+        .filter(|operation| wanted(operation))
+    {
         let part = &mut part_of[place(operation)];
         if *part == NONE {
             *part = counts.len() as u32;
@@ -162,7 +177,9 @@ pub(crate) fn by_key(history: &History) -> Vec<(Option<SmolStr>, Vec<u32>)> {
         .map(|(key, count)| (key, Vec::with_capacity(count)))
         .collect();
     for (number, operation) in (0..).zip(history.operations()) {
-        parts[part_of[place(operation)] as usize].1.push(number);
+        if let Some((_, part)) = parts.get_mut(part_of[place(operation)] as usize) {
+            part.push(number);
+        }
     }
     parts
 }
@@ -175,13 +192,21 @@ pub(crate) fn by_key(history: &History) -> Vec<(Option<SmolStr>, Vec<u32>)> {
 /// # Errors
 /// A verb that a register does not know, or an argument that is none; with the event, in a sentence.
 pub fn parts(history: &History) -> Result<Vec<Part>, String> {
+    some_parts(history, |_| true)
+}
+
+/// As [`parts`], of those keys whose numbers are wanted.
+pub(crate) fn some_parts(
+    history: &History,
+    wanted: impl Fn(u32) -> bool,
+) -> Result<Vec<Part>, String> {
     let mut interner = Interner {
         small_limit: 4 * history.columns().len() as i64 + 1024,
         ..Interner::default()
     };
     let mut verbs = Verbs::default();
     (1..)
-        .zip(by_key(history))
+        .zip(by_some_keys(history, wanted))
         .map(|(number, (key, operations))| {
             interner.begin(number);
             let mut part = Part {
@@ -200,7 +225,10 @@ pub fn parts(history: &History) -> Result<Vec<Part>, String> {
                 part.steps.push(Step {
                     operation: number,
                     start: operation.invoke() as u32 + 1,
-                    end: operation.complete().filter(|_| must).map_or(NEVER, |at| at as u32 + 1),
+                    end: operation
+                        .complete()
+                        .filter(|_| must)
+                        .map_or(NEVER, |at| at as u32 + 1),
                     must,
                     action,
                 });
@@ -253,10 +281,11 @@ fn action(
     let columns = history.columns();
     let outcome = operation.outcome;
     Ok(match verbs.of(history, operation)? {
-        Verb::Read => history.answer(operation).map(|value| Action::Read(interner.intern(value))),
-        Verb::Write => {
-            (outcome != Outcome::Fail).then(|| Action::Write(interner.intern(history.argument(operation))))
-        }
+        Verb::Read => history
+            .answer(operation)
+            .map(|value| Action::Read(interner.intern(value))),
+        Verb::Write => (outcome != Outcome::Fail)
+            .then(|| Action::Write(interner.intern(history.argument(operation)))),
         Verb::Cas => {
             let argument = history.argument(operation);
             let Some([old, new]) = argument.pair() else {

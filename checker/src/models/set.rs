@@ -43,6 +43,10 @@ impl Model for Set {
         BTreeSet::new()
     }
 
+    fn weight(&self, state: &Self::State) -> usize {
+        12 * state.len()
+    }
+
     fn step(&self, state: &Self::State, op: &Op, reply: Option<&Reply>) -> Option<Self::State> {
         let mut next = state.clone();
         self.apply(&mut next, op, reply).then_some(next)

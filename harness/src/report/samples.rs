@@ -97,7 +97,9 @@ impl Samples {
             let node = columns.node(invoke).map_or("–", |node| node.as_str());
             Sample {
                 start_ns: columns.time_ns(invoke),
-                end_ns: operation.complete().map_or(end_ns, |event| columns.time_ns(event)),
+                end_ns: operation
+                    .complete()
+                    .map_or(end_ns, |event| columns.time_ns(event)),
                 answer: match operation.outcome {
                     Outcome::Ok => Answer::Ok,
                     Outcome::Fail if is_served(history, operation) => Answer::Unequal,

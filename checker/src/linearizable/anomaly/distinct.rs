@@ -48,7 +48,9 @@ impl Telling<'_> {
         let reader = &operations[self.number(by)];
         let found = match (self.steps[by as usize].action, reader.complete()) {
             (Action::Cas(..), _) => history.argument(reader).pair()?[0],
-            (_, Some(event)) => columns.current(event).unwrap_or_else(|| columns.value(event)),
+            (_, Some(event)) => columns
+                .current(event)
+                .unwrap_or_else(|| columns.value(event)),
             _ => return None,
         };
         operations.iter().position(|operation| {
