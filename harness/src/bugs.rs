@@ -1,48 +1,36 @@
 //! The planted bugs that a run can ask for, and the flags that show each best.
 
+use std::sync::LazyLock;
+
 /// A row of the table.
 pub struct PlantedBug {
     /// Its name on the command line, as in the catalogue.
     pub name: &'static str,
     /// Its number in the catalogue.
     pub id: &'static str,
+    /// Its class there: election, commit, read-path, wal and so on.
+    pub class: &'static str,
+    /// Where it was found in earnest.
+    pub source: &'static str,
     /// What it does wrong, in a sentence.
     pub about: &'static str,
 }
 
-/// Sorted by name.
-pub const BUGS: &[PlantedBug] = &[
-    PlantedBug {
-        name: "ack-before-commit",
-        id: "C05",
-        about: "the leader answers a write as soon as it is in its own log",
-    },
-    PlantedBug {
-        name: "cas-evaluated-at-propose",
-        id: "S03",
-        about: "a compare-and-set compares when it is proposed, not when it is applied",
-    },
-    PlantedBug {
-        name: "follower-ack-before-fsync",
-        id: "W01",
-        about: "a follower says that entries are on its disk before they are",
-    },
-    PlantedBug {
-        name: "leader-local-read",
-        id: "Q01",
-        about: "the leader answers reads without asking whether it still leads",
-    },
-    PlantedBug {
-        name: "leader-self-ack-before-fsync",
-        id: "W02",
-        about: "the leader counts its own copy of an entry before it is on its disk",
-    },
-    PlantedBug {
-        name: "readindex-without-noop-guard",
-        id: "Q03",
-        about: "a new leader serves reads before it has committed an entry of its own term",
-    },
-];
+/// Sorted by name; the same table that the node's build with planted bugs is held to.
+pub static BUGS: LazyLock<Vec<PlantedBug>> = LazyLock::new(|| {
+    let rows = include_str!("../../node/planted-bugs.csv").lines().skip(1);
+    rows.filter_map(|row| {
+        let mut fields = row.split('|');
+        Some(PlantedBug {
+            name: fields.next()?,
+            id: fields.next()?,
+            class: fields.next()?,
+            source: fields.next()?,
+            about: fields.next()?,
+        })
+    })
+    .collect()
+});
 
 /// The bug of that name.
 pub fn find(name: &str) -> Option<&'static PlantedBug> {

@@ -8,7 +8,7 @@ pub const VALID: u8 = 0;
 pub const INVALID: u8 = 1;
 /// Too little happened to judge.
 pub const UNKNOWN: u8 = 2;
-/// The cluster did not recover after everything was healed.
+/// The cluster did not recover after everything was healed, or broke a service level.
 pub const NOT_LIVE: u8 = 3;
 /// A node panicked, ended by itself or refused to start.
 pub const NODE_FAILED: u8 = 4;
@@ -27,6 +27,14 @@ pub const CANNOT_WRITE: u8 = 73;
 
 /// Of a run's outcomes the worst counts: a defect of the judge first, then a proved violation.
 pub fn worst(codes: impl IntoIterator<Item = u8>) -> u8 {
+    codes
+        .into_iter()
+        .min_by_key(|code| rank(*code))
+        .unwrap_or(VALID)
+}
+
+/// Where a code stands among outcomes: the worst is 0.
+pub fn rank(code: u8) -> usize {
     const ORDER: [u8; 7] = [
         INTERNAL,
         CANNOT_WRITE,
@@ -36,11 +44,7 @@ pub fn worst(codes: impl IntoIterator<Item = u8>) -> u8 {
         UNKNOWN,
         VALID,
     ];
-    let rank = |code: u8| ORDER.iter().position(|known| *known == code).unwrap_or(0);
-    codes
-        .into_iter()
-        .min_by_key(|code| rank(*code))
-        .unwrap_or(VALID)
+    ORDER.iter().position(|known| *known == code).unwrap_or(0)
 }
 
 /// Why the harness stops, in one sentence that says what to do, and its exit code.

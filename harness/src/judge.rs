@@ -15,9 +15,11 @@ use smol_str::{SmolStr, ToSmolStr};
 use crate::ending::Ending;
 use crate::exit::{self, Failure};
 use crate::injury::Injury;
+use crate::kept;
 use crate::observation::Observation;
 use crate::plan::Plan;
 use crate::report::{self, Run};
+use crate::slo;
 use crate::store;
 use crate::terminal::{Colour, paint};
 
@@ -31,6 +33,13 @@ struct VerdictFile<'a> {
     valid: Valid,
     exit_code: u8,
     verdicts: &'a [Verdict],
+}
+
+/// What others read of `verdict.json`.
+#[derive(Debug, serde::Deserialize)]
+pub struct Verdicts {
+    /// Each checker's, worst first.
+    pub verdicts: Vec<Verdict>,
 }
 
 /// Judges the run in `folder`, writes `verdict.json` and `report.html` into it and prints the verdict.
@@ -56,9 +65,16 @@ pub fn judge_and_report(folder: &Path) -> Result<u8, Failure> {
     } else {
         None
     };
+    let slo_path = folder.join(store::SLO);
+    let slo = if slo_path.exists() {
+        Some(slo::read(&slo_path)?)
+    } else {
+        None
+    };
     let mut verdicts = judge(&plan, &history, &injuries, &observations, ending.as_ref())?;
-    // Worst first; among equals the order in which they were asked.
-    verdicts.sort_by_key(|verdict| std::cmp::Reverse(verdict.valid));
+    verdicts.extend(slo.map(|slo| slo.judge(&report::service(&history, &injuries))));
+    // Worst first, by what follows from it; among equals the order in which they were asked.
+    verdicts.sort_by_key(|verdict| (std::cmp::Reverse(verdict.valid), exit::rank(code(verdict))));
     let exit_code = exit::worst(verdicts.iter().map(code));
     let valid = verdicts
         .iter()
@@ -94,7 +110,11 @@ pub fn judge_and_report(folder: &Path) -> Result<u8, Failure> {
     Ok(exit_code)
 }
 
-fn read_history(path: &Path) -> Result<(History, bool), Failure> {
+/// The history in a file, and whether its last line was torn and left out.
+///
+/// # Errors
+/// It is missing (66) or damaged (65).
+pub fn read_history(path: &Path) -> Result<(History, bool), Failure> {
     match jsonl::open(path) {
         Ok(read) => Ok((read.history, read.truncated)),
         Err(error @ ReadError::Damaged { .. }) => {
@@ -154,12 +174,23 @@ fn judge(
             ),
         )
     })?;
+    let logs = ending.and_then(|ending| ending.applied_logs.as_deref());
+    let logs = logs.unwrap_or_default();
     let mut verdicts: Vec<Verdict> = workload
         .checkers()
         .iter()
         .map(|checker| checker.check(history))
+        .map(|verdict| kept::against_promise(verdict, plan.replication, plan.nodes, logs))
         .collect();
-    verdicts.extend(rolled_back(history, observations, ending));
+    if let Some(ending) = ending
+        && let Some(logs) = &ending.applied_logs
+    {
+        let recovered = ending.recovered_after_ns.is_some();
+        let (mode, nodes) = (plan.replication, plan.nodes);
+        let end = (logs.as_slice(), recovered);
+        verdicts.extend(kept::kept(history, observations, mode, nodes, end));
+    }
+    verdicts.extend(rolled_back(plan, history, observations, ending));
     let settings = workloads::Settings {
         nodes: plan.nodes,
         keys: plan.keys,
@@ -199,16 +230,18 @@ fn code(verdict: &Verdict) -> u8 {
     match (verdict.valid, verdict.checker.as_str()) {
         (Valid::Yes, _) => exit::VALID,
         (Valid::Unknown, _) => exit::UNKNOWN,
-        (Valid::No, "recovery") => exit::NOT_LIVE,
+        (Valid::No, "recovery" | slo::CHECKER) => exit::NOT_LIVE,
         (Valid::No, "nodes") => exit::NODE_FAILED,
         (Valid::No, _) => exit::INVALID,
     }
 }
 
-/// A leader may drop a deposed leader's tail, but never an entry that a client was told is kept.
+/// A leader may drop a deposed leader's tail, but never an entry that a client was told is kept; unless the
+/// replication mode answers ahead of that.
 ///
 /// None where the system names no log entries: then there is nothing to compare.
 fn rolled_back(
+    plan: &Plan,
     history: &History,
     observations: &[Observation],
     ending: Option<&Ending>,
@@ -244,8 +277,19 @@ fn rolled_back(
             violations.extend(event.map(|event| acknowledged_and_dropped(node, &entry, &event)));
         }
     }
+    let allowed = !plan.replication.keeps_what_is_acknowledged(plan.nodes);
+    let betrayed = violations.len();
+    if allowed {
+        // What was lost for good is told, and judged, by its own check.
+        violations.clear();
+    }
     let summary = if dropped == 0 {
         "no entry was rolled back".into()
+    } else if allowed && betrayed > 0 {
+        format!(
+            "{dropped} entries were rolled back, and {betrayed} times that was one that had been acknowledged, as {} may",
+            plan.replication
+        )
     } else if dropped == 1 && violations.is_empty() {
         "1 entry was rolled back; it had not been acknowledged to a client".into()
     } else if violations.is_empty() {
@@ -403,7 +447,7 @@ fn write_verdict(run: &Run, folder: &Path, out: &mut impl Write) -> std::io::Res
         exit::VALID => ("VALID", Colour::Good),
         exit::INVALID => ("INVALID", Colour::Bad),
         exit::UNKNOWN => ("UNKNOWN", Colour::Doubtful),
-        exit::NOT_LIVE => ("NOT RECOVERED", Colour::Bad),
+        exit::NOT_LIVE => ("SERVICE LEVEL OR RECOVERY BROKEN", Colour::Bad),
         exit::NODE_FAILED => ("NODE FAILED", Colour::Bad),
         _ => ("FAILED", Colour::Bad),
     };

@@ -63,8 +63,16 @@ fn table(what: &str) -> Result<u8, Failure> {
 
 /// The planted bugs, and the command that shows each.
 fn demonstrations() {
-    for bug in bugs::BUGS {
-        println!("{}: {} (catalogue {})", bug.name, bug.about, bug.id);
+    let mut class = "";
+    let mut rows: Vec<&bugs::PlantedBug> = bugs::BUGS.iter().collect();
+    rows.sort_by_key(|bug| (bug.class, bug.name));
+    for bug in rows {
+        if bug.class != class {
+            class = bug.class;
+            println!("{class}");
+        }
+        let (id, name, about) = (bug.id, bug.name, bug.about);
+        println!("  {id} {name}: {about} ({})", bug.source);
     }
     println!("\nShown by (a run of at most a minute; `scripts/planted-bugs` measures how often):");
     for shown in bugs::DEMONSTRATIONS {

@@ -8,6 +8,7 @@ pub mod http;
 pub mod kv;
 pub mod log;
 pub mod raft;
+pub mod replica;
 pub mod run;
 pub mod storage;
 pub mod transport;

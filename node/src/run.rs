@@ -17,7 +17,8 @@ use crate::exit;
 use crate::http::{self, Api};
 use crate::kv::Machine;
 use crate::log::say;
-use crate::raft::{Core, LogId, Time};
+use crate::raft::{Core, LogId, Replication, Time};
+use crate::replica::{self, Replica};
 use crate::storage::{self, Boot, Disk, Mode, OpenError, Recovered, Storage};
 use crate::transport::{Peers, Site};
 
@@ -79,21 +80,28 @@ async fn serve(settings: Settings) -> Result<(), End> {
             End(exit::DAMAGED, Some(why))
         })?,
     };
-    let driver = Driver::new(Parts {
+    let replica = Replica::new(replica::Parts {
         machine,
         snapshot_every: settings.snapshot_every,
         core: Core::new(config, recovered, Time::default()),
-        epoch,
-        storage,
         incarnation: boot.incarnation,
         request_timeout: settings.request_timeout,
+    });
+    let driver = Driver::new(Parts {
+        id,
+        replica,
+        epoch,
+        storage,
         peers: Peers::start(site, from, &events),
         from_peers,
         from_clients,
         stop: stop.clone(),
     })
     .map_err(|error| internal(&error))?;
-    tokio::spawn(http::serve(clients, Api::new(requests)));
+    let api = Api::new(requests)
+        .with_session_lifetime(settings.session_lifetime)
+        .with_meter(driver.meter());
+    tokio::spawn(http::serve(clients, api));
     tokio::spawn(async move {
         tokio::select! {
             _ = terminate.recv() => {}
@@ -138,7 +146,9 @@ fn recover(settings: &Settings) -> Result<(Box<dyn Storage>, Recovered, Boot), E
     let mut said = false;
     loop {
         match Disk::open(&settings.storage) {
-            Ok((disk, recovered, boot)) => return Ok((wrap(disk), recovered, boot)),
+            Ok((disk, recovered, boot)) => {
+                return Ok((storage::wrap(disk, monotonic()), recovered, boot));
+            }
             Err(error) if error.is_full() => {
                 if !said {
                     say!("{id} waits to start: the disk is full");
@@ -178,6 +188,9 @@ fn started(settings: &Settings, recovered: &Recovered, boot: Boot) -> String {
             Mode::Lossy => "lossy",
         }
     );
+    if settings.raft.replication != Replication::Majority {
+        line += &format!(" replication={}", settings.raft.replication);
+    }
     if boot.snapshot != LogId::default() {
         line += &format!(" snapshot={}", boot.snapshot);
     }
@@ -200,20 +213,9 @@ fn install_bugs(_: &Settings) -> Result<(), End> {
     Ok(())
 }
 
-#[cfg(feature = "planted-bugs")]
-fn wrap(disk: Disk) -> Box<dyn Storage> {
-    use crate::bugs::{Bug, on};
-    let follower = on(Bug::FollowerAckBeforeFsync);
-    let leader = on(Bug::LeaderSelfAckBeforeFsync);
-    match follower || leader {
-        true => Box::new(storage::eager::Eager::new(disk, follower, leader)),
-        false => Box::new(disk),
-    }
-}
-
-#[cfg(not(feature = "planted-bugs"))]
-fn wrap(disk: Disk) -> Box<dyn Storage> {
-    Box::new(disk)
+fn monotonic() -> Box<dyn Fn() -> Duration + Send> {
+    let epoch = Instant::now();
+    Box::new(move || epoch.elapsed())
 }
 
 fn internal(error: &io::Error) -> End {

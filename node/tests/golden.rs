@@ -5,8 +5,9 @@
 //! difference before committing it.
 //!
 //! Nothing happens by itself. Commands:
-//! `nodes 3 [pre-vote=off] [stickiness=off] [batch=1] [keep=2] [chunk=8] [lease=10]`; `n1 tick` (time goes on to its deadline); `wait 100` (ms);
+//! `nodes 3 [joining=2] [pre-vote=off] [stickiness=off] [membership=single] [batch=1] [keep=2] [chunk=8] [lease=10]`; `n1 tick` (time goes on to its deadline); `wait 100` (ms);
 //! `n1 propose x=1`; `n1 read 7`; `n1 transfer n2`;
+//! `n1 add n4` (as a learner), `n1 promote n4`, `n1 demote n4`, `n1 remove n4`, `n1 voters n1 n4 n5`;
 //! `n1 snapshot` (of all that it committed); `n1 disk full|ok`; `n1 persist` (all that it has issued);
 //! `n1 -> n2` (deliver what is on that link, or `drop n1 -> n2`); `cut n1 -> n2`, `isolate n1`, `heal`;
 //! `n1 crash` (it loses what was not persisted, and starts again); `settle [quietly]` (persist and deliver all).
@@ -17,8 +18,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use node::raft::{
-    Config, Core, Cut, Entry, Input, LogId, Message, NodeId, Payload, Promise, RequestId, Snapshot,
-    Time, Write,
+    Change, Config, Core, Cut, Entry, Input, LogId, Membership, Message, NodeId, Payload, Promise,
+    RequestId, Time, Write,
 };
 use node::storage::Storage;
 use node::storage::memory::Memory;
@@ -72,11 +73,15 @@ impl Stage {
     }
 
     fn set(&mut self, count: &str, options: &[&str]) {
-        let voters: BTreeSet<NodeId> = (1..=number(count)).map(|n| NodeId(n as u16)).collect();
-        let mut config = Config::new(NodeId(0), voters.clone());
+        let count = number(count) as u16;
+        let voters: BTreeSet<NodeId> = (1..=count).map(NodeId).collect();
+        let mut joining = 0;
+        let mut config = Config::new(NodeId(0), voters);
         for option in options {
             match option.split_once('=') {
                 Some(("pre-vote", "off")) => config.pre_vote = false,
+                Some(("joining", more)) => joining = number(more) as u16,
+                Some(("membership", "single")) => config.membership = Membership::Single,
                 Some(("stickiness", "off")) => config.stickiness = false,
                 Some(("lease", drift)) => config.lease_drift_percent = Some(number(drift) as u32),
                 Some(("keep", count)) => config.keep_entries = number(count),
@@ -86,7 +91,7 @@ impl Stage {
             }
         }
         self.config = Some(config);
-        for node in voters {
+        for node in (1..=count + joining).map(NodeId) {
             self.start(node, Memory::default());
         }
     }
@@ -94,7 +99,10 @@ impl Stage {
     fn start(&mut self, id: NodeId, disk: Memory) {
         let config = self.config.clone().expect("nodes come first");
         let seed = u64::from(id.0);
-        let config = Config { id, seed, ..config };
+        let mut config = Config { id, seed, ..config };
+        if !config.voters.contains(&id) {
+            config.voters.clear();
+        }
         let snapshot = &disk.recovered().snapshot;
         let applied = snapshot.as_ref().map_or(LogId::default(), |s| s.last);
         let core = Core::new(config, disk.recovered().clone(), self.now);
@@ -115,11 +123,16 @@ impl Stage {
         let last = found.entries.last().map(|e| e.id).or(covered);
         let (last, hard_state) = (last.unwrap_or_default(), found.hard_state);
         let snapshot = covered.map_or(String::new(), |last| format!(" snapshot={last}"));
+        self.start(id, node.disk);
+        let configured = self.nodes[&id].core.status().configured;
+        let members = match configured.by == LogId::default() {
+            true => String::new(),
+            false => format!(", follows {}: {}", configured.by, configured.configuration),
+        };
         self.say(format!(
-            "{id} finds {last} term={}{snapshot}",
+            "{id} finds {last} term={}{snapshot}{members}",
             hard_state.term
         ));
-        self.start(id, node.disk);
     }
 
     fn input(&mut self, id: NodeId, what: &[&str]) {
@@ -144,13 +157,30 @@ impl Stage {
             ["snapshot"] => {
                 let last = self.nodes[&id].applied;
                 let data = format!("all up to {last}").into_bytes().into();
-                Input::Snapshot(Snapshot { last, data })
+                Input::Snapshot { last, data }
+            }
+            ["add", node] => self.change(Change::AddLearner {
+                node: self::id(node),
+                address: None,
+            }),
+            ["promote", node] => self.change(Change::Promote(self::id(node))),
+            ["demote", node] => self.change(Change::Demote(self::id(node))),
+            ["remove", node] => self.change(Change::Remove(self::id(node))),
+            ["voters", nodes @ ..] => {
+                let voters = nodes.iter().map(|node| self::id(node)).collect();
+                self.change(Change::Replace(voters))
             }
             ["disk", "full"] => Input::DiskFull(true),
             ["disk", "ok"] => Input::DiskFull(false),
             _ => panic!("no command {what:?}"),
         };
         self.step(id, [input]);
+    }
+
+    fn change(&mut self, change: Change) -> Input {
+        self.proposals += 1;
+        let id = RequestId(self.proposals);
+        Input::Change { id, change }
     }
 
     fn step(&mut self, id: NodeId, inputs: impl IntoIterator<Item = Input>) {
@@ -186,6 +216,10 @@ impl Stage {
                 .iter()
                 .map(|w| format!("{id} issues{}", content(w))),
         );
+        if let Some(configured) = &ready.configured {
+            let now = &configured.configuration;
+            said.push(format!("{id} follows {}: {now}", configured.by));
+        }
         if let Some(snapshot) = &ready.restore {
             let data = String::from_utf8_lossy(&snapshot.data);
             said.push(format!("{id} restores {}: {data}", snapshot.last));
@@ -281,6 +315,7 @@ fn id(word: &str) -> NodeId {
 fn entry(entry: &Entry) -> String {
     match &entry.payload {
         Payload::Noop => format!("{}", entry.id),
+        Payload::Configuration(configuration) => format!("{} {configuration}", entry.id),
         Payload::Command(bytes) => format!("{} {}", entry.id, String::from_utf8_lossy(bytes)),
     }
 }
@@ -384,4 +419,34 @@ fn a_tail_that_conflicts_with_a_snapshot_goes_as_a_whole() {
 #[test]
 fn a_lease_serves_reads_until_it_ends_and_never_after_a_transfer() {
     check("lease");
+}
+
+#[test]
+fn two_of_three_voters_are_replaced_through_a_joint_configuration() {
+    check("membership-joint");
+}
+
+#[test]
+fn one_at_a_time_waits_for_the_leaders_own_term() {
+    check("membership-single");
+}
+
+#[test]
+fn a_learner_is_never_counted_and_is_promoted_once_it_has_caught_up() {
+    check("learner");
+}
+
+#[test]
+fn a_removed_leader_hands_over_and_a_removed_node_does_not_disturb() {
+    check("removed");
+}
+
+#[test]
+fn a_configuration_that_is_rolled_back_counts_no_more() {
+    check("configuration-rolled-back");
+}
+
+#[test]
+fn a_snapshot_brings_the_configuration_of_its_index() {
+    check("configuration-in-snapshot");
 }

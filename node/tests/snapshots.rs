@@ -123,12 +123,18 @@ fn operators_take_snapshots_and_hand_leadership_over() {
 fn a_damaged_snapshot_is_refused_with_the_place_and_the_way_out() {
     let mut cluster = Cluster::start(1, &OFTEN);
     write(&cluster, 1, 0, 60);
+    // They are taken beside everything else: the last one is there when no other is due.
+    wait("the last snapshot", || {
+        let status = cluster.status(1);
+        status.is_some_and(|status| status["snapshot"].as_u64() > Some(41))
+    });
     cluster.kill(1);
     let name = |e: std::io::Result<std::fs::DirEntry>| e.ok().map(|e| e.path());
     let snapshot = std::fs::read_dir(cluster.data(1))
         .unwrap()
         .filter_map(name)
-        .find(|path| path.to_string_lossy().contains("snapshot-"))
+        .filter(|path| path.to_string_lossy().contains("snapshot-"))
+        .max()
         .expect("a snapshot");
     let mut bytes = std::fs::read(&snapshot).unwrap();
     let middle = bytes.len() / 2;

@@ -10,7 +10,7 @@ use super::rule::KINDS;
 pub const HEADER: usize = 24;
 /// No frame is longer; a length above it means that the bytes are something else.
 const LONGEST: u32 = 1 << 28;
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// A run of bytes from the stream that belong together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -183,7 +183,7 @@ impl Frames {
 pub mod sample {
     /// A frame of link `from` → `to`.
     pub fn frame(kind: u8, from: u16, to: u16, term: u64, payload: &[u8]) -> Vec<u8> {
-        let mut rest = vec![kind, 1];
+        let mut rest = vec![kind, super::VERSION];
         rest.extend(from.to_le_bytes());
         rest.extend(to.to_le_bytes());
         rest.extend(0u16.to_le_bytes());

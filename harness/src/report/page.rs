@@ -4,14 +4,21 @@ use checker::Valid;
 
 use super::data::Data;
 use super::html::{Html, text};
-use super::{palette, plots, sections};
+use super::{embed, palette, plots, sections};
 
 const STYLE: &str = include_str!("style.css");
 
-/// Shows the copy button, which does nothing without a script, and makes it work.
-const SCRIPT: &str = "document.querySelectorAll('button.copy').forEach(b=>{b.hidden=false;\
-b.onclick=()=>navigator.clipboard.writeText(b.previousElementSibling.textContent)\
-.then(()=>{b.textContent='Copied'},()=>{b.textContent='Select and copy'})})";
+/// The page's script, in parts; it needs nothing beside itself.
+const SCRIPT: [&str; 8] = [
+    include_str!("script/data.js"),
+    include_str!("script/view.js"),
+    include_str!("script/plot.js"),
+    include_str!("script/panels.js"),
+    include_str!("script/lanes.js"),
+    include_str!("script/details.js"),
+    include_str!("script/input.js"),
+    include_str!("script/main.js"),
+];
 
 /// Puts the page together.
 pub fn page(data: &Data<'_>) -> String {
@@ -45,6 +52,8 @@ pub fn page(data: &Data<'_>) -> String {
         sections::setup(data),
     )])
     .collect();
+    let (embedded, untold) = embed::embed(data);
+    left_out.extend(untold);
     let mut out = format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
@@ -67,8 +76,9 @@ pub fn page(data: &Data<'_>) -> String {
     }
     out.push_str(&sections::left_out(&left_out).to_string());
     out.push_str(&format!(
-        "</main>\n<footer>Made by Ordeal {} from the files of this run's folder.</footer>\n<script>{SCRIPT}</script>\n</body>\n</html>\n",
-        text(&data.run.plan.version)
+        "</main>\n<footer>Made by Ordeal {} from the files of this run's folder.</footer>\n{embedded}<script>(() => {{\n'use strict';\n{}}})();</script>\n</body>\n</html>\n",
+        text(&data.run.plan.version),
+        SCRIPT.concat(),
     ));
     out
 }
@@ -81,7 +91,7 @@ fn title(data: &Data<'_>) -> String {
     };
     format!(
         "{}: {} {} {faults} seed {}",
-        sections::word(data.valid()),
+        sections::headline(data),
         plan.system,
         plan.workload,
         plan.seed

@@ -5,7 +5,7 @@ use crate::injury::Injury;
 use super::outages::{Outage, Outages};
 use super::samples::{Counts, Samples, latencies, quantile};
 
-/// How far before an injury its "before" reaches, in nanoseconds.
+/// How far before an injury its "before" reaches, and after its heal its "after", in nanoseconds.
 const BEFORE_NS: u64 = 1_000_000_000;
 
 /// An injury that was inflicted, and the stretch in which it acted.
@@ -73,6 +73,15 @@ impl Felt {
         let from_ns = window.from_ns.saturating_sub(BEFORE_NS);
         let invoked = samples.invoked_in(from_ns, window.from_ns).iter();
         let sorted = latencies(invoked.filter(|sample| sample.end_ns <= window.from_ns));
+        (quantile(&sorted, 0.5), quantile(&sorted, 0.99))
+    }
+
+    /// Median and 99th percentile of what was invoked in the second after a window; nothing where it was never healed.
+    pub fn after(window: &Window<'_>, samples: &Samples) -> (Option<u64>, Option<u64>) {
+        if window.injury.healed_ns.is_none() {
+            return (None, None);
+        }
+        let sorted = latencies(samples.invoked_in(window.to_ns, window.to_ns + BEFORE_NS));
         (quantile(&sorted, 0.5), quantile(&sorted, 0.99))
     }
 

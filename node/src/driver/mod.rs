@@ -1,58 +1,44 @@
-//! The one loop that owns core, state machine and waiters: inputs are stepped together, one ready is performed.
+//! The one loop that runs the replica: inputs are stepped together, then what they led to is carried out.
 
-mod admin;
-mod clock;
-mod perform;
+mod meter;
 mod persister;
 mod request;
-mod status;
-mod waiters;
 
-use std::collections::{BTreeMap, VecDeque};
 use std::future::pending;
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
-use std::time::{Duration, Instant};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::sleep_until;
 
-pub use request::{Failure, ReadMode, Request};
-pub use status::{Follower, Status};
+pub use meter::{Meter, Timer};
+pub use request::Request;
 
 use self::persister::Report;
-use self::waiters::{ReplyTo, Stage, Waiter, Waiters};
-use crate::kv::Machine;
-use crate::raft::{
-    Core, Index, Input, LogId, Message, NodeId, Promise, RequestId, Role, Time, Write,
-};
-use crate::storage::Storage;
-use crate::transport::{self, ForwardReply, Payload, Peers};
+use crate::log::say;
+use crate::raft::{NodeId, Role, Time, Write};
+use crate::replica::{Finished, Job, Replica};
+use crate::storage::{Aside, Storage};
+use crate::transport::{self, Peers};
 
-/// Most inputs of one kind that are stepped before their ready is performed.
+/// Most inputs of one kind that are stepped before what they led to is carried out.
 const BATCH: usize = 512;
-/// How soon a request that found no leader is tried again, if no news comes first.
-const PARKED: Duration = Duration::from_millis(50);
 /// How long a leader that stops waits for another one to take over.
 const HANDOVER: Duration = Duration::from_millis(500);
 
 /// What the driver is made of.
 pub struct Parts {
-    /// The protocol.
-    pub core: Core,
-    /// The clock that the core was made with: its [`Time`] counts from here.
+    /// This node.
+    pub id: NodeId,
+    /// All that needs no I/O.
+    pub replica: Replica,
+    /// The clock that the replica's core was made with: its [`Time`] counts from here.
     pub epoch: Instant,
     /// Where writes go.
     pub storage: Box<dyn Storage>,
-    /// The state machine, at the snapshot that the core was made with.
-    pub machine: Machine,
-    /// How many entries are applied between two snapshots; 0: none is taken.
-    pub snapshot_every: u64,
-    /// How often this node has started.
-    pub incarnation: u64,
-    /// How long a request may wait for its answer.
-    pub request_timeout: Duration,
     /// The sending side of the transport.
     pub peers: Peers,
     /// The receiving side.
@@ -65,34 +51,18 @@ pub struct Parts {
 
 /// The loop's state.
 pub struct Driver {
-    id: NodeId,
-    core: Core,
-    machine: Machine,
-    /// The last entry that the machine was given.
-    applied: LogId,
-    snapshot_every: u64,
-    /// Each waits for a snapshot that covers this index.
-    snapshots_asked: Vec<(Index, oneshot::Sender<Index>)>,
-    waiters: Waiters,
+    replica: Replica,
     peers: Peers,
     writes: Sender<Write>,
-    /// Sealed until their write is on disk; in the order of tickets.
-    promises: VecDeque<Promise>,
+    /// Writes snapshots before it is their turn.
+    aside: Option<Aside>,
+    meter: Arc<Meter>,
+    reporter: mpsc::UnboundedSender<Report>,
     epoch: Instant,
-    incarnation: u64,
-    disk_full: bool,
-    role: Role,
-    leader: Option<NodeId>,
-    /// Found no leader; tried again when there is news, or at `parked_until`.
-    parked: Vec<RequestId>,
-    parked_until: Option<Time>,
-    /// The last forwarded request of each peer: their names grow, so a repeated frame is told by its name.
-    last_forwarded: BTreeMap<NodeId, RequestId>,
     reports: mpsc::UnboundedReceiver<Report>,
     from_peers: mpsc::Receiver<transport::Event>,
     from_clients: mpsc::Receiver<Request>,
     stop: Arc<Notify>,
-    clock: clock::Clock,
     revisions: watch::Sender<u64>,
 }
 
@@ -103,33 +73,28 @@ impl Driver {
     /// If the system has no thread to give.
     pub fn new(parts: Parts) -> io::Result<Driver> {
         let (reporter, reports) = mpsc::unbounded_channel();
-        let status = parts.core.status();
+        let now = parts.replica.core().status().configured;
+        parts.peers.follow(&now.configuration);
+        let meter = Arc::new(Meter::default());
         Ok(Driver {
-            id: status.id,
-            role: status.role,
-            leader: status.leader,
-            writes: persister::start(status.id, parts.storage, reporter)?,
-            core: parts.core,
-            machine: parts.machine,
-            applied: status.snapshot,
-            snapshot_every: parts.snapshot_every,
-            snapshots_asked: Vec::new(),
-            waiters: Waiters::new(parts.request_timeout, parts.incarnation),
+            aside: parts.storage.aside(),
+            writes: persister::start(parts.id, parts.storage, reporter.clone(), meter.clone())?,
+            meter,
+            reporter,
+            replica: parts.replica,
             peers: parts.peers,
-            promises: VecDeque::new(),
             epoch: parts.epoch,
-            incarnation: parts.incarnation,
-            disk_full: false,
-            parked: Vec::new(),
-            parked_until: None,
-            last_forwarded: BTreeMap::new(),
             reports,
             from_peers: parts.from_peers,
             from_clients: parts.from_clients,
             stop: parts.stop,
-            clock: clock::Clock::default(),
             revisions: watch::Sender::new(0),
         })
+    }
+
+    /// What it measures.
+    pub fn meter(&self) -> Arc<Meter> {
+        self.meter.clone()
     }
 
     /// Runs until asked to stop.
@@ -141,13 +106,15 @@ impl Driver {
                 biased;
                 () = stop.notified(), if stop_at.is_none() => {
                     stop_at = Some(Instant::now() + HANDOVER);
-                    self.step(Input::Transfer { to: None });
+                    self.replica.on_stop(self.now());
                 }
                 () = self.turn() => {}
             }
-            self.finish_turn();
+            self.replica.finish_turn(self.now());
+            self.carry_out();
             self.tell_revision();
-            if stop_at.is_some_and(|at| self.role != Role::Leader || Instant::now() >= at) {
+            let leads = self.replica.role() == Role::Leader;
+            if stop_at.is_some_and(|at| !leads || Instant::now() >= at) {
                 return;
             }
         }
@@ -155,11 +122,7 @@ impl Driver {
 
     /// Waits until there is something to do, and steps it, with what else has come meanwhile.
     async fn turn(&mut self) {
-        let clock_due = self.clock_due();
-        let wake = [self.waiters.next_deadline(), self.parked_until, clock_due]
-            .into_iter()
-            .flatten()
-            .fold(self.core.deadline(), Time::min);
+        let wake = self.replica.wake(self.now());
         let wake = tokio::time::Instant::from_std(self.epoch + wake.0);
         let mut news = News::default();
         // Nothing is lost when another branch wins: each takes only once it is ready.
@@ -188,45 +151,58 @@ impl Driver {
             news.requests.push(request);
         }
         for event in news.events {
-            self.on_peer(event);
+            self.replica.on_peer(self.now(), event);
         }
         for request in news.requests {
             self.on_request(request);
         }
     }
 
-    /// Performs what the inputs have led to, until nothing is left to do.
-    fn finish_turn(&mut self) {
-        let now = self.now();
-        if now >= self.core.deadline() {
-            self.step(Input::Tick);
+    fn carry_out(&mut self) {
+        let work = self.replica.take_work();
+        for write in work.writes {
+            // Fails only while the process ends.
+            let _ = self.writes.send(write);
         }
-        if self.parked_until.is_some_and(|until| now >= until) {
-            self.unpark();
+        if let Some(configured) = &work.configured {
+            self.peers.follow(&configured.configuration);
         }
-        if self.clock_due().is_some_and(|due| now >= due) {
-            self.write_clock();
+        for (to, outgoing) in work.messages {
+            self.peers.send(to, outgoing);
         }
-        loop {
-            let ready = self.core.take_ready();
-            let leader_changed = self.perform(ready);
-            let snapshot = self.take_snapshot();
-            if leader_changed && !self.parked.is_empty() {
-                self.unpark();
-            } else if !snapshot {
-                break;
-            }
+        for line in work.lines {
+            say!("{line}");
         }
-        // Last: a write that was stepped in this turn is in the log by now, and its waiter knows it. Before, it
-        // would be told that it was certainly not applied.
-        for waiter in self.waiters.expired(now) {
-            let failure = waiter.timeout();
-            self.fail(waiter, failure);
+        for job in work.jobs {
+            self.start(job);
         }
     }
 
+    /// Does a job on a thread of its own.
+    fn start(&self, job: Job) {
+        let (aside, reporter) = (self.aside.clone(), self.reporter.clone());
+        let meter = self.meter.clone();
+        let run = move || {
+            let began = Instant::now();
+            let finished = job.run();
+            if let (Finished::Frozen(snapshot), Some(aside)) = (&finished, aside) {
+                aside.write(snapshot);
+            }
+            match finished {
+                Finished::Frozen(_) => &meter.snapshots,
+                Finished::Restored(..) => &meter.restores,
+            }
+            .note(began.elapsed());
+            // Fails only while the process ends.
+            let _ = reporter.send(Report::Finished(finished));
+        };
+        let thread = thread::Builder::new().name("snapshot".to_owned());
+        // Half a node must not go on: it would take no snapshot any more.
+        thread.spawn(run).expect("the system has a thread to give");
+    }
+
     fn tell_revision(&self) {
-        let now = self.machine.revision();
+        let now = self.replica.machine().revision();
         self.revisions
             .send_if_modified(|told| std::mem::replace(told, now) != now);
     }
@@ -235,172 +211,28 @@ impl Driver {
         Time(self.epoch.elapsed())
     }
 
-    fn step(&mut self, input: Input) {
-        let now = self.now();
-        self.core.step(now, input);
-    }
-
     fn on_report(&mut self, report: Report) {
+        let now = self.now();
         match report {
-            Report::Persisted(proof) => {
-                while let Some(promise) = self.promises.pop_front() {
-                    match promise.release(&proof) {
-                        Ok(message) => self.say(message),
-                        Err(promise) => {
-                            self.promises.push_front(promise);
-                            break;
-                        }
-                    }
-                }
-                self.step(Input::Persisted(proof));
-            }
-            Report::Full(full) => {
-                self.disk_full = full;
-                self.step(Input::DiskFull(full));
-            }
-        }
-    }
-
-    fn on_peer(&mut self, event: transport::Event) {
-        match event {
-            transport::Event::Received {
-                from,
-                term,
-                payload,
-            } => match payload {
-                Payload::Raft(body) => {
-                    let to = self.id;
-                    self.step(Input::Message(Message {
-                        from,
-                        to,
-                        term,
-                        body,
-                    }));
-                }
-                Payload::Forward(forward) => {
-                    let last = self.last_forwarded.entry(from).or_insert(RequestId(0));
-                    if forward.id <= *last {
-                        return;
-                    }
-                    *last = forward.id;
-                    let node = from;
-                    let id = forward.id;
-                    self.write(forward.command, false, ReplyTo::Peer { node, id });
-                }
-                Payload::ForwardReply(reply) => self.on_forward_reply(reply),
-                // Greetings are the transport's business.
-                Payload::Hello(_) => {}
-            },
-            transport::Event::NotSent(name) => {
-                if let Some(id) = self.waiters.forwarded(name) {
-                    self.park(id);
-                }
-            }
-        }
-    }
-
-    fn on_forward_reply(&mut self, reply: ForwardReply) {
-        // None: its deadline has passed, or another boot of this node asked.
-        let Some(id) = self.waiters.forwarded(reply.id) else {
-            return;
-        };
-        match reply.result {
-            // It led no more when the request came, and has done nothing.
-            Err(Failure::NotLeader { .. }) => self.park(id),
-            result => {
-                if let Some(Waiter::Write { reply, .. }) = self.waiters.remove(id) {
-                    self.answer(reply, result);
-                }
-            }
+            Report::Persisted(proof) => self.replica.on_persisted(now, proof),
+            Report::Full(full) => self.replica.on_disk_full(now, full),
+            Report::Finished(finished) => self.replica.on_finished(now, finished),
         }
     }
 
     fn on_request(&mut self, request: Request) {
-        match request {
-            Request::Write {
-                command,
-                token,
-                forward,
-                reply,
-            } => {
-                let command = command.encode_in(token).into();
-                self.write(command, forward, ReplyTo::Client(reply));
-            }
-            Request::Read { query, mode, reply } => match mode {
-                ReadMode::Stale => {
-                    let _ = reply.send(Ok(self.machine.answer(&query)));
-                }
-                ReadMode::LeaderOnly if self.role != Role::Leader => {
-                    let leader = self.leader;
-                    let _ = reply.send(Err(Failure::NotLeader { leader }));
-                }
-                ReadMode::Linearizable | ReadMode::LeaderOnly => {
-                    let forward = mode == ReadMode::Linearizable;
-                    let waiter = Waiter::Read {
-                        query,
-                        forward,
-                        reply,
-                    };
-                    let id = self.waiters.insert(self.now(), waiter);
-                    self.step(Input::Read { id });
-                }
-            },
-            Request::Subscribe { reply } => {
-                let _ = reply.send(self.revisions.subscribe());
-            }
-            Request::Transfer { to, reply } => self.hand_over(to, reply),
-            Request::Snapshot { reply } => self.snapshots_asked.push((self.applied.index, reply)),
-            Request::Status { reply } => {
-                let _ = reply.send(Status::new(
-                    self.core.status(),
-                    &self.machine,
-                    self.incarnation,
-                    self.waiters.len(),
-                    self.disk_full,
-                ));
-            }
-        }
+        let now = self.now();
+        request.put_to(&mut self.replica, now, wall_ms(), &self.revisions);
     }
+}
 
-    fn write(&mut self, command: Arc<[u8]>, forward: bool, reply: ReplyTo) {
-        let waiter = Waiter::Write {
-            command,
-            forward,
-            stage: Stage::Here,
-            reply,
-        };
-        let id = self.waiters.insert(self.now(), waiter);
-        self.submit(id);
-    }
-
-    /// Tries a request, or tries it again.
-    fn submit(&mut self, id: RequestId) {
-        match self.waiters.get(id) {
-            Some(Waiter::Write { command, .. }) => {
-                let command = command.clone();
-                if let Some(command) = self.decide(id, command) {
-                    self.step(Input::Propose { id, command });
-                }
-            }
-            Some(Waiter::Read { .. }) => self.step(Input::Read { id }),
-            None => {}
-        }
-    }
-
-    /// Keeps a request until there is a leader to try.
-    fn park(&mut self, id: RequestId) {
-        self.parked.push(id);
-        if self.parked_until.is_none() {
-            self.parked_until = Some(self.now() + PARKED);
-        }
-    }
-
-    fn unpark(&mut self) {
-        self.parked_until = None;
-        for id in std::mem::take(&mut self.parked) {
-            self.submit(id);
-        }
-    }
+/// The wall clock, in milliseconds since 1970: negative only if a fault has set it so.
+fn wall_ms() -> f64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.map_or_else(
+        |before| -before.duration().as_secs_f64() * 1e3,
+        |since| since.as_secs_f64() * 1e3,
+    )
 }
 
 #[derive(Default)]

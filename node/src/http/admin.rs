@@ -8,8 +8,9 @@ use serde_json::json;
 use super::Api;
 use super::answer::{BadRequest, failed, ok};
 use super::extract::Body;
-use crate::driver::{Failure, Request};
+use crate::driver::Request;
 use crate::raft::NodeId;
+use crate::replica::Failure;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -42,7 +43,7 @@ pub(super) async fn snapshot(State(api): State<Api>) -> Response {
     }
 }
 
-fn node(name: String) -> Result<NodeId, BadRequest> {
+pub(super) fn node(name: String) -> Result<NodeId, BadRequest> {
     let number = name
         .strip_prefix('n')
         .and_then(|digits| digits.parse().ok());

@@ -5,8 +5,8 @@ use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-use crate::driver::Failure;
 use crate::kv::{Outcome, Refused};
+use crate::replica::Failure;
 
 /// An answer that is not an error.
 pub(super) fn ok(body: Value) -> Response {
@@ -58,7 +58,7 @@ pub(super) fn compacted(oldest: u64) -> Value {
 pub(super) fn failed(failure: Failure) -> Response {
     let status = match failure {
         Failure::NotLeader { .. } => StatusCode::MISDIRECTED_REQUEST,
-        Failure::NoSuccessor => StatusCode::CONFLICT,
+        Failure::NoSuccessor | Failure::Change(_) => StatusCode::CONFLICT,
         Failure::DiskFull => StatusCode::INSUFFICIENT_STORAGE,
         Failure::TimedOut => StatusCode::GATEWAY_TIMEOUT,
         Failure::NoLeader

@@ -5,10 +5,11 @@ mod answer;
 mod extract;
 mod kv;
 mod lease;
+mod membership;
 mod metrics;
 mod read;
 mod serve;
-mod session;
+pub mod session;
 mod status;
 mod txn;
 mod watch;
@@ -23,11 +24,13 @@ use axum::http::{Method, Uri};
 use axum::middleware::from_fn_with_state;
 use axum::response::Response;
 use axum::routing::{delete, get, post};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
-use crate::driver::{Failure, Request};
+use crate::driver::{Meter, Request};
 use crate::kv::Data;
+use crate::replica::Failure;
 use answer::BadRequest;
 use metrics::Metrics;
 
@@ -44,6 +47,9 @@ pub struct Api {
     requests: mpsc::Sender<Request>,
     watches: Arc<Semaphore>,
     metrics: Arc<Metrics>,
+    /// Of sessions whose client does not say.
+    session_lifetime: u64,
+    meter: Arc<Meter>,
 }
 
 impl Api {
@@ -53,7 +59,22 @@ impl Api {
             requests,
             watches: Arc::new(Semaphore::new(watch::MAX_WATCHES)),
             metrics: Arc::default(),
+            session_lifetime: session::DEFAULT_LIFETIME,
+            meter: Arc::default(),
         }
+    }
+
+    /// Sessions whose client does not say live for as many entries after their last command.
+    pub fn with_session_lifetime(self, entries: u64) -> Api {
+        Api {
+            session_lifetime: entries,
+            ..self
+        }
+    }
+
+    /// Metrics tell what the driver has measured, too.
+    pub fn with_meter(self, meter: Arc<Meter>) -> Api {
+        Api { meter, ..self }
     }
 
     /// Asks the driver; `None` if it stopped before it answered, and then nobody knows.
@@ -81,6 +102,14 @@ pub async fn serve(listener: TcpListener, api: Api) -> io::Result<()> {
     serve::serve(listener, router(api)).await
 }
 
+/// Answers the requests that come on `stream`, to its end.
+pub async fn connection<S>(stream: S, api: Api)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    serve::connection(stream, router(api)).await;
+}
+
 fn router(api: Api) -> Router {
     Router::new()
         .route("/v1/kv/{key}", get(kv::get).put(kv::put).delete(kv::delete))
@@ -97,8 +126,13 @@ fn router(api: Api) -> Router {
         .route("/v1/watch", get(watch::watch))
         .route("/v1/admin/transfer", post(admin::transfer))
         .route("/v1/admin/snapshot", post(admin::snapshot))
+        .route(
+            "/v1/admin/membership",
+            get(membership::get).post(membership::change),
+        )
         .route("/v1/metrics", get(metrics::metrics))
         .route("/v1/status", get(status::status))
+        .route("/v1/log", get(status::log))
         .route("/v1/health", get(status::health))
         .route("/v1/ready", get(status::ready))
         .fallback(no_such_path)

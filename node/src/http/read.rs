@@ -9,8 +9,9 @@ use super::answer::{BadRequest, failed, ok};
 use super::extract::{Params, params};
 use super::write::found;
 use super::{Api, MAX_KEY};
-use crate::driver::{Failure, ReadMode, Request};
+use crate::driver::Request;
 use crate::kv::{Answer, Query};
+use crate::replica::{Failure, ReadMode};
 
 /// Most keys in one answer.
 pub const MAX_LIMIT: usize = 10_000;

@@ -8,7 +8,8 @@ use axum::Router;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
 /// How long a connection may stand without a whole head of a request.
@@ -26,6 +27,8 @@ pub(super) async fn serve(listener: TcpListener, router: Router) -> io::Result<(
         let permit = permit.map_err(io::Error::other)?;
         match listener.accept().await {
             Ok((stream, _)) => {
+                // Answers are small, and somebody waits for each.
+                let _ = stream.set_nodelay(true);
                 let router = router.clone();
                 tokio::spawn(async move {
                     connection(stream, router).await;
@@ -38,9 +41,11 @@ pub(super) async fn serve(listener: TcpListener, router: Router) -> io::Result<(
     }
 }
 
-async fn connection(stream: TcpStream, router: Router) {
-    // Answers are small, and somebody waits for each.
-    let _ = stream.set_nodelay(true);
+/// Answers the requests of one connection to its end.
+pub(super) async fn connection<S>(stream: S, router: Router)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let mut builder = Builder::new(TokioExecutor::new()).http1_only();
     builder
         .http1()

@@ -1,4 +1,4 @@
-//! `/v1/status`, `/v1/health`, `/v1/ready`: the node about itself.
+//! `/v1/status`, `/v1/log`, `/v1/health`, `/v1/ready`: the node about itself.
 
 use axum::Json;
 use axum::extract::State;
@@ -8,12 +8,28 @@ use serde_json::json;
 
 use super::Api;
 use super::answer::{failed, ok};
-use crate::driver::{Failure, Request, Status};
+use super::read::read;
+use crate::driver::Request;
+use crate::kv::{Answer, Query};
+use crate::raft::LogId;
+use crate::replica::{Failure, ReadMode, Status};
 
 pub(super) async fn status(State(api): State<Api>) -> Response {
     match ask(&api).await {
         Ok(status) => Json(status).into_response(),
         Err(failure) => failed(failure),
+    }
+}
+
+/// Which entries this node has applied: the last one, and the first one of each term.
+pub(super) async fn log(State(api): State<Api>) -> Response {
+    match read(&api, Query::Terms, ReadMode::Stale).await {
+        Ok(Answer::Terms { applied, begins }) => {
+            let begins: Vec<String> = begins.iter().map(LogId::to_string).collect();
+            ok(json!({ "applied": applied.to_string(), "terms": begins }))
+        }
+        Ok(_) => failed(Failure::Unconfirmed),
+        Err(answer) => answer,
     }
 }
 

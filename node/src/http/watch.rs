@@ -19,8 +19,9 @@ use super::extract::{Params, params};
 use super::read::read;
 use super::write::found;
 use super::{Api, MAX_KEY};
-use crate::driver::{Failure, ReadMode, Request};
+use crate::driver::Request;
 use crate::kv::{Answer, Change, Query};
+use crate::replica::{Failure, ReadMode};
 
 /// Most watches at a time on one node.
 pub const MAX_WATCHES: usize = 1_000;

@@ -7,8 +7,9 @@ use serde_json::{Value as Json, json};
 use super::Api;
 use super::answer::{BadRequest, failed, ok, refused, with_status};
 use super::extract::{Params, WriteQuery, params, token};
-use crate::driver::{Failure, Request};
+use crate::driver::Request;
 use crate::kv::{Command, Data, Done, Outcome, Value, Written};
+use crate::replica::Failure;
 
 /// Puts a command into the log and says what it did.
 pub(super) async fn write(

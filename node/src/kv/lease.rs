@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::hash::Digest;
 use super::outcome::{Outcome, Refused};
+use crate::bugs::{self, Bug};
 use crate::raft::{LogId, Term};
 
 /// Most leases at a time.
@@ -105,6 +106,9 @@ impl Leases {
     /// A clock entry of a leader of `term` is applied. Gives the leases that have ended.
     pub(super) fn tick(&mut self, term: Term, now_ms: u64) -> Vec<u64> {
         self.now_ms = self.now_ms.max(now_ms);
+        if self.term != term && bugs::on(Bug::LeaseNotExtendedOnFailover) {
+            self.term = term;
+        }
         if self.term != term {
             self.term = term;
             let unset = |lease: Lease| Lease {

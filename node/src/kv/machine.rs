@@ -10,7 +10,9 @@ use super::lease::Leases;
 use super::outcome::{Done, Outcome, Written};
 use super::session::Sessions;
 use super::store::Store;
+use super::terms::Terms;
 use super::value::{Value, holds};
+use crate::bugs::{self, Bug};
 use crate::raft::{Entry, Index, LogId, Payload, Term};
 
 /// The state after a prefix of the log. What is serialized is the snapshot: all but what follows from the rest.
@@ -21,6 +23,7 @@ pub struct Machine {
     store: Store,
     sessions: Sessions,
     leases: Leases,
+    terms: Terms,
 }
 
 impl Machine {
@@ -41,11 +44,17 @@ impl Machine {
             self.applied
         );
         self.applied = id;
+        self.terms.note(id);
         self.sessions.expire(id.index);
         let chain = self.chain.number(id.index.0).number(id.term.0);
         match &entry.payload {
             Payload::Noop => {
                 self.chain = chain.number(0);
+                first_time(id, Outcome::Nothing)
+            }
+            Payload::Configuration(configuration) => {
+                let bytes = postcard::to_stdvec(configuration).unwrap_or_default();
+                self.chain = chain.number(2).field(&bytes);
                 first_time(id, Outcome::Nothing)
             }
             Payload::Command(bytes) => {
@@ -63,7 +72,9 @@ impl Machine {
         let Some(token) = token else {
             return first_time(entry, self.execute(entry, command));
         };
-        if let Some(known) = self.sessions.known(token, entry) {
+        if let Some(known) = self.sessions.known(token, entry)
+            && !(known.repeated && bugs::on(Bug::NoSessionDedup))
+        {
             return known;
         }
         let written = first_time(entry, self.execute(entry, command));
@@ -163,12 +174,37 @@ impl Machine {
         }
     }
 
+    /// A copy that goes on alike, for [`Speculative`](super::Speculative): all but the changes that watchers
+    /// are told. O(bytes).
+    pub(super) fn fork(&self) -> Machine {
+        Machine {
+            applied: self.applied,
+            chain: self.chain,
+            store: self.store.fork(),
+            sessions: self.sessions.clone(),
+            leases: self.leases.clone(),
+            terms: self.terms.clone(),
+        }
+    }
+
     /// With what was left out of the snapshot.
     pub(super) fn reindexed(mut self) -> Machine {
         self.store = self.store.reindexed();
         self.sessions = self.sessions.reindexed();
         self.leases = self.leases.reindexed();
         self
+    }
+
+    /// What goes into a snapshot, to be kept as it is while the state goes on. O(keys / 128 + sessions + leases).
+    pub(super) fn frozen(&self) -> Machine {
+        Machine {
+            applied: self.applied,
+            chain: self.chain,
+            store: self.store.frozen(),
+            sessions: self.sessions.frozen(),
+            leases: self.leases.clone(),
+            terms: self.terms.clone(),
+        }
     }
 
     /// What `key` holds. O(log keys).
@@ -182,7 +218,7 @@ impl Machine {
     }
 
     /// Keys from `start` on, in order.
-    pub(super) fn from(&self, start: &str) -> impl Iterator<Item = (&String, &Value)> {
+    pub(super) fn from(&self, start: &str) -> impl Iterator<Item = (&str, &Value)> {
         self.store.from(start)
     }
 
@@ -192,8 +228,32 @@ impl Machine {
     }
 
     /// The last entry that was applied.
+    pub fn last_applied(&self) -> LogId {
+        self.applied
+    }
+
+    /// The index of the last entry that was applied.
     pub fn applied(&self) -> Index {
         self.applied.index
+    }
+
+    /// The same by index and term.
+    pub(super) fn applied_entry(&self) -> LogId {
+        self.applied
+    }
+
+    /// Whether `entry` is one of those that were applied; `None` where nobody can tell any more, or not yet.
+    pub fn has_applied(&self, entry: LogId) -> Option<bool> {
+        match entry.index > self.applied.index {
+            // A later term's log does not get it behind its end either.
+            true => (entry.term < self.applied.term).then_some(false),
+            false => Some(self.terms.at(entry.index)? == entry.term),
+        }
+    }
+
+    /// The first entry of each term that was applied, in order; of the oldest terms perhaps none.
+    pub fn terms(&self) -> impl Iterator<Item = LogId> {
+        self.terms.iter()
     }
 
     /// How many commands have changed something.

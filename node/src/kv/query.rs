@@ -3,6 +3,7 @@
 use super::history::Change;
 use super::machine::Machine;
 use super::value::Value;
+use crate::raft::LogId;
 
 /// What to read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,6 +12,8 @@ pub enum Query {
     Key(String),
     /// One lease.
     Lease(u64),
+    /// Which terms' entries were applied.
+    Terms,
     /// Changes of keys that begin with `prefix`.
     Changes {
         /// The beginning; empty for all keys.
@@ -36,6 +39,13 @@ pub enum Answer {
     Key(Option<Value>),
     /// The lease's time to live in milliseconds and the keys that end with it, if it has not ended.
     Lease(Option<(u64, Vec<String>)>),
+    /// The applied log, by its last entry and the first one of each term.
+    Terms {
+        /// The last entry.
+        applied: LogId,
+        /// The first entry of each term, in order; of the oldest terms perhaps none.
+        begins: Vec<LogId>,
+    },
     /// Changes in order; those of one command together.
     Changes {
         /// They.
@@ -72,6 +82,10 @@ impl Machine {
             Query::Key(key) => Answer::Key(self.get(key).cloned()),
             Query::Changes { prefix, from } => self.changes(prefix, *from),
             Query::Lease(id) => Answer::Lease(self.lease(*id)),
+            Query::Terms => Answer::Terms {
+                applied: self.last_applied(),
+                begins: self.terms().collect(),
+            },
             Query::Prefix {
                 prefix,
                 after,
@@ -104,7 +118,7 @@ impl Machine {
         let start = after.map_or(prefix, |after| after.max(prefix));
         let mut rest = self
             .from(start)
-            .skip_while(|(key, _)| after == Some(key.as_str()))
+            .skip_while(|(key, _)| after == Some(*key))
             .take_while(|(key, _)| key.starts_with(prefix))
             .peekable();
         let (mut items, mut bytes) = (Vec::new(), 0);
@@ -113,7 +127,7 @@ impl Machine {
             if items.len() >= limit || (bytes > MAX_LISTED && !items.is_empty()) {
                 break;
             }
-            items.push(((*key).clone(), (*value).clone()));
+            items.push(((*key).to_owned(), (*value).clone()));
             rest.next();
         }
         let more = rest.peek().is_some();

@@ -6,11 +6,13 @@
 //! its last command: counted in the log, so every replica forgets it at the same entry.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::hash::Digest;
 use super::outcome::{Outcome, Written};
+use crate::bugs::{self, Bug};
 use crate::raft::{Index, LogId};
 
 /// Most sessions at a time; one more ends the one that would end first.
@@ -33,7 +35,7 @@ struct Session {
     /// Index of the entry after which it is over.
     until: u64,
     /// The last command and what it did.
-    last: Option<(u64, Written)>,
+    last: Option<(u64, Arc<Written>)>,
 }
 
 /// All open ones.
@@ -54,10 +56,23 @@ pub(super) struct Sessions {
 impl Sessions {
     /// With what was left out of the snapshot.
     pub(super) fn reindexed(mut self) -> Sessions {
+        if bugs::on(Bug::DedupNotInSnapshot) {
+            self.open
+                .values_mut()
+                .for_each(|session| session.last = None);
+        }
         for (id, session) in std::mem::take(&mut self.open) {
             self.keep(id, session);
         }
         self
+    }
+
+    /// What is serialized, to be kept as it is. O(sessions).
+    pub(super) fn frozen(&self) -> Sessions {
+        Sessions {
+            open: self.open.clone(),
+            ..Sessions::default()
+        }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -118,7 +133,7 @@ impl Sessions {
         match &session.last {
             Some((latest, written)) if *latest == token.sequence => Some(Written {
                 repeated: true,
-                ..written.clone()
+                ..Written::clone(written)
             }),
             Some((latest, _)) if *latest > token.sequence => {
                 refused(Outcome::OldSequence { latest: *latest })
@@ -132,7 +147,7 @@ impl Sessions {
         // It may have been closed by its own command.
         if let Some(mut session) = self.take(token.session) {
             session.until = written.entry.index.0.saturating_add(session.lifetime);
-            session.last = Some((token.sequence, written.clone()));
+            session.last = Some((token.sequence, Arc::new(written.clone())));
             self.keep(token.session, session);
             while self.bytes > MAX_REMEMBERED
                 && let Some(&(_, first)) = self.ends.iter().find(|&&(_, id)| id != token.session)

@@ -6,12 +6,14 @@ use serde::{Deserialize, Serialize};
 
 use super::hash::Digest;
 use super::history::{Change, History};
+use super::map::Map;
 use super::value::{Data, Value, weigh};
+use crate::bugs::{self, Bug};
 
 /// An ordered map that changes only in [batches](Batch).
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Store {
-    map: BTreeMap<String, Value>,
+    map: Map,
     revision: u64,
     /// Sum of the weights of all keys (Bellare and Micciancio's AdHash), so that a change costs its key only.
     /// Follows from the map.
@@ -37,13 +39,29 @@ impl Store {
     pub(super) fn reindexed(mut self) -> Store {
         let weights = self.map.iter().map(|(key, value)| weigh(key, value));
         self.content = weights.fold(0, u128::wrapping_add);
+        if bugs::on(Bug::RevisionFromSurvivingKeys) {
+            let revisions = self.map.iter().map(|(_, value)| value.revision);
+            self.revision = revisions.max().unwrap_or(0);
+        }
         self.history = History::behind(self.revision);
-        for (key, value) in &self.map {
+        for (key, value) in self.map.iter() {
             if let Some(lease) = value.lease {
-                self.leased.entry(lease).or_default().insert(key.clone());
+                let keys = self.leased.entry(lease).or_default();
+                keys.insert(key.to_owned());
             }
         }
         self
+    }
+
+    /// A copy whose history begins here. O(bytes).
+    pub(super) fn fork(&self) -> Store {
+        Store {
+            map: self.map.clone(),
+            revision: self.revision,
+            content: self.content,
+            leased: self.leased.clone(),
+            history: History::behind(self.revision),
+        }
     }
 
     pub(super) fn get(&self, key: &str) -> Option<&Value> {
@@ -51,15 +69,21 @@ impl Store {
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
-        self.map.iter().map(|(key, value)| (key.as_str(), value))
+        self.map.iter()
     }
 
     /// Keys from `start` on, in order. O(log keys), then O(1) each.
-    pub(super) fn from(&self, start: &str) -> impl Iterator<Item = (&String, &Value)> {
-        self.map.range::<str, _>((
-            std::ops::Bound::Included(start),
-            std::ops::Bound::Unbounded::<&str>,
-        ))
+    pub(super) fn from(&self, start: &str) -> impl Iterator<Item = (&str, &Value)> {
+        self.map.from(start)
+    }
+
+    /// What is serialized, to be kept as it is. O(keys / 128).
+    pub(super) fn frozen(&self) -> Store {
+        Store {
+            map: self.map.clone(),
+            revision: self.revision,
+            ..Store::default()
+        }
     }
 
     pub(super) fn history(&self) -> &History {
@@ -97,7 +121,7 @@ impl Store {
             self.content = self.content.wrapping_add(weigh(key, value));
         }
         let old = match value {
-            Some(value) => self.map.insert(key.to_owned(), value),
+            Some(value) => self.map.insert(key, value),
             None => self.map.remove(key),
         };
         if let Some(old) = &old {

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use super::acknowledge::Replication;
+use super::change::Membership;
 use super::types::NodeId;
 
 /// Parameters of a [`Core`](super::Core). Safety depends on none of the timings.
@@ -10,8 +12,10 @@ use super::types::NodeId;
 pub struct Config {
     /// This node.
     pub id: NodeId,
-    /// All members that vote, this node (usually) among them.
+    /// Who votes in a cluster that has never been told otherwise; nobody: a node that is to join one.
     pub voters: BTreeSet<NodeId>,
+    /// How this node changes voters while it leads.
+    pub membership: Membership,
     /// Timeouts are drawn anew from `[min, max)` each time (Raft paper, 5.2).
     pub election_timeout: (Duration, Duration),
     /// A leader begins a round of heartbeats at least this often.
@@ -27,6 +31,8 @@ pub struct Config {
     /// many percent. Needs check-quorum and stickiness, and the same on all nodes. `None`: a round for every
     /// batch of reads, and no clock matters.
     pub lease_drift_percent: Option<u32>,
+    /// When writes are answered.
+    pub replication: Replication,
     /// Most entries in one append.
     pub max_batch_entries: usize,
     /// Most bytes of entries in one append; one entry is sent however large it is.
@@ -36,6 +42,9 @@ pub struct Config {
     /// Entries that stay in the log behind a snapshot's last one, so that a follower that lags a little
     /// needs no snapshot.
     pub keep_entries: u64,
+    /// Bytes of applied entries after which a snapshot is wanted, however few they are; and half as many stay in the
+    /// log behind it. The log is kept in memory, and this is what bounds it.
+    pub log_bytes: usize,
     /// Most bytes of a snapshot in one message.
     pub snapshot_chunk_bytes: usize,
     /// Most bytes of uncommitted commands at a leader; beyond it proposals are refused.
@@ -53,16 +62,19 @@ impl Config {
         Config {
             id,
             voters,
+            membership: Membership::default(),
             election_timeout: (Duration::from_millis(150), Duration::from_millis(300)),
             heartbeat: Duration::from_millis(30),
             pre_vote: true,
             check_quorum: true,
             stickiness: true,
             lease_drift_percent: None,
+            replication: Replication::Majority,
             max_batch_entries: 1024,
             max_batch_bytes: 1 << 20,
             max_inflight: 64,
             keep_entries: 1000,
+            log_bytes: 64 << 20,
             snapshot_chunk_bytes: 256 << 10,
             max_uncommitted_bytes: 64 << 20,
             max_pending_reads: 65_536,

@@ -2,18 +2,21 @@
 
 use std::sync::Arc;
 
+use super::change::Change;
 use super::config::Config;
 use super::durability::Durability;
 use super::election::Ballot;
 use super::leader::Leader;
 use super::log::Log;
+use super::membership::History;
 use super::message::{Body, Message};
-use super::quorum::Configuration;
+use super::quorum::{Configuration, Configured};
 use super::reads::Reads;
 use super::ready::{Promise, Ready, Refusal, Ticket, Transition};
 use super::rng::Rng;
 use super::snapshot::Snapshots;
-use super::types::{HardState, Index, NodeId, RequestId, Role, Snapshot, Term, Time};
+use super::types::{HardState, Index, LogId, NodeId, RequestId, Role, Term, Time};
+use crate::bugs::{self, Bug};
 use crate::storage::{Durable, Recovered};
 
 /// Something that happened around the core.
@@ -41,7 +44,20 @@ pub enum Input {
     DiskFull(bool),
     /// The state machine's state after an entry that was handed out: keep it and cut the log. Ignored where
     /// a later one is known.
-    Snapshot(Snapshot),
+    Snapshot {
+        /// The entry.
+        last: LogId,
+        /// The state after it; see [`Snapshot::data`](super::types::Snapshot::data).
+        data: Arc<[u8]>,
+    },
+    /// An operator wants another configuration. Ends in [`Ready::accepted`] with the entry that begins the change,
+    /// or [`Ready::refused`].
+    Change {
+        /// The driver's name for it.
+        id: RequestId,
+        /// What is to change.
+        change: Change,
+    },
     /// Hand leadership to `to`, or to the follower that has come furthest. Ignored by all but a leader.
     Transfer {
         /// The next leader, a voter.
@@ -54,7 +70,7 @@ pub enum Input {
 #[derive(Debug)]
 pub struct Core {
     pub(super) config: Config,
-    pub(super) members: Configuration,
+    pub(super) members: History,
     pub(super) rng: Rng,
     pub(super) now: Time,
     pub(super) hard_state: HardState,
@@ -106,19 +122,30 @@ impl Core {
     /// # Panics
     /// Where the recovered entries are not contiguous or do not meet the snapshot: storage must not offer such.
     pub fn new(config: Config, recovered: Recovered, now: Time) -> Core {
+        let configured = match &recovered.snapshot {
+            Some(snapshot) => snapshot.configured.clone(),
+            None => Configured {
+                by: LogId::default(),
+                configuration: Arc::new(Configuration::new(config.voters.clone())),
+            },
+        };
         let snapshots = Snapshots::new(recovered.snapshot.map(Arc::new));
         let covered = snapshots.last();
         let log = Log::new(covered, recovered.entries);
         let first_name = Rng::new(config.seed ^ now.0.as_nanos() as u64).next();
         let mut core = Core {
-            members: Configuration::new(config.voters.clone()),
+            members: History::new(configured, covered.index, &log),
             rng: Rng::new(config.seed),
             now,
             hard_state: recovered.hard_state,
+
             durability: Durability::new(log.last().index, now),
-            log,
-            commit: covered.index,
+            commit: match bugs::on(Bug::ReplayAppliesUncommitted) {
+                true => log.last().index,
+                false => covered.index,
+            },
             handed_out: covered.index,
+            log,
             state: State::Follower,
             leader: None,
             heard: None,
@@ -151,7 +178,8 @@ impl Core {
             Input::Read { id } => self.read(id),
             Input::Persisted(proof) => self.persisted(proof),
             Input::DiskFull(full) => self.disk_is_full(full),
-            Input::Snapshot(snapshot) => self.keep_snapshot(snapshot),
+            Input::Snapshot { last, data } => self.keep_snapshot(last, data),
+            Input::Change { id, change } => self.change(id, &change),
             Input::Transfer { to } => self.transfer(to),
         }
         self.note_transition();
@@ -163,6 +191,7 @@ impl Core {
         self.flush_forwarded_reads();
         self.ready.write = self.durability.take(self.now, self.hard_state, &self.log);
         self.hand_out_committed();
+        self.hand_out_answerable();
         self.serve_reads();
         std::mem::take(&mut self.ready)
     }
@@ -197,12 +226,17 @@ impl Core {
         self.advance_leader_commit();
     }
 
-    /// Entries that are committed and on disk here, each once.
+    /// Entries that are committed and on disk here, each once. With a full disk also those that are only committed: a
+    /// majority has them on disk, and reads go on. A restart may then know less than this node has applied, as it
+    /// always may: what is committed is not on disk.
     fn hand_out_committed(&mut self) {
         if !self.hand_out_snapshot() {
             return;
         }
-        let upto = self.commit.min(self.durability.durable());
+        let upto = match self.disk_full {
+            true => self.commit,
+            false => self.commit.min(self.durability.durable()),
+        };
         if upto > self.handed_out {
             let entries = self.log.range(self.handed_out.next(), upto);
             self.ready.committed.extend_from_slice(entries);
@@ -217,7 +251,9 @@ impl Core {
 
     /// As [`Core::send`], with the term that is asked about instead of the own one.
     pub(super) fn send_in_term(&mut self, to: NodeId, term: Term, body: Body) {
-        self.send_after(self.durability.hard_state_ticket(), to, term, body);
+        let early = matches!(body, Body::Vote { .. }) && bugs::on(Bug::CampaignBeforePersist);
+        let after = self.durability.hard_state_ticket().filter(|_| !early);
+        self.send_after(after, to, term, body);
     }
 
     /// Says `body`, once entry `index`, term and vote are on disk.
@@ -252,8 +288,8 @@ impl Core {
 
     /// The only voter: nobody to wait for, nobody to hand over to.
     pub(super) fn is_alone(&self) -> bool {
-        self.members.is_voter(self.config.id)
-            && self.members.others(self.config.id).next().is_none()
+        let members = self.members.latest();
+        members.is_voter(self.config.id) && members.other_voters(self.config.id).next().is_none()
     }
 
     /// No write has completed for an election timeout although some wait.

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use super::log::Log;
 use super::ready::{Cut, Save, Ticket, Write};
 use super::types::{HardState, Index, Time};
+use crate::bugs::{self, Bug};
 
 /// Follows writes from the core's memory to the disk.
 ///
@@ -76,6 +77,9 @@ impl Durability {
     /// Entries from `from` were dropped in memory; others are about to replace them.
     pub(super) fn truncated(&mut self, from: Index) {
         self.durable = self.durable.min(from.previous());
+        if bugs::on(Bug::DurableIndexAba) {
+            return;
+        }
         for write in &mut self.outstanding {
             write.entries = write
                 .entries

@@ -6,6 +6,7 @@ use super::core::{Core, State};
 use super::leader::Leader;
 use super::message::Body;
 use super::types::{HardState, Index, LogId, NodeId, Term, Time};
+use crate::bugs::{self, Bug};
 
 /// One candidacy. Answers are sets of voters: a duplicate counts once (xraft #27).
 #[derive(Debug)]
@@ -21,7 +22,11 @@ pub(super) struct Ballot {
 impl Core {
     /// Draws the next election timeout.
     pub(super) fn reset_election_timer(&mut self) {
-        self.election_deadline = self.now + self.rng.between(self.config.election_timeout);
+        let mut timeout = self.rng.between(self.config.election_timeout);
+        if bugs::on(Bug::NoElectionJitter) {
+            timeout = self.config.election_timeout.0;
+        }
+        self.election_deadline = self.now + timeout;
     }
 
     /// Follows `leader`, or nobody yet, in `term`. The vote of an unchanged term is kept (etcd #2461).
@@ -30,6 +35,9 @@ impl Core {
             self.hard_state = HardState { term, vote: None };
             self.durability.hard_state_changed();
             self.verified = Index(0);
+        } else if bugs::on(Bug::VoteClearedSameTermStepdown) && self.hard_state.vote.is_some() {
+            self.hard_state.vote = None;
+            self.durability.hard_state_changed();
         }
         if self.leader != leader || leader.is_none() {
             self.heard = None;
@@ -47,6 +55,10 @@ impl Core {
 
     pub(super) fn election_timed_out(&mut self) {
         self.reset_election_timer();
+        if !self.is_candidate_at_all() {
+            // It may never hear of a next one.
+            return self.become_follower(self.hard_state.term, None);
+        }
         if !self.may_campaign() {
             return self.ask_again();
         }
@@ -60,10 +72,19 @@ impl Core {
     /// A node that cannot write could win and then not lead; one that has yet to save its last vote would
     /// only pile up terms; one that is between two states has none to lead with (etcd #12163).
     fn may_campaign(&self) -> bool {
-        self.members.is_voter(self.config.id)
+        self.is_candidate_at_all()
             && self.durability.hard_state_ticket().is_none()
-            && !self.snapshots.is_installing()
+            && (!self.snapshots.is_installing() || bugs::on(Bug::CampaignWithPendingSnapshot))
             && (self.is_alone() || (!self.disk_full && !self.disk_stalls()))
+    }
+
+    /// Voters are. So is who voted by the configuration before, as long as the last one may not be committed: others
+    /// may lack that entry, so that nobody but this node could win (Raft dissertation, 4.2.2). Its own vote does not
+    /// count then.
+    fn is_candidate_at_all(&self) -> bool {
+        let (id, members) = (self.config.id, &self.members);
+        let voted = || members.before().is_some_and(|b| b.is_voter(id));
+        members.latest().is_voter(id) || (members.configured().by.index > self.commit && voted())
     }
 
     fn canvass(&mut self) {
@@ -125,7 +146,8 @@ impl Core {
         };
         let open: Vec<NodeId> = self
             .members
-            .others(self.config.id)
+            .latest()
+            .other_voters(self.config.id)
             .filter(|id| !ballot.granted.contains(id) && !ballot.refused.contains(id))
             .collect();
         for to in open {
@@ -145,16 +167,17 @@ impl Core {
     }
 
     fn tally(&mut self) {
+        let members = self.members.latest();
         match &self.state {
             State::PreCandidate(ballot) => {
-                if self.members.is_quorum(|id| ballot.granted.contains(&id)) {
+                if members.is_quorum(|id| ballot.granted.contains(&id)) {
                     self.campaign(false);
                 }
             }
             State::Candidate(ballot) => {
-                if self.members.is_quorum(|id| ballot.granted.contains(&id)) {
+                if members.is_quorum(|id| ballot.granted.contains(&id)) || self.half_elects() {
                     self.become_leader();
-                } else if !self.members.is_quorum(|id| !ballot.refused.contains(&id)) {
+                } else if !members.is_quorum(|id| !ballot.refused.contains(&id)) {
                     self.become_follower(self.hard_state.term, None);
                 }
             }
@@ -167,9 +190,9 @@ impl Core {
         let free = match self.hard_state.vote {
             None => self.leader.is_none(),
             // Granted again: the first answer may have been lost (hashicorp/raft #74).
-            Some(vote) => vote == from,
+            Some(vote) => vote == from && !bugs::on(Bug::RevoteRejected),
         };
-        let granted = free && self.is_up_to_date(last) && self.members.is_voter(self.config.id);
+        let granted = free && self.is_up_to_date(last) && self.may_vote();
         if granted {
             if self.hard_state.vote.is_none() {
                 self.hard_state.vote = Some(from);
@@ -187,7 +210,7 @@ impl Core {
             && !self.is_loyal()
             && !self.is_bound()
             && self.is_up_to_date(last)
-            && self.members.is_voter(self.config.id);
+            && self.may_vote();
         let term = if granted { asked } else { self.hard_state.term };
         self.send_in_term(from, term, Body::PreVoteReply { granted });
     }
@@ -208,7 +231,11 @@ impl Core {
                 true => &mut ballot.granted,
                 false => &mut ballot.refused,
             };
-            answers.insert(from);
+            let again = !answers.insert(from);
+            if again && granted && bugs::on(Bug::DuplicateVoteCounted) {
+                let other = self.members.latest().other_voters(self.config.id);
+                answers.extend(other.filter(|id| *id != from).take(1));
+            }
             self.tally();
         }
     }
@@ -223,7 +250,7 @@ impl Core {
     /// Whether a leader was heard so recently that an election would only disturb it; of a leader, whether
     /// a quorum still answers it.
     pub(super) fn is_loyal(&self) -> bool {
-        if !self.config.stickiness {
+        if !self.config.stickiness || self.breaks_leases() {
             return false;
         }
         match &self.state {
@@ -234,8 +261,30 @@ impl Core {
         }
     }
 
-    fn is_up_to_date(&self, last: LogId) -> bool {
-        last.up_to_date_key() >= self.log.last().up_to_date_key()
+    /// Anybody that knows of a cluster: a learner may have become a voter by an entry that it has yet to get
+    /// (Raft dissertation, 4.2.1). Whether its vote counts is the candidate's business.
+    fn may_vote(&self) -> bool {
+        !self.members.latest().is_empty()
+    }
+
+    pub(super) fn is_up_to_date(&self, last: LogId) -> bool {
+        last.up_to_date_key() >= self.log.last().up_to_date_key() || bugs::on(Bug::VoteNoLogCheck)
+    }
+
+    /// `election-quorum-short`.
+    fn half_elects(&self) -> bool {
+        let State::Candidate(ballot) = &self.state else {
+            return false;
+        };
+        bugs::on(Bug::ElectionQuorumShort)
+            && ballot.granted.len()
+                >= self
+                    .members
+                    .latest()
+                    .other_voters(self.config.id)
+                    .count()
+                    .div_ceil(2)
+            && self.durability.hard_state_ticket().is_none()
     }
 
     fn become_leader(&mut self) {
@@ -243,9 +292,10 @@ impl Core {
             self.durability.hard_state_ticket().is_none(),
             "a leader's own vote is on disk"
         );
-        let followers = self.members.others(self.config.id);
+        let mut followers = self.members.latest().members();
+        followers.remove(&self.config.id);
         self.state = State::Leader(Box::new(Leader::new(
-            followers,
+            followers.into_iter(),
             self.log.last().index,
             self.now,
             self.config.heartbeat,

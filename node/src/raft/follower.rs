@@ -3,6 +3,7 @@
 use super::core::{Core, State};
 use super::message::{Appended, Body, Round};
 use super::types::{Entry, Index, LogId, NodeId};
+use crate::bugs::{self, Bug};
 
 impl Core {
     /// Takes `from` for the leader of the current term; false where that is somebody else already.
@@ -34,12 +35,19 @@ impl Core {
         }
         let (prev, entries) = self.skip_compacted(prev, entries);
         let compacted = prev.index < self.log.base().index;
-        if !compacted && !self.log.contains(prev) {
+        let unchecked = bugs::on(Bug::PrevlogOffByOne) && prev.index <= self.log.last().index;
+        if !compacted && !self.log.contains(prev) && !unchecked {
             let hint = self.log.last_not_after(prev.index, prev.term);
             let result = Appended::Conflict { prev, hint };
             return self.send(from, Body::AppendReply { result, round });
         }
         let index = Index(prev.index.0 + entries.len() as u64);
+        if bugs::on(Bug::AeTruncatesMatchingSuffix) && self.log.last().index > prev.index {
+            self.roll_back(LogId {
+                index: prev.index.next(),
+                ..prev
+            });
+        }
         self.append_as_follower(entries);
         self.verified = self.verified.max(index);
         self.commit_to(commit.min(index));
@@ -81,7 +89,11 @@ impl Core {
                 None => {}
             }
             self.durability.appended(entry.id.index, false);
+            let configured = self.members.append(&entry);
             self.log.push(entry);
+            if configured {
+                self.configuration_changed();
+            }
         }
     }
 
@@ -95,13 +107,20 @@ impl Core {
         self.durability.truncated(from);
         let dropped = self.log.truncate(from);
         self.ready.rolled_back.extend(dropped);
+        if self.members.truncate(from) {
+            self.configuration_changed();
+        }
     }
 
     pub(super) fn on_heartbeat(&mut self, from: NodeId, commit: Index, round: Round) {
         if !self.follow(from) {
             return;
         }
-        self.commit_to(commit.min(self.verified_prefix()));
+        let known = match bugs::on(Bug::HeartbeatCommitUnclamped) {
+            true => self.log.last().index,
+            false => self.verified_prefix(),
+        };
+        self.commit_to(commit.min(known));
         self.send(from, Body::HeartbeatReply { round });
     }
 

@@ -13,11 +13,15 @@ use super::reads::LeaderReads;
 use super::ready::Refusal;
 use super::transfer::Transfer;
 use super::types::{Entry, Index, LogId, NodeId, Payload, RequestId, Term, Time};
+use crate::bugs::{self, Bug};
 
 /// State of one leadership.
 #[derive(Debug)]
 pub(super) struct Leader {
+    /// Members, and those in `leaving`.
     pub(super) followers: BTreeMap<NodeId, Progress>,
+    /// No members any more, each with the entry that says so: they are told before they are left alone.
+    pub(super) leaving: BTreeMap<NodeId, Index>,
     /// The latest round that was begun.
     pub(super) round: Round,
     pub(super) heartbeat_due: Time,
@@ -25,6 +29,8 @@ pub(super) struct Leader {
     pub(super) lease: Lease,
     pub(super) transfer: Option<Transfer>,
     pub(super) uncommitted_bytes: usize,
+    /// Writes up to here were handed out as answerable by the mode's rule, where that is not the commit.
+    pub(super) answerable: Index,
 }
 
 impl Leader {
@@ -36,12 +42,14 @@ impl Leader {
     ) -> Leader {
         Leader {
             followers: followers.map(|id| (id, Progress::new(last, now))).collect(),
+            leaving: BTreeMap::new(),
             round: Round(0),
             heartbeat_due: now + heartbeat,
             reads: LeaderReads::default(),
             lease: Lease::new(now),
             transfer: None,
             uncommitted_bytes: 0,
+            answerable: Index(0),
         }
     }
 }
@@ -52,7 +60,7 @@ impl Core {
         self.append_as_leader(Payload::Noop);
     }
 
-    fn append_as_leader(&mut self, payload: Payload) -> LogId {
+    pub(super) fn append_as_leader(&mut self, payload: Payload) -> LogId {
         let id = LogId {
             index: self.log.last().index.next(),
             term: self.hard_state.term,
@@ -61,8 +69,12 @@ impl Core {
         if let State::Leader(leader) = &mut self.state {
             leader.uncommitted_bytes += weight(&entry);
         }
+        let configured = self.members.append(&entry);
         self.log.push(entry);
         self.durability.appended(id.index, true);
+        if configured {
+            self.configuration_changed();
+        }
         id
     }
 
@@ -107,7 +119,7 @@ impl Core {
     /// Whether a quorum has said something within an election timeout (Raft dissertation, 6.2).
     pub(super) fn hears_quorum(&self, leader: &Leader) -> bool {
         let patience = self.config.election_timeout.1;
-        self.members.is_quorum(|id| {
+        self.members.latest().is_quorum(|id| {
             id == self.config.id
                 || leader
                     .followers
@@ -141,7 +153,10 @@ impl Core {
             return;
         };
         // Beyond `matched` the follower's log may differ from ours.
-        let commit = follower.matched.min(self.commit);
+        let commit = match bugs::on(Bug::HeartbeatCommitUnclamped) {
+            true => self.commit,
+            false => follower.matched.min(self.commit),
+        };
         follower.told_commit(round, commit);
         self.send(to, Body::Heartbeat { commit, round });
     }
@@ -179,6 +194,9 @@ impl Core {
         match result {
             Appended::Match { index } if index <= last.index => follower.matches(index, now),
             Appended::Match { .. } => {}
+            Appended::Conflict { hint, .. } if bugs::on(Bug::NackHintBecomesMatch) => {
+                follower.matches(hint.index.min(last.index), now);
+            }
             Appended::Conflict { prev, .. } => follower.conflicts(prev, candidate),
         }
         self.advance_leader_commit();
@@ -191,14 +209,16 @@ impl Core {
         let State::Leader(leader) = &self.state else {
             return;
         };
-        let agreed = self.members.agreed(|id| {
+        let agreed = self.members.latest().agreed(|id| {
             if id == self.config.id {
                 self.durability.durable()
             } else {
                 leader.followers.get(&id).map_or(Index(0), |f| f.matched)
             }
         });
-        if agreed <= self.commit || self.log.term_at(agreed) != Some(self.hard_state.term) {
+        let own = self.log.term_at(agreed) == Some(self.hard_state.term)
+            || bugs::on(Bug::CommitOldTermByCount);
+        if agreed <= self.commit || !own {
             return;
         }
         let committed = self.log.range(self.commit.next(), agreed);
@@ -208,6 +228,8 @@ impl Core {
             leader.uncommitted_bytes = leader.uncommitted_bytes.saturating_sub(bytes);
         }
         self.admit_reads();
+        self.go_on_with_change();
+        self.answer_committed_reads();
     }
 
     /// Whether an entry of the own term is committed, so that the commit index covers all that earlier
@@ -222,9 +244,10 @@ impl Core {
         if self.wants_round() {
             self.begin_round();
         }
-        let State::Leader(leader) = &self.state else {
+        let State::Leader(leader) = &mut self.state else {
             return;
         };
+        leader.part(self.now, self.config.election_timeout.1 * 2);
         let followers: Vec<NodeId> = leader.followers.keys().copied().collect();
         for to in followers {
             self.replicate(to);

@@ -13,6 +13,7 @@ use super::core::{Core, State};
 use super::leader::Leader;
 use super::message::Round;
 use super::types::Time;
+use crate::bugs::{self, Bug};
 
 /// What a leader knows of its lease.
 #[derive(Debug)]
@@ -20,6 +21,8 @@ pub(super) struct Lease {
     /// When each round was first sent, from the latest that a quorum echoed on.
     sent: VecDeque<(Round, Time)>,
     forfeited: bool,
+    /// When a quorum last answered a round that was new; for the planted bug that counts from there.
+    answered: Time,
 }
 
 impl Lease {
@@ -27,6 +30,7 @@ impl Lease {
         Lease {
             sent: VecDeque::from([(Round(0), now)]),
             forfeited: false,
+            answered: now,
         }
     }
 
@@ -41,7 +45,10 @@ impl Lease {
     }
 
     /// A quorum has echoed `round`.
-    pub(super) fn echoed(&mut self, round: Round) {
+    pub(super) fn echoed(&mut self, round: Round, now: Time) {
+        if self.sent.front().is_some_and(|(r, _)| *r < round) {
+            self.answered = now;
+        }
         while self.sent.front().is_some_and(|(r, _)| *r < round) {
             self.sent.pop_front();
         }
@@ -60,6 +67,10 @@ impl Core {
         }
         let echoed = self.echoed_by_quorum(leader);
         let (_, start) = leader.lease.sent.iter().find(|(r, _)| *r == echoed)?;
+        let start = match bugs::on(Bug::LeaseCountedInTicks) {
+            true => &leader.lease.answered,
+            false => start,
+        };
         Some(*start + self.config.election_timeout.0 * (100 - drift.min(100)) / 100)
     }
 
@@ -72,12 +83,18 @@ impl Core {
     pub(super) fn is_bound(&self) -> bool {
         let promise: Duration = self.config.election_timeout.0;
         self.config.lease_drift_percent.is_some()
+            && !self.breaks_leases()
             && self.bound_since.is_some_and(|at| self.now - at < promise)
+    }
+
+    /// `lease-without-vote-stickiness`.
+    pub(super) fn breaks_leases(&self) -> bool {
+        self.config.lease_drift_percent.is_some() && bugs::on(Bug::LeaseWithoutVoteStickiness)
     }
 
     /// The latest round that a quorum echoed.
     pub(super) fn echoed_by_quorum(&self, leader: &Leader) -> Round {
-        self.members.agreed(|id| {
+        self.members.latest().agreed(|id| {
             if id == self.config.id {
                 leader.round
             } else {

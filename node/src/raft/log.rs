@@ -1,6 +1,7 @@
 //! The log in memory: what this node holds behind its base, on disk or on the way there.
 
 use super::types::{Entry, Index, LogId, Payload, Term};
+use crate::bugs::{self, Bug};
 
 /// Entries behind `base`, contiguous, terms never decreasing. All up to the base is committed and in a snapshot.
 #[derive(Clone, Debug, Default)]
@@ -16,7 +17,15 @@ pub(super) fn weight(entry: &Entry) -> usize {
         + match &entry.payload {
             Payload::Noop => 0,
             Payload::Command(bytes) => bytes.len(),
+            Payload::Configuration(configuration) => configuration.weight(),
         }
+}
+
+impl Entry {
+    /// What it weighs in memory, about, in bytes.
+    pub fn weight(&self) -> usize {
+        weight(self)
+    }
 }
 
 impl Log {
@@ -116,6 +125,21 @@ impl Log {
         &self.entries[start..end]
     }
 
+    /// Where to cut so that behind it, up to `last`, stand at most `bytes`: at or above `upto`, and below `last`.
+    /// O(entries behind).
+    pub(super) fn tail(&self, upto: Index, last: Index, bytes: usize) -> Index {
+        let mut left = bytes;
+        let kept = self.range(upto.next(), last).iter().rev();
+        let beyond = kept.skip_while(|entry| {
+            let weight = weight(entry);
+            let fits = weight <= left;
+            left = left.saturating_sub(weight);
+            fits
+        });
+        let cut = beyond.map(|entry| entry.id.index).next().unwrap_or(upto);
+        cut.max(upto)
+    }
+
     /// The entries from `from` that fit into one append: it stops at the first that does not fit (skipping
     /// one would tear a hole, LogCabin #160), but always takes one.
     pub(super) fn batch(&self, from: Index, max_entries: usize, max_bytes: usize) -> Vec<Entry> {
@@ -126,7 +150,10 @@ impl Log {
             .enumerate()
             .take_while(|(i, entry)| {
                 bytes += weight(entry);
-                *i == 0 || bytes <= max_bytes
+                *i == 0 || bytes <= max_bytes || bugs::on(Bug::AeBatchHoleOnOversize)
+            })
+            .filter(|(i, entry)| {
+                *i == 0 || weight(entry) <= max_bytes || !bugs::on(Bug::AeBatchHoleOnOversize)
             })
             .map(|(_, entry)| entry.clone())
             .collect()
@@ -179,6 +206,16 @@ mod tests {
         assert_eq!(log.batch(Index(2), 16, 1).len(), 1);
         assert_eq!(log.batch(Index(2), 2, 9999).len(), 2);
         assert!(log.batch(Index(5), 16, 9999).is_empty());
+    }
+
+    #[test]
+    fn a_tail_has_as_many_entries_as_fit_and_no_more_than_asked() {
+        let log = log(&[1, 1, 1, 1, 1]);
+        let tail = |upto, bytes| log.tail(Index(upto), Index(4), bytes);
+        assert_eq!(tail(1, 1000), Index(1));
+        assert_eq!(tail(1, 200), Index(2));
+        assert_eq!(tail(3, 200), Index(3));
+        assert_eq!(tail(0, 99), Index(4));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::quorum::Configured;
 use super::types::{Entry, Index, LogId, NodeId, RequestId, Term};
 
 /// One message of the protocol.
@@ -122,6 +123,8 @@ pub enum Body {
 pub struct Chunk {
     /// The last entry that the snapshot covers.
     pub last: LogId,
+    /// The configuration that counted when that entry was the last.
+    pub configured: Configured,
     /// Bytes of the whole snapshot.
     pub size: u64,
     /// crc32c of the whole snapshot.

@@ -1,5 +1,7 @@
 //! Raft without I/O: inputs in, a [`Ready`] out. No clock, file, socket or thread.
 
+mod acknowledge;
+mod change;
 mod config;
 mod core;
 mod display;
@@ -9,6 +11,7 @@ mod follower;
 mod leader;
 mod lease;
 mod log;
+mod membership;
 pub mod message;
 mod progress;
 mod quorum;
@@ -22,10 +25,12 @@ mod status;
 mod transfer;
 pub mod types;
 
+pub use acknowledge::Replication;
+pub use change::{Change, ChangeRefusal, Membership};
 pub use config::Config;
 pub use core::{Core, Input};
 pub use message::{Appended, Body, Chunk, Message, Round};
-pub use quorum::Configuration;
+pub use quorum::{Configuration, Configured};
 pub use ready::{Cut, Promise, Ready, Refusal, Save, Ticket, Transition, Write};
 pub use status::{FollowerStatus, Status};
 pub use types::*;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::message::Round;
 use super::sending::Sending;
 use super::types::{Index, LogId, Time};
+use crate::bugs::{self, Bug};
 
 /// A leader's view of one follower.
 #[derive(Debug)]
@@ -98,6 +99,9 @@ impl Progress {
     /// Begins again from what is known where nothing was answered for `patience`: answers to heartbeats
     /// prove that the follower lives, not that an append arrived (hashicorp/raft #612).
     pub(super) fn give_up_waiting(&mut self, now: Time, patience: Duration) {
+        if bugs::on(Bug::PipelineWedgedAfterLoss) {
+            return;
+        }
         match &mut self.pace {
             Pace::Probe { sent } => *sent = sent.filter(|(at, _)| now - *at < patience),
             Pace::Pipeline { inflight, moved } => {
@@ -152,6 +156,7 @@ impl Progress {
                 self.probe_from(lower.max(self.matched.next()));
             }
             Pace::Probe { .. } | Pace::Snapshot(_) => {}
+            Pace::Pipeline { .. } if bugs::on(Bug::PipelineWedgedAfterLoss) => {}
             // An append before this one was lost.
             Pace::Pipeline { .. } => self.probe_from(self.matched.next()),
         }

@@ -36,6 +36,8 @@ pub(super) struct LeaderReads {
     before_commit: Vec<Asked>,
     /// Each with a round that began, or will begin, after it arrived; in order of rounds.
     confirming: VecDeque<(Round, Index, Asked)>,
+    /// Confirmed, of followers, which see an entry only once it is committed.
+    ahead_of_commit: Vec<(Index, Asked)>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -46,7 +48,7 @@ struct Asked {
 
 impl LeaderReads {
     fn len(&self) -> usize {
-        self.before_commit.len() + self.confirming.len()
+        self.before_commit.len() + self.confirming.len() + self.ahead_of_commit.len()
     }
 }
 
@@ -81,6 +83,9 @@ impl Core {
                 self.reads.confirmed.push((self.handed_out, waiting));
             }
             (State::Leader(_), _) => self.ask_leader(Asked { by: None, waiting }),
+            (_, Some(_)) if bugs::on(Bug::FollowerLocalRead) => {
+                self.reads.confirmed.push((self.handed_out, waiting));
+            }
             (_, Some(_)) => self.reads.unsent.push(waiting),
             (_, None) => {
                 let refusal = Refusal::NotLeader { leader: None };
@@ -105,10 +110,10 @@ impl Core {
 
     fn ask_leader(&mut self, asked: Asked) {
         let guarded = self.has_committed_in_term() || bugs::on(Bug::ReadindexWithoutNoopGuard);
-        let commit = self.commit;
+        let index = self.read_index();
         let limit = self.config.max_pending_reads;
         if guarded && self.holds_lease() {
-            return self.confirm(asked, commit);
+            return self.confirm(asked, index);
         }
         let State::Leader(leader) = &mut self.state else {
             return;
@@ -117,7 +122,7 @@ impl Core {
             self.abandon_asked(asked);
         } else if guarded {
             let next = Round(leader.round.0 + 1);
-            leader.reads.confirming.push_back((next, commit, asked));
+            leader.reads.confirming.push_back((next, index, asked));
         } else {
             leader.reads.before_commit.push(asked);
         }
@@ -153,7 +158,7 @@ impl Core {
         let State::Leader(leader) = &mut self.state else {
             return;
         };
-        leader.lease.echoed(echoed);
+        leader.lease.echoed(echoed, self.now);
         let confirming = &mut leader.reads.confirming;
         let count = confirming.partition_point(|(round, ..)| *round <= echoed);
         let confirmed: Vec<_> = confirming.drain(..count).collect();
@@ -165,7 +170,25 @@ impl Core {
     fn confirm(&mut self, asked: Asked, index: Index) {
         match asked.by {
             None => self.reads.confirmed.push((index, asked.waiting)),
+            Some(_) if index > self.commit => {
+                if let State::Leader(leader) = &mut self.state {
+                    leader.reads.ahead_of_commit.push((index, asked));
+                }
+            }
             Some(follower) => self.answer_read(follower, asked.waiting.id, index),
+        }
+    }
+
+    /// The commit index has grown: followers that asked for what was answered ahead of it can see that now.
+    pub(super) fn answer_committed_reads(&mut self) {
+        let commit = self.commit;
+        let State::Leader(leader) = &mut self.state else {
+            return;
+        };
+        let waiting = &mut leader.reads.ahead_of_commit;
+        let reached: Vec<_> = waiting.extract_if(.., |(i, _)| *i <= commit).collect();
+        for (index, asked) in reached {
+            self.confirm(asked, index);
         }
     }
 
@@ -210,14 +233,14 @@ impl Core {
         }
     }
 
-    /// Serves what is confirmed and whose index was handed out.
+    /// Serves what is confirmed and whose index was handed out, as committed or ahead of that.
     pub(super) fn serve_reads(&mut self) {
-        let handed_out = self.handed_out;
+        let visible = self.handed_out.max(self.answered_ahead());
         let ready = &mut self.ready.reads;
         self.reads.confirmed.retain(|(index, waiting)| {
-            let serve = *index <= handed_out;
+            let serve = *index <= visible || bugs::on(Bug::ReadindexNoApplyWait);
             if serve {
-                ready.push((waiting.id, Ok(handed_out)));
+                ready.push((waiting.id, Ok(visible)));
             }
             !serve
         });
@@ -233,8 +256,15 @@ impl Core {
     }
 
     pub(super) fn abandon_leader_reads(&mut self, leader: Leader) {
-        let confirming = leader.reads.confirming.into_iter().map(|(.., asked)| asked);
-        for asked in leader.reads.before_commit.into_iter().chain(confirming) {
+        let reads = leader.reads;
+        let confirming = reads.confirming.into_iter().map(|(.., asked)| asked);
+        let ahead = reads.ahead_of_commit.into_iter().map(|(_, asked)| asked);
+        for asked in reads
+            .before_commit
+            .into_iter()
+            .chain(confirming)
+            .chain(ahead)
+        {
             self.abandon_asked(asked);
         }
     }
@@ -279,6 +309,9 @@ impl Core {
                 .confirming
                 .partition_point(|(.., a)| expired(&a.waiting));
             asked.extend(reads.confirming.drain(..count).map(|(.., a)| a));
+            let ahead = &mut reads.ahead_of_commit;
+            let late = ahead.extract_if(.., |(_, a)| expired(&a.waiting));
+            asked.extend(late.map(|(_, a)| a));
         }
         for asked in asked {
             self.abandon_asked(asked);

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::change::ChangeRefusal;
 use super::message::Message;
+use super::quorum::Configured;
 use super::types::{Entry, HardState, Index, LogId, NodeId, RequestId, Role, Snapshot, Term};
 use crate::storage::Durable;
 
@@ -89,6 +91,8 @@ pub enum Refusal {
     DiskFull,
     /// Too many bytes of commands wait for their commit.
     Overloaded,
+    /// The configuration will not be changed.
+    Change(ChangeRefusal),
     /// The read could not be confirmed: leadership was lost or changed on the way.
     ReadAbandoned,
 }
@@ -107,7 +111,7 @@ pub struct Transition {
 }
 
 /// All that the driver has to do, in the order: queue `write`, send `messages`, keep `promises` until proof,
-/// take `restore` for the state, apply `committed`, answer `reads`, resolve the rest.
+/// take `restore` for the state, apply `committed`, then `ahead`, answer `reads`, resolve the rest.
 #[derive(Debug, Default)]
 pub struct Ready {
     /// To disk; its [`Durable`] comes back as an input.
@@ -121,7 +125,14 @@ pub struct Ready {
     pub restore: Option<Arc<Snapshot>>,
     /// To the state machine, in order, each exactly once in a boot. On disk here and on a majority.
     pub committed: Vec<Entry>,
-    /// Reads that may be answered from the state machine once this `committed` is applied; or not at all.
+    /// On a leader that answers ahead of commits: to a copy of the state machine, in order, behind what is
+    /// committed; and then answered. They may yet be rolled back. The first of a leadership follows the last
+    /// entry of `committed`, the others follow each other.
+    pub ahead: Vec<Entry>,
+    /// On a leader that answers only what every voter has on disk: up to where that is so.
+    pub on_all: Option<Index>,
+    /// Reads that may be answered from the state machine once this `committed` is applied, on a leader that
+    /// answers ahead from the copy once `ahead` is; or not at all.
     pub reads: Vec<(RequestId, Result<Index, Refusal>)>,
     /// Proposals that are now in the leader's own log, under that name. Not committed yet.
     pub accepted: Vec<(RequestId, LogId)>,
@@ -129,6 +140,9 @@ pub struct Ready {
     pub refused: Vec<(RequestId, Refusal)>,
     /// Entries that this node had and dropped for a leader's conflicting ones, in index order.
     pub rolled_back: Vec<LogId>,
+    /// The configuration that counts from now on, where it is another one: by an entry that was appended, dropped, or
+    /// covered by a leader's snapshot.
+    pub configured: Option<Configured>,
     /// Changes of role, term or leader, in order.
     pub transitions: Vec<Transition>,
 }

@@ -2,16 +2,23 @@
 
 use super::core::Core;
 use super::message::{Appended, Body, Message};
-use super::types::{LogId, NodeId};
+use super::types::{LogId, NodeId, Payload};
+use crate::bugs::{self, Bug};
 
 /// Far beyond any real term or index, and far enough below the end of u64 to count on from.
 const LIMIT: u64 = 1 << 62;
 
 impl Core {
-    /// Messages of strangers, for others, or that no correct node could send are ignored.
+    /// Messages for others, of strangers that cannot matter, or that no correct node could send are ignored.
     pub(super) fn receive(&mut self, message: Message) {
-        let known = self.members.is_voter(message.from) && message.from != self.config.id;
-        if !known || message.to != self.config.id || !is_well_formed(&message) {
+        let misled = message.from == self.config.id || message.to != self.config.id;
+        if misled || !is_well_formed(&message) {
+            return;
+        }
+        if matches!(message.body, Body::PreVote { .. } | Body::Vote { .. }) {
+            self.tell_removed(message.from);
+        }
+        if self.may_ignore(&message) {
             return;
         }
         let Message {
@@ -19,6 +26,9 @@ impl Core {
         } = message;
         match body {
             Body::PreVote { last } => return self.on_pre_vote(from, term, last),
+            Body::PreVoteReply { granted: false } if bugs::on(Bug::PrevoteStaleTermDeadlock) => {
+                return;
+            }
             Body::PreVoteReply { granted: true } => return self.on_pre_vote_granted(from, term),
             // A leader may be serving reads in the certainty that this node elects nobody now.
             Body::Vote {
@@ -29,6 +39,16 @@ impl Core {
                 if term > self.hard_state.term && !transfer && self.is_loyal() =>
             {
                 return;
+            }
+            Body::AppendReply { .. } | Body::HeartbeatReply { .. }
+                if term > self.hard_state.term && bugs::on(Bug::LeaderIgnoresHigherTerm) =>
+            {
+                return;
+            }
+            Body::VoteReply { granted: true }
+                if term < self.hard_state.term && bugs::on(Bug::StaleVoteResponseCounted) =>
+            {
+                return self.on_vote_reply(from, true);
             }
             _ => {}
         }
@@ -61,6 +81,23 @@ impl Core {
             } => self.on_snapshot_reply(from, last, received, installed, round),
             Body::TimeoutNow => self.on_timeout_now(from),
             Body::PreVote { .. } | Body::PreVoteReply { .. } => {}
+        }
+    }
+
+    /// Of nodes outside the configuration only leaders are heard, and candidates that this node could vote for: they
+    /// may know a later configuration than this node does (Raft dissertation, 4.1). Anybody else, a node that was
+    /// removed and has not heard of it above all, must not disturb with its term.
+    fn may_ignore(&self, message: &Message) -> bool {
+        if self.members.latest().is_member(message.from) {
+            return false;
+        }
+        match &message.body {
+            Body::Append { .. } | Body::Heartbeat { .. } | Body::Snapshot { .. } => false,
+            Body::TimeoutNow | Body::PreVote { .. } => false,
+            Body::Vote { last, .. } => {
+                message.term > self.hard_state.term && !self.is_up_to_date(*last)
+            }
+            _ => message.term > self.hard_state.term,
         }
     }
 
@@ -104,7 +141,8 @@ fn is_well_formed(message: &Message) -> bool {
                 && entries.iter().all(|entry| {
                     let follows = entry.id.index == before.index.next()
                         && entry.id.term >= before.term
-                        && entry.id.term.0 > 0;
+                        && entry.id.term.0 > 0
+                        && is_possible(&entry.payload);
                     before = entry.id;
                     follows
                 })
@@ -115,8 +153,18 @@ fn is_well_formed(message: &Message) -> bool {
             possible(chunk.last)
                 && chunk.last.index.0 > 0
                 && chunk.last.term <= message.term
+                && chunk.configured.by.index <= chunk.last.index
+                && possible(chunk.configured.by)
+                && chunk.configured.configuration.is_possible()
                 && end.is_some_and(|end| end <= chunk.size)
         }
         _ => true,
+    }
+}
+
+fn is_possible(payload: &Payload) -> bool {
+    match payload {
+        Payload::Configuration(configuration) => configuration.is_possible(),
+        Payload::Noop | Payload::Command(_) => true,
     }
 }

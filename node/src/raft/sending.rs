@@ -71,6 +71,7 @@ impl Sending {
         self.sent += (piece.len() as u64).max(1);
         Some(Chunk {
             last: self.last(),
+            configured: self.kept.snapshot.configured.clone(),
             size,
             crc: self.kept.crc,
             offset,
@@ -111,6 +112,7 @@ impl Sending {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::raft::Configured;
 
     const PATIENCE: Duration = Duration::from_millis(150);
     const LAST: LogId = LogId {
@@ -126,6 +128,7 @@ mod tests {
         let data: Vec<u8> = (0..size).collect();
         let snapshot = Snapshot {
             last: LAST,
+            configured: Configured::default(),
             data: data.into(),
         };
         Sending::new(Kept::new(Arc::new(snapshot)), at(0))

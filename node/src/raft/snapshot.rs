@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use super::core::{Core, State};
 use super::message::{Body, Chunk, Round};
+use super::quorum::Configured;
 use super::ready::{Cut, Save, Ticket};
 use super::sending::{Kept, Sending};
-use super::types::{Index, LogId, NodeId, Snapshot, Term};
+use super::types::{Entry, Index, LogId, NodeId, Snapshot, Term};
+use crate::bugs::{self, Bug};
 
 /// The snapshots that this node has to do with.
 #[derive(Debug)]
@@ -26,6 +28,7 @@ pub(super) struct Snapshots {
 #[derive(Debug)]
 struct Incoming {
     last: LogId,
+    configured: Configured,
     size: u64,
     crc: u32,
     /// Of the leader that sent the latest piece.
@@ -37,6 +40,7 @@ impl Incoming {
     fn new(chunk: &Chunk, term: Term) -> Incoming {
         Incoming {
             last: chunk.last,
+            configured: chunk.configured.clone(),
             size: chunk.size,
             crc: chunk.crc,
             term,
@@ -46,6 +50,7 @@ impl Incoming {
 
     fn is_of(&self, chunk: &Chunk) -> bool {
         (self.last, self.size, self.crc) == (chunk.last, chunk.size, chunk.crc)
+            && self.configured == chunk.configured
     }
 
     /// Takes a piece that begins where the last one ended; gives how much there is now.
@@ -85,20 +90,52 @@ impl Core {
     /// (0: never), and none is under way.
     pub fn wants_snapshot(&self, applied: Index, every: u64) -> bool {
         every > 0
+            // A snapshot ahead of the log on disk would be damage to the next start.
+            && applied <= self.durability.durable()
             && applied.0 >= self.snapshots.last().index.0.saturating_add(every)
             && self.snapshots.saving.is_none()
             && !self.snapshots.is_installing()
+            && self.is_told()
     }
 
-    pub(super) fn keep_snapshot(&mut self, snapshot: Snapshot) {
-        let last = snapshot.last;
+    /// After how many bytes of applied entries a snapshot is wanted before its time.
+    pub fn log_bytes(&self) -> usize {
+        self.config.log_bytes
+    }
+
+    /// Whether it knows of a cluster. Before, a snapshot could not say whose it is.
+    fn is_told(&self) -> bool {
+        !self.members.at(self.handed_out).configuration.is_empty()
+    }
+
+    /// The configuration that counts once the entry at `applied` does, which must be committed.
+    pub fn configured_at(&self, applied: Index) -> Configured {
+        if bugs::on(Bug::SnapshotCarriesWrongConfig) {
+            return self.members.configured().clone();
+        }
+        self.members.at(applied).clone()
+    }
+
+    pub(super) fn keep_snapshot(&mut self, last: LogId, data: Arc<[u8]>) {
         let known = self.snapshots.last().index;
         let busy = self.snapshots.saving.is_some() || self.snapshots.is_installing();
-        if busy || last.index <= known || last.index > self.handed_out || !self.log.contains(last) {
+        if busy
+            || !self.is_told()
+            || last.index <= known
+            || last.index > self.handed_out.min(self.durability.durable())
+            || !self.log.contains(last)
+        {
             return;
         }
-        let snapshot = Arc::new(snapshot);
+        // All up to there is committed, so this one is, too.
+        let configured = self.configured_at(last.index);
+        let snapshot = Arc::new(Snapshot {
+            last,
+            configured,
+            data,
+        });
         let upto = Index(last.index.0.saturating_sub(self.config.keep_entries));
+        let upto = self.log.tail(upto, last.index, self.config.log_bytes / 2);
         let ticket = self.durability.snapshot_taken(Save {
             snapshot: snapshot.clone(),
             cut: Cut::Prefix(upto),
@@ -110,6 +147,7 @@ impl Core {
     pub(super) fn cut_log(&mut self, done: Ticket) {
         let saved = self.snapshots.saving.take_if(|(t, ..)| *t <= done);
         if let Some((_, snapshot, upto)) = saved {
+            self.members.compact(snapshot.last.index);
             self.snapshots.newest = Some(Kept::new(snapshot));
             self.log.compact(upto);
         }
@@ -188,8 +226,11 @@ impl Core {
         if received < chunk.size {
             self.snapshots.incoming = Some(incoming);
         } else if crc32c::crc32c(&incoming.bytes) == chunk.crc {
-            let data = incoming.bytes.into();
-            self.install(Arc::new(Snapshot { last, data }));
+            self.install(Arc::new(Snapshot {
+                last,
+                configured: incoming.configured,
+                data: incoming.bytes.into(),
+            }));
             return self.confirm_snapshot(from, last, received, round);
         } else {
             // Pieces of two snapshots with one name: all over again.
@@ -224,13 +265,32 @@ impl Core {
             cut: Cut::Everything,
         });
         // What lay before may well have been the same entries.
+        let tail = self.tail_kept_by_mistake(last);
         let dropped = self.log.reset(last).into_iter();
         let conflicting = dropped.filter(|id| id.index >= last.index);
         self.ready.rolled_back.extend(conflicting);
+        for entry in tail {
+            self.durability.appended(entry.id.index, false);
+            self.log.push(entry);
+        }
         self.snapshots.saving = None;
+        self.members.reset(snapshot.configured.clone());
+        self.configuration_changed();
         self.snapshots.installing = Some(snapshot);
         self.verified = self.verified.max(last.index);
         self.commit_to(last.index);
+    }
+
+    /// `snapshot-keeps-conflicting-suffix`.
+    fn tail_kept_by_mistake(&self, last: LogId) -> Vec<Entry> {
+        let end = self.log.last().index;
+        let keeps = bugs::on(Bug::SnapshotKeepsConflictingSuffix) && end > last.index;
+        let tail = match keeps {
+            true => self.log.range(last.index.next(), end).to_vec(),
+            false => Vec::new(),
+        };
+        let fits = tail.first().is_some_and(|e| e.id.term >= last.term);
+        if fits { tail } else { Vec::new() }
     }
 
     /// Gives out an installed snapshot once it is on disk; false while the state is being replaced.

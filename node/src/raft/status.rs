@@ -2,7 +2,9 @@
 
 use serde::Serialize;
 
+use super::acknowledge::Replication;
 use super::core::{Core, State};
+use super::quorum::Configured;
 use super::transfer::Transfer;
 use super::types::{Index, LogId, NodeId, Role, Term, Time};
 
@@ -35,6 +37,10 @@ pub struct Status {
     pub lease_until: Option<Time>,
     /// On a leader that hands over, to whom.
     pub transfer: Option<NodeId>,
+    /// The configuration that counts, and the entry that brought it.
+    pub configured: Configured,
+    /// When writes are answered.
+    pub replication: Replication,
     /// On a leader, how far each follower is; else empty.
     pub followers: Vec<FollowerStatus>,
 }
@@ -85,6 +91,8 @@ impl Core {
                 State::Leader(leader) => leader.transfer.as_ref().map(Transfer::to),
                 _ => None,
             },
+            configured: self.members.configured().clone(),
+            replication: self.config.replication,
             followers,
         }
     }

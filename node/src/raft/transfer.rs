@@ -49,6 +49,9 @@ impl Core {
         };
         let failed = leader.transfer.take_if(|t| now >= t.deadline);
         let busy = leader.transfer.is_some();
+        if failed.is_some() && self.is_retiring() {
+            return self.become_follower(self.hard_state.term, None);
+        }
         let stalls = self.disk_stalls() && !self.is_alone();
         // Without space it can still lead reads; with a disk that does not answer, not even that.
         if stalls && !self.disk_full && failed.as_ref().is_some_and(|t| t.for_disk) {
@@ -69,7 +72,7 @@ impl Core {
         let deadline = self.now + self.config.election_timeout.1;
         if let State::Leader(leader) = &mut self.state
             && leader.followers.contains_key(&to)
-            && self.members.is_voter(to)
+            && self.members.latest().voters().contains(&to)
         {
             leader.transfer = Some(Transfer {
                 to,
@@ -80,16 +83,33 @@ impl Core {
         }
     }
 
+    /// This node votes no more, and leads until all that it accepted is committed and another one can take over, at
+    /// most for an election timeout.
+    pub(super) fn retire(&mut self) {
+        let State::Leader(leader) = &self.state else {
+            return;
+        };
+        if leader.transfer.is_some() {
+            return;
+        }
+        match self.furthest_follower(None) {
+            Some(target) => self.begin_transfer(target, false),
+            None => self.become_follower(self.hard_state.term, None),
+        }
+    }
+
     /// The voter that has most of the log among those that answer.
     fn furthest_follower(&self, except: Option<NodeId>) -> Option<NodeId> {
         let State::Leader(leader) = &self.state else {
             return None;
         };
         let patience: Duration = self.config.election_timeout.0;
+        let voters = self.members.latest().voters();
         leader
             .followers
             .iter()
-            .filter(|(id, f)| Some(**id) != except && self.now - f.active < patience)
+            .filter(|(id, _)| Some(**id) != except && voters.contains(id))
+            .filter(|(_, f)| self.now - f.active < patience)
             .max_by_key(|(_, f)| f.matched)
             .map(|(id, _)| *id)
     }
@@ -97,6 +117,11 @@ impl Core {
     /// The target has the whole log: it may campaign at once.
     pub(super) fn hand_over_if_caught_up(&mut self) {
         let last = self.log.last().index;
+        let retires = self.is_retiring();
+        if retires && self.commit < last {
+            // Whoever waits for what it accepted is answered first: later it will hear no more of it.
+            return;
+        }
         let State::Leader(leader) = &mut self.state else {
             return;
         };
@@ -109,7 +134,14 @@ impl Core {
         if caught_up && transfer.told.is_none_or(|told| told < round) {
             transfer.told = Some(round);
             leader.lease.forfeit();
+            if retires {
+                // All may apply what it was the last to see committed.
+                self.begin_round();
+            }
             self.send(to, Body::TimeoutNow);
+            if retires {
+                self.become_follower(self.hard_state.term, None);
+            }
         }
     }
 }

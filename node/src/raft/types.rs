@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::quorum::{Configuration, Configured};
+
 /// A member of the cluster, from 1. Displayed `n1`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -48,6 +50,8 @@ pub enum Payload {
     Noop,
     /// A command for the state machine, opaque to Raft.
     Command(Arc<[u8]>),
+    /// Who is a member from here on (Raft paper, 6): effective once it is in a log.
+    Configuration(Arc<Configuration>),
 }
 
 /// One entry of the log.
@@ -64,6 +68,8 @@ pub struct Entry {
 pub struct Snapshot {
     /// The last entry that it covers.
     pub last: LogId,
+    /// The configuration that counted when that entry was the last.
+    pub configured: Configured,
     /// The state, opaque to Raft. Equal states should make equal bytes, so that a transfer that one leader
     /// began can be ended by the next.
     pub data: Arc<[u8]>,

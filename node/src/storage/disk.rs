@@ -5,6 +5,8 @@ use std::fs;
 use std::hash::BuildHasher;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
 
 use nix::fcntl::{Flock, FlockArg};
 
@@ -12,7 +14,8 @@ use super::files::{Files, direct::Direct, lossy::Lossy, sort_error};
 use super::hard_state::{self, HardStateFile};
 use super::snapshot;
 use super::wal::{Wal, segment};
-use super::{Damage, Durable, Identity, OpenError, Recovered, Storage, StorageError};
+use super::{Aside, Damage, Durable, Identity, OpenError, Recovered, Storage, StorageError};
+use crate::bugs::{self, Bug};
 use crate::raft::{Cut, HardState, Index, LogId, NodeId, Save, Ticket, Write};
 
 /// What SIGKILL costs.
@@ -41,7 +44,8 @@ pub struct Options {
 
 /// An open data directory.
 pub struct Disk {
-    files: Box<dyn Files>,
+    files: Arc<dyn Files>,
+    aside: Aside,
     hard_state: HardStateFile,
     wal: Wal,
     /// The newest snapshot on disk.
@@ -75,23 +79,31 @@ impl Disk {
     pub fn open(options: &Options) -> Result<(Disk, Recovered, Boot), OpenError> {
         fs::create_dir_all(&options.directory)?;
         let lock = lock(options)?;
-        let files: Box<dyn Files> = match options.mode {
-            Mode::Direct => Box::new(Direct::new(&options.directory)),
-            Mode::Lossy => Box::new(Lossy::new(&options.directory)?),
+        let files: Arc<dyn Files> = match options.mode {
+            Mode::Direct => Arc::new(Direct::new(&options.directory)),
+            Mode::Lossy => Arc::new(Lossy::new(&options.directory)?),
         };
-        let (mut disk, recovered, boot) = Disk::open_files(files, options)?;
+        // Differs from that of every other data directory, as hash maps' keys do.
+        let log = RandomState::new().hash_one(&options.cluster);
+        let (mut disk, recovered, boot) = Disk::open_files(files, options, log)?;
         disk._lock = Some(lock);
         Ok((disk, recovered, boot))
     }
 
-    /// Opens the data directory in `files`.
-    pub(super) fn open_files(
-        files: Box<dyn Files>,
+    /// Opens the data directory in `files`, or makes it there and names it `log`. Locks nothing.
+    ///
+    /// # Errors
+    /// As [`Disk::open`], except that it is never locked.
+    pub fn open_files(
+        files: Arc<dyn Files>,
         options: &Options,
+        log: u64,
     ) -> Result<(Disk, Recovered, Boot), OpenError> {
+        #[cfg(feature = "planted-bugs")]
+        let files: Arc<dyn Files> = Arc::new(super::files::planted::Planted::new(files));
         let names = files.list()?;
         if !names.iter().any(|name| name == hard_state::FILE) {
-            make(files.as_ref(), &names, options)?;
+            make(files.as_ref(), &names, options, log)?;
         }
         let mut hard_state = HardStateFile::open(files.as_ref())?;
         let slot = hard_state.state();
@@ -114,9 +126,12 @@ impl Disk {
         }
         wal.purge(files.as_ref(), Index(0))
             .map_err(OpenError::from)?;
-        snapshot::sweep(files.as_ref())?;
+        snapshot::sweep(files.as_ref(), true)?;
         let recovered = Recovered {
-            hard_state: slot.hard_state,
+            hard_state: remembered(
+                slot.hard_state,
+                found.entries.last().map_or(covered, |e| e.id),
+            ),
             snapshot: snapshot.map(|found| found.snapshot),
             entries: found.entries,
         };
@@ -138,6 +153,7 @@ impl Disk {
         };
         hard_state.write(slot.hard_state, boot.incarnation)?;
         let disk = Disk {
+            aside: Aside::new(files.clone(), slot.identity),
             files,
             hard_state,
             wal,
@@ -184,9 +200,13 @@ impl Disk {
         let last = save.snapshot.last;
         let installed = save.cut == Cut::Everything;
         if self.kept != last {
-            let identity = self.hard_state.state().identity;
-            snapshot::save(self.files.as_ref(), identity, &save.snapshot, installed)
-                .map_err(sort_error)?;
+            if !installed && self.aside.take(last) {
+                snapshot::publish(self.files.as_ref(), snapshot::ASIDE, last)
+            } else {
+                let identity = self.hard_state.state().identity;
+                snapshot::save(self.files.as_ref(), identity, &save.snapshot, installed)
+            }
+            .map_err(sort_error)?;
             self.kept = last;
         }
         match save.cut {
@@ -213,6 +233,19 @@ impl Storage for Disk {
         }
         Ok(Durable::attest(self.durable))
     }
+
+    fn recycled(&self) -> u64 {
+        self.wal.recycled()
+    }
+
+    fn aside(&self) -> Option<Aside> {
+        Some(self.aside.clone())
+    }
+
+    fn idle(&mut self) -> Result<Option<Duration>, StorageError> {
+        self.wal.prepare(self.files.as_ref())?;
+        Ok(None)
+    }
 }
 
 fn lock(options: &Options) -> Result<Flock<fs::File>, OpenError> {
@@ -225,7 +258,7 @@ fn lock(options: &Options) -> Result<Flock<fs::File>, OpenError> {
 }
 
 /// Makes an empty log, then term and vote: once those exist, the log has existed.
-fn make(files: &dyn Files, names: &[String], options: &Options) -> Result<(), OpenError> {
+fn make(files: &dyn Files, names: &[String], options: &Options, log: u64) -> Result<(), OpenError> {
     if names.iter().any(|name| snapshot::index(name).is_some()) {
         let what = "term and vote are missing, although a snapshot exists";
         return Err(Damage::new(hard_state::FILE, 0, what).into());
@@ -248,11 +281,22 @@ fn make(files: &dyn Files, names: &[String], options: &Options) -> Result<(), Op
     let identity = Identity {
         cluster: super::cluster_id(&options.cluster),
         node: options.node,
-        log: RandomState::new().hash_one(&options.cluster),
+        log,
     };
     Wal::create(files, identity, options.segment_size)?;
     HardStateFile::create(files, identity)?;
     Ok(())
+}
+
+/// What a node that starts remembers of its term and vote: all, unless it is `hardstate-volatile`.
+fn remembered(found: HardState, last: LogId) -> HardState {
+    match bugs::on(Bug::HardstateVolatile) {
+        true => HardState {
+            term: last.term,
+            vote: None,
+        },
+        false => found,
+    }
 }
 
 fn check_owner(found: Identity, options: &Options) -> Result<(), OpenError> {

@@ -1,8 +1,8 @@
 //! Planted bugs: storage that attests before it has synced, and syncs up to 300 ms later.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use super::{Disk, Durable, Storage, StorageError};
+use super::{Aside, Disk, Durable, Storage, StorageError};
 use crate::raft::{Ticket, Write};
 
 const LATE: Duration = Duration::from_millis(300);
@@ -18,20 +18,28 @@ pub struct Eager {
     owed: Vec<Write>,
     /// A full disk has undone the writes that are owed.
     undone: bool,
-    since: Instant,
+    /// Since any moment.
+    now: Box<dyn Fn() -> Duration + Send>,
+    since: Duration,
     durable: Ticket,
 }
 
 impl Eager {
-    /// Lies about the writes of followers, of leaders, or of both.
-    pub fn new(disk: Disk, follower: bool, leader: bool) -> Eager {
+    /// Lies about the writes of followers, of leaders, or of both; `now` is a monotonic clock.
+    pub fn new(
+        disk: Disk,
+        follower: bool,
+        leader: bool,
+        now: Box<dyn Fn() -> Duration + Send>,
+    ) -> Eager {
         Eager {
             disk,
             follower,
             leader,
             owed: Vec::new(),
             undone: false,
-            since: Instant::now(),
+            since: now(),
+            now,
             durable: Ticket(0),
         }
     }
@@ -72,11 +80,11 @@ impl Storage for Eager {
     fn persist(&mut self, writes: &[Write]) -> Result<Durable, StorageError> {
         self.write(writes)?;
         if self.owed.is_empty() {
-            self.since = Instant::now();
+            self.since = (self.now)();
         }
         self.owed.extend_from_slice(writes);
         let honest = !writes.iter().all(|write| self.lies_about(write));
-        if honest || self.since.elapsed() >= LATE {
+        if honest || (self.now)().saturating_sub(self.since) >= LATE {
             let settled = self.settle();
             if settled.is_err() {
                 // The caller will bring these again.
@@ -90,11 +98,19 @@ impl Storage for Eager {
         Ok(Durable::attest(self.durable))
     }
 
+    fn recycled(&self) -> u64 {
+        self.disk.recycled()
+    }
+
+    fn aside(&self) -> Option<Aside> {
+        self.disk.aside()
+    }
+
     fn idle(&mut self) -> Result<Option<Duration>, StorageError> {
         if self.owed.is_empty() {
             return Ok(None);
         }
-        let left = LATE.saturating_sub(self.since.elapsed());
+        let left = LATE.saturating_sub((self.now)().saturating_sub(self.since));
         if left.is_zero() {
             self.settle()?;
             return Ok(None);

@@ -1,5 +1,6 @@
 //! What is on disk: the log, term and vote. The only room that can attest that something is.
 
+pub mod aside;
 pub mod damage;
 pub mod disk;
 pub mod durable;
@@ -14,6 +15,7 @@ mod tests;
 pub mod verify;
 pub mod wal;
 
+pub use aside::Aside;
 pub use damage::{Damage, OpenError};
 pub use disk::{Boot, Disk, Mode, Options};
 pub use durable::Durable;
@@ -33,6 +35,16 @@ pub trait Storage: Send {
     /// disk is known only after a restart.
     fn persist(&mut self, writes: &[Write]) -> Result<Durable, StorageError>;
 
+    /// Where snapshots can be written ahead of their turn; `None`: nowhere.
+    fn aside(&self) -> Option<Aside> {
+        None
+    }
+
+    /// How many segments of the log were made of spare files.
+    fn recycled(&self) -> u64 {
+        0
+    }
+
     /// Does work that waited, when no writes do; returns after how long it wants to be asked again.
     ///
     /// # Errors
@@ -40,6 +52,24 @@ pub trait Storage: Send {
     fn idle(&mut self) -> Result<Option<Duration>, StorageError> {
         Ok(None)
     }
+}
+
+/// The disk itself; in a build with planted bugs, behind those that this run makes. `now` is a monotonic clock.
+#[cfg(feature = "planted-bugs")]
+pub fn wrap(disk: Disk, now: Box<dyn Fn() -> Duration + Send>) -> Box<dyn Storage> {
+    use crate::bugs::{Bug, on};
+    let follower = on(Bug::FollowerAckBeforeFsync);
+    let leader = on(Bug::LeaderSelfAckBeforeFsync);
+    match follower || leader {
+        true => Box::new(eager::Eager::new(disk, follower, leader, now)),
+        false => Box::new(disk),
+    }
+}
+
+/// The disk itself; in a build with planted bugs, behind those that this run makes. `now` is a monotonic clock.
+#[cfg(not(feature = "planted-bugs"))]
+pub fn wrap(disk: Disk, _now: Box<dyn Fn() -> Duration + Send>) -> Box<dyn Storage> {
+    Box::new(disk)
 }
 
 /// Whose data it is.

@@ -44,7 +44,7 @@ fn ids(recovered: &Recovered) -> Vec<(u64, u64)> {
 
 fn open(disk: &double::Disk) -> Result<(Disk, Recovered, Boot), OpenError> {
     let here = options(std::path::Path::new("."), Mode::Direct);
-    Disk::open_files(Box::new(disk.clone()), &here)
+    Disk::open_files(Arc::new(disk.clone()), &here, 9)
 }
 
 #[test]
@@ -206,7 +206,7 @@ fn any_other_error_is_fatal() {
 fn an_eager_disk_attests_what_a_power_loss_takes() {
     let disk = double::Disk::default();
     let (storage, ..) = open(&disk).unwrap();
-    let mut storage = eager::Eager::new(storage, true, false);
+    let mut storage = eager::Eager::new(storage, true, false, Box::new(|| Duration::ZERO));
     storage.persist(&[write(1, Some(1), &[(1, 1)])]).unwrap();
     let proof = storage.persist(&[write(2, None, &[(2, 1)])]).unwrap();
     assert_eq!(proof.ticket(), Ticket(2));

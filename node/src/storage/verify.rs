@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::files::{Files, direct::Direct};
 use super::hard_state;
-use super::wal::{recovery, segment};
+use super::wal::{pool, recovery, segment};
 use super::{Damage, OpenError, snapshot};
 use crate::raft::LogId;
 
@@ -66,12 +66,16 @@ fn facts(files: &dyn Files, report: &mut String) -> Result<(), OpenError> {
     let found = recovery::read(files, identity)?;
     for segment in &found.segments {
         say(format!(
-            "{}: {} records from index {}, {} of {} bytes used{}",
+            "{}: {} records from index {}, {} of {} bytes used{}{}",
             segment::name(segment.header.sequence),
             segment.records,
             segment.header.first,
             segment.end,
             segment.header.capacity,
+            match segment.header.recycled {
+                true => ", a file that was another segment before",
+                false => "",
+            },
             match segment.dirty - segment.end {
                 0 => String::new(),
                 torn => format!(", a torn tail of {torn} bytes that the next start will cut"),
@@ -83,6 +87,10 @@ fn facts(files: &dyn Files, report: &mut String) -> Result<(), OpenError> {
         say(format!(
             "{name}: was being made when the node stopped; the next start will remove it"
         ));
+    }
+    let names = files.list()?;
+    for name in names.iter().filter(|name| pool::is_spare(name)) {
+        say(format!("{name}: a spare file for a segment to come"));
     }
     let last = found.entries.last().map_or(covered, |e| e.id);
     say(format!(

@@ -5,14 +5,14 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, BufReader};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncReadExt, BufReader};
+use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
 use super::frame::{self, BadFrame, Header};
 use super::wire::{Hello, Payload};
-use super::{Event, Site};
+use super::{Event, Roster, Site};
 use crate::log::say;
 use crate::raft::NodeId;
 
@@ -21,25 +21,40 @@ const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
 const KEPT_BUFFER: usize = 1 << 20;
 
 /// Why a connection was closed.
-enum Closed {
+#[derive(Debug)]
+pub enum Closed {
+    /// The peer ended it.
     Ended,
+    /// It did not introduce itself in time.
     Silent,
+    /// It sent what is no frame.
     Bad(BadFrame),
+    /// Its first frame was no greeting.
     NoHello,
+    /// It is of another cluster.
     Cluster(Hello),
+    /// No `--peer` names it.
     Stranger(NodeId),
+    /// It wanted another node.
     Misdirected(NodeId),
+    /// It spoke as another node than it said it is.
     Impostor(NodeId),
+    /// This node stops.
     Stopping,
 }
 
-pub(super) async fn run(site: Arc<Site>, listener: TcpListener, events: mpsc::Sender<Event>) {
+pub(super) async fn run(
+    site: Arc<Site>,
+    roster: Arc<Roster>,
+    listener: TcpListener,
+    events: mpsc::Sender<Event>,
+) {
     loop {
         match listener.accept().await {
             Ok((stream, address)) => {
-                let (site, events) = (site.clone(), events.clone());
+                let (site, roster, events) = (site.clone(), roster.clone(), events.clone());
                 tokio::spawn(async move {
-                    let closed = listen(&site, stream, &events).await;
+                    let closed = listen_to(&site, &roster, stream, &events).await;
                     if !matches!(closed, Closed::Ended | Closed::Stopping) {
                         say!(
                             "{} closed a peer connection from {address}: it {closed}",
@@ -57,7 +72,22 @@ pub(super) async fn run(site: Arc<Site>, listener: TcpListener, events: mpsc::Se
     }
 }
 
-async fn listen(site: &Site, stream: TcpStream, events: &mpsc::Sender<Event>) -> Closed {
+/// Hears one connection to its end, and says why it ended. What a peer that introduced itself says goes to `events`.
+pub async fn listen<S: AsyncRead + Unpin>(
+    site: &Site,
+    stream: S,
+    events: &mpsc::Sender<Event>,
+) -> Closed {
+    listen_to(site, &Roster::default(), stream, events).await
+}
+
+/// As [`listen`], and members of the configuration are peers, too.
+async fn listen_to<S: AsyncRead + Unpin>(
+    site: &Site,
+    roster: &Roster,
+    stream: S,
+    events: &mpsc::Sender<Event>,
+) -> Closed {
     let mut reader = Reader {
         stream: BufReader::with_capacity(64 << 10, stream),
         payload: Vec::new(),
@@ -65,7 +95,7 @@ async fn listen(site: &Site, stream: TcpStream, events: &mpsc::Sender<Event>) ->
     let peer = match timeout(HELLO_TIMEOUT, reader.frame(site)).await {
         Err(_) => return Closed::Silent,
         Ok(Err(closed)) => return closed,
-        Ok(Ok((header, Payload::Hello(hello)))) => match greet(site, &header, hello) {
+        Ok(Ok((header, Payload::Hello(hello)))) => match greet(site, roster, &header, hello) {
             Ok(peer) => peer,
             Err(closed) => return closed,
         },
@@ -91,7 +121,7 @@ async fn listen(site: &Site, stream: TcpStream, events: &mpsc::Sender<Event>) ->
     }
 }
 
-fn greet(site: &Site, header: &Header, hello: Hello) -> Result<NodeId, Closed> {
+fn greet(site: &Site, roster: &Roster, header: &Header, hello: Hello) -> Result<NodeId, Closed> {
     if hello.version != frame::VERSION {
         return Err(Closed::Bad(BadFrame::Version(hello.version)));
     }
@@ -101,18 +131,18 @@ fn greet(site: &Site, header: &Header, hello: Hello) -> Result<NodeId, Closed> {
     if hello.node != header.from {
         return Err(Closed::Impostor(header.from));
     }
-    if !site.peers.contains_key(&hello.node) {
+    if !roster.knows(site, hello.node) {
         return Err(Closed::Stranger(hello.node));
     }
     Ok(hello.node)
 }
 
-struct Reader {
-    stream: BufReader<TcpStream>,
+struct Reader<S> {
+    stream: BufReader<S>,
     payload: Vec<u8>,
 }
 
-impl Reader {
+impl<S: AsyncRead + Unpin> Reader<S> {
     async fn frame(&mut self, site: &Site) -> Result<(Header, Payload), Closed> {
         let mut bytes = [0; frame::HEADER];
         self.stream.read_exact(&mut bytes).await.map_err(ended)?;
@@ -151,7 +181,10 @@ impl fmt::Display for Closed {
                 "is {} of another cluster: start all nodes of a cluster with the same --cluster",
                 hello.node
             ),
-            Closed::Stranger(node) => write!(f, "is {node}, which no --peer names"),
+            Closed::Stranger(node) => write!(
+                f,
+                "is {node}, which neither a --peer nor the configuration names"
+            ),
             Closed::Misdirected(node) => write!(f, "wants {node}: check the --peer addresses"),
             Closed::Impostor(node) => {
                 write!(f, "speaks as {node}, but introduced itself otherwise")

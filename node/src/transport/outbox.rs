@@ -125,6 +125,7 @@ impl Outgoing {
         let command = |payload: &Payload| match payload {
             Payload::Noop => 0,
             Payload::Command(command) => command.len(),
+            Payload::Configuration(configuration) => configuration.weight(),
         };
         64 + match self {
             Outgoing::Raft(message) => match &message.body {

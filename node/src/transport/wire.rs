@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::Outgoing;
 use super::frame::{self, BadFrame, Header};
-use crate::driver::Failure;
 use crate::kv::Written;
 use crate::raft::{Body, NodeId, RequestId, Term};
+use crate::replica::Failure;
 
 /// The kind of [`Payload::Hello`].
 pub const HELLO: u8 = 1;

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use node::raft::{
-    Appended, Body, Config, Core, Entry, Index, Input, LogId, Message, NodeId, Payload, Ready,
-    RequestId, Role, Round, Status, Term, Time, Write,
+    Appended, Body, Config, Core, Entry, Index, Input, LogId, Message, NodeId, Payload, Promise,
+    Ready, RequestId, Role, Round, Status, Term, Time, Write,
 };
 use node::storage::memory::Memory;
 use node::storage::{Recovered, Storage};
@@ -14,6 +14,8 @@ pub struct Bench {
     pub now: Time,
     pub disk: Memory,
     pub queue: Vec<Write>,
+    /// Of the last step.
+    promises: Vec<Promise>,
     config: Config,
 }
 
@@ -48,6 +50,7 @@ impl Bench {
             now,
             disk: Memory::new(recovered),
             queue: Vec::new(),
+            promises: Vec::new(),
             config,
         }
     }
@@ -64,6 +67,7 @@ impl Bench {
         self.core.step(self.now, input);
         let ready = self.core.take_ready();
         self.queue.extend(ready.write.clone());
+        self.promises = ready.promises.clone();
         ready
     }
 
@@ -81,6 +85,20 @@ impl Bench {
         let writes = std::mem::take(&mut self.queue);
         let proof = self.disk.persist(&writes).expect("memory has space");
         self.step(Input::Persisted(proof))
+    }
+
+    /// Puts on disk what waits for it, if anything does, and gives what may leave then.
+    pub fn persist_if_any(&mut self) -> Vec<Body> {
+        let promises = std::mem::take(&mut self.promises);
+        let writes = std::mem::take(&mut self.queue);
+        if writes.is_empty() {
+            return Vec::new();
+        }
+        let proof = self.disk.persist(&writes).expect("memory has space");
+        let released = promises.into_iter().map(|p| p.release(&proof));
+        let bodies = released.map(|m| m.expect("all is on disk").body).collect();
+        self.step(Input::Persisted(proof));
+        bodies
     }
 
     pub fn wait(&mut self, ms: u64) {

@@ -1,10 +1,11 @@
 //! Messages that no correct peer sends: ignored, never a panic.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use node::raft::{
-    Appended, Body, Chunk, Entry, Index, Input, LogId, Message, NodeId, Payload, RequestId, Round,
-    Term,
+    Appended, Body, Chunk, Configuration, Configured, Entry, Index, Input, LogId, Message, NodeId,
+    Payload, RequestId, Round, Term,
 };
 use proptest::prelude::*;
 
@@ -13,11 +14,11 @@ use crate::bench::{Bench, entry, n};
 const HUGE: u64 = u64::MAX;
 
 #[test]
-fn strangers_and_letters_for_others_are_ignored() {
+fn letters_for_others_are_ignored() {
     let mut bench = Bench::new(3);
     let before = bench.status();
     let (last, transfer) = (LogId::new(9, 8), true);
-    for (from, to) in [(4, 1), (2, 3), (1, 1)] {
+    for (from, to) in [(2, 3), (1, 1)] {
         let (from, to, term) = (n(from), n(to), Term(9));
         let body = Body::Vote { last, transfer };
         let message = Message {
@@ -88,17 +89,28 @@ fn piece() -> impl Strategy<Value = (u64, u32, u64, Vec<u8>)> {
     ]
 }
 
+/// Any members, nobody and impossible ones among them.
+fn configuration() -> impl Strategy<Value = Configuration> {
+    let some = || proptest::collection::btree_set((0u16..6).prop_map(NodeId), 0..4);
+    (some(), some(), some()).prop_map(|(new, old, learners)| {
+        let new = Configuration::new(new).with_learners(learners);
+        new.joint_from(&Configuration::new(old))
+    })
+}
+
+fn payload() -> impl Strategy<Value = Payload> {
+    let members = configuration().prop_map(|c| Payload::Configuration(Arc::new(c)));
+    prop_oneof![3 => Just(Payload::Noop), 1 => members]
+}
+
 fn body() -> impl Strategy<Value = Body> {
-    let entry = id().prop_map(|id| Entry {
-        id,
-        payload: Payload::Noop,
-    });
+    let entry = (id(), payload()).prop_map(|(id, payload)| Entry { id, payload });
     let loose = proptest::collection::vec(entry, 0..4);
     // Mostly such that they pass the first look.
-    let tidy = (id(), 0u64..4).prop_map(|(prev, count)| {
+    let tidy = (id(), 0u64..4, payload()).prop_map(|(prev, count, payload)| {
         let entry = |i| Entry {
             id: LogId::new(prev.index.0.saturating_add(i), prev.term.0.max(1)),
-            payload: Payload::Noop,
+            payload: payload.clone(),
         };
         (prev, (1..=count).map(entry).collect::<Vec<_>>())
     });
@@ -132,10 +144,16 @@ fn body() -> impl Strategy<Value = Body> {
             id: RequestId(id),
             index
         }),
-        (id(), piece(), round()).prop_map(|(last, (size, crc, offset, bytes), round)| {
+        (id(), piece(), configuration(), round()).prop_map(|(last, piece, members, round)| {
+            let (size, crc, offset, bytes) = piece;
             let bytes = bytes.into();
+            let configured = Configured {
+                by: last,
+                configuration: Arc::new(members),
+            };
             let chunk = Chunk {
                 last,
+                configured,
                 size,
                 crc,
                 offset,

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use node::kv::Command;
-use node::raft::{Config, Input, Message, NodeId, RequestId, Time};
+use node::raft::{
+    Config, Configuration, Input, Membership, Message, NodeId, Replication, RequestId, Term, Time,
+};
 
 use super::coverage::Coverage;
 use super::node::Node;
@@ -21,6 +23,8 @@ pub enum Event {
     /// One read, at that node.
     Read(NodeId),
     Injure,
+    /// Members come or go.
+    Change,
     Heal,
     Restart(NodeId),
 }
@@ -43,7 +47,8 @@ pub struct Cluster {
     sequence: u64,
     clients: bool,
     pub faults: bool,
-    requests: u64,
+    pub members_change: bool,
+    pub requests: u64,
 }
 
 impl Cluster {
@@ -51,10 +56,18 @@ impl Cluster {
     pub fn new(seed: u64) -> Cluster {
         let mut rng = Rng(seed);
         let size = rng.one_of(&[1, 2, 3, 3, 3, 4, 5, 5]);
-        let ids: Vec<NodeId> = (1..=size).map(NodeId).collect();
+        let members_change = rng.chance(50);
+        let spares = if members_change {
+            rng.one_of(&[0, 1, 2, 2])
+        } else {
+            0
+        };
+        let voters = (1..=size).map(NodeId).collect();
+        let ids: Vec<NodeId> = (1..=size + spares).map(NodeId).collect();
         let (check_quorum, stickiness) = (rng.chance(80), rng.chance(70));
         let leases = check_quorum && stickiness && rng.chance(50);
         let config = Config {
+            membership: rng.one_of(&[Membership::Joint, Membership::Joint, Membership::Single]),
             pre_vote: rng.chance(60),
             check_quorum,
             stickiness,
@@ -65,8 +78,9 @@ impl Cluster {
             keep_entries: rng.one_of(&[0, 3, 50]),
             snapshot_chunk_bytes: rng.one_of(&[7, 64, 4096]),
             max_uncommitted_bytes: rng.one_of(&[500, 1 << 20]),
+            replication: rng.one_of(&Replication::ALL),
             seed: rng.next(),
-            ..Config::new(NodeId(1), ids.iter().copied().collect())
+            ..Config::new(NodeId(1), voters)
         };
         let mut cluster = Cluster {
             now: Time::default(),
@@ -84,6 +98,7 @@ impl Cluster {
             clients: true,
             faults: true,
             requests: 0,
+            members_change,
             rng,
             config,
         };
@@ -95,11 +110,15 @@ impl Cluster {
     }
 
     pub fn config_of(&self, id: NodeId) -> Config {
-        Config {
+        let mut config = Config {
             id,
             seed: self.config.seed ^ u64::from(id.0),
             ..self.config.clone()
+        };
+        if !config.voters.contains(&id) {
+            config.voters.clear();
         }
+        config
     }
 
     pub fn coverage(self) -> Coverage {
@@ -116,6 +135,7 @@ impl Cluster {
     pub fn suffer(&mut self, time: Duration) {
         self.after(Duration::from_millis(1), Event::Client);
         self.after(Duration::from_millis(400), Event::Injure);
+        self.after(Duration::from_millis(300), Event::Change);
         self.run_until(self.now + time);
     }
 
@@ -145,19 +165,30 @@ impl Cluster {
     /// # Panics
     /// Where leadership changes although nothing is wrong (V28).
     pub fn stay_calm(&mut self, time: Duration) {
-        let before: Vec<_> = self.nodes.values().map(|n| n.status.term).collect();
+        let before = self.members_terms();
         self.run_until(self.now + time);
-        let after: Vec<_> = self.nodes.values().map(|n| n.status.term).collect();
+        let after = self.members_terms();
         assert_eq!(before, after, "a new term without a cause");
         assert!(self.is_converged(), "{:#?}", self.statuses());
+    }
+
+    /// Who was removed and does not know it may count on, alone.
+    fn members_terms(&self) -> Vec<Term> {
+        let leader = self.nodes.values().find(|n| n.leads());
+        let members = leader.map(|n| n.status.configured.configuration.members());
+        let members = members.unwrap_or_default().into_iter();
+        members.map(|id| self.nodes[&id].status.term).collect()
     }
 
     fn is_converged(&self) -> bool {
         let Some(leader) = self.nodes.values().find(|n| n.leads()) else {
             return false;
         };
+        let members = &leader.status.configured.configuration;
+        let is_member = |n: &&Node| members.is_member(n.id());
         self.oracle.reads.is_empty()
-            && self.nodes.values().all(|n| {
+            && !members.is_joint()
+            && self.nodes.values().filter(is_member).all(|n| {
                 n.status.last == leader.status.last
                     && n.status.term == leader.status.term
                     && n.status.leader == Some(leader.id())
@@ -221,6 +252,7 @@ impl Cluster {
             }
             Event::Read(_) => {}
             Event::Injure => self.injure(),
+            Event::Change => self.change_members(),
             Event::Heal => self.heal_faults(),
             Event::Restart(id) => self.restart(id),
         }
@@ -260,11 +292,29 @@ impl Cluster {
     }
 
     pub fn judge_commit(&mut self, id: NodeId) {
-        let new = self.oracle.commit(&self.nodes, id);
+        let members = self.commits_by(id);
+        let new = self.oracle.commit(&self.nodes, id, &members);
         self.covered.committed += new.len() as u64;
         let term = self.nodes[&id].status.term;
         let old = new.iter().filter(|entry| entry.term < term);
         self.covered.committed_of_earlier_terms += old.count() as u64;
+    }
+
+    /// The configuration that a leader has to count by: its log's last, unless that is what a joint one led to that
+    /// is only now found to be committed.
+    fn commits_by(&self, id: NodeId) -> Configuration {
+        let log = &self.nodes[&id].log;
+        let last = self.configured(id, log);
+        if last.configuration.is_joint() && self.oracle.has_committed(last.by) {
+            // It has left it, and nobody has taken that entry yet.
+            return last.configuration.left();
+        }
+        let before = (last.by.index.0 as usize).saturating_sub(1);
+        let before = self.configured(id, &log[..before.min(log.len())]);
+        match before.configuration.is_joint() && !self.oracle.has_committed(before.by) {
+            true => (*before.configuration).clone(),
+            false => (*last.configuration).clone(),
+        }
     }
 
     pub fn node(&mut self, id: NodeId) -> &mut Node {
@@ -317,6 +367,8 @@ impl Cluster {
     pub fn crash(&mut self, id: NodeId) {
         let queued = self.nodes[&id].queue.len();
         let survive = self.rng.below(queued + 1);
+        let survivors = self.nodes[&id].queue.iter().take(survive);
+        self.oracle.kept(id, survivors);
         let lost = self.node(id).crash(survive);
         self.oracle.on_disk(&self.nodes[&id]);
         self.covered.crashes += 1;

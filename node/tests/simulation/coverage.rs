@@ -26,6 +26,16 @@ pub struct Coverage {
     pub tails_dropped_for_a_snapshot: u64,
     pub snapshots_installed: u64,
     pub snapshots_taken: u64,
+    pub configurations: u64,
+    pub configurations_committed: u64,
+    pub configurations_rolled_back: u64,
+    pub joint_ones_committed: u64,
+    pub leaders_while_joint: u64,
+    pub leaders_retired: u64,
+    pub promotions_refused: u64,
+    pub answered_ahead: u64,
+    pub ahead_when_deposed: u64,
+    pub on_all: u64,
 }
 
 macro_rules! each {
@@ -54,6 +64,16 @@ macro_rules! each {
             transfers_begun_anew,
             starts_from_a_snapshot,
             reads_on_a_lease,
+            configurations,
+            configurations_committed,
+            configurations_rolled_back,
+            joint_ones_committed,
+            leaders_while_joint,
+            leaders_retired,
+            promotions_refused,
+            answered_ahead,
+            ahead_when_deposed,
+            on_all,
             batches_cut_by_size
         )
     };

@@ -2,10 +2,15 @@
 
 use std::time::Duration;
 
-use node::raft::{Appended, Body, Cut, Input, Message, NodeId, Ready, Refusal, Role, Snapshot};
+use node::kv::Speculative;
+use node::raft::{
+    Appended, Body, ChangeRefusal, Cut, Input, LogId, Message, NodeId, Payload, Ready, Refusal,
+    Role,
+};
 use node::storage::Storage;
 
 use super::cluster::{Cluster, Event};
+use super::membership::told;
 
 impl Cluster {
     /// A driver's duties, in the order that [`Ready`] asks for.
@@ -22,7 +27,10 @@ impl Cluster {
             accepted: _,
             refused,
             rolled_back,
+            configured,
             transitions,
+            ahead,
+            on_all,
         } = core.take_ready();
         node.status = core.status();
         for rolled_back in &rolled_back {
@@ -43,14 +51,35 @@ impl Cluster {
             node.queue.push_back(write);
         }
         node.promises.extend(promises);
+        self.judge_configuration(id);
+        if let Some(configured) = configured {
+            self.covered.configurations += 1;
+            let dropped = rolled_back
+                .iter()
+                .any(|gone| gone.index > configured.by.index);
+            self.covered.configurations_rolled_back += u64::from(dropped);
+        }
+        let node = self.node(id);
+        if !transitions.is_empty()
+            && let Some(speculative) = node.speculative.take()
+        {
+            self.covered.ahead_when_deposed += speculative.tail().count() as u64;
+        }
         for transition in &transitions {
             if transition.to == Role::Leader {
                 self.covered.leaders += 1;
-                self.oracle.elected(&self.nodes[&id], transition.term);
+                let members = &self.nodes[&id].status.configured.configuration;
+                self.covered.leaders_while_joint += u64::from(members.is_joint());
+                let node = &self.nodes[&id];
+                let last = (node.status.configured.by.index.0 as usize).saturating_sub(1);
+                let before = self.configured(id, &node.log[..last]).configuration;
+                self.oracle.elected(node, transition.term, &before);
                 self.injure_new_leader(id);
             }
             let deposed = transition.from == Role::Leader && transition.leader.is_none();
             self.covered.leaders_without_quorum_deposed += u64::from(deposed);
+            let votes = self.nodes[&id].status.configured.configuration.is_voter(id);
+            self.covered.leaders_retired += u64::from(deposed && !votes);
         }
         self.judge_commit(id);
         if let Some(snapshot) = restore {
@@ -60,9 +89,30 @@ impl Cluster {
         for entry in &committed {
             let mut machine = std::mem::take(&mut self.node(id).machine);
             machine.apply(entry);
+            if let Payload::Configuration(members) = &entry.payload {
+                self.covered.configurations_committed += 1;
+                self.covered.joint_ones_committed += u64::from(members.is_joint());
+            }
             self.node(id).applied = entry.id;
             self.oracle.applied(&self.nodes[&id], &machine, entry);
+            if let Some(speculative) = &mut self.node(id).speculative {
+                speculative.committed(&machine, entry);
+            }
             self.node(id).machine = machine;
+        }
+        for entry in &ahead {
+            self.covered.answered_ahead += 1;
+            self.oracle.answered_ahead(&self.nodes, id, entry);
+            let node = self.node(id);
+            let machine = &node.machine;
+            let speculative = node
+                .speculative
+                .get_or_insert_with(|| Speculative::on(machine));
+            speculative.apply(entry);
+        }
+        if let Some(upto) = on_all {
+            self.covered.on_all += 1;
+            self.oracle.on_all(&self.nodes, id, upto);
         }
         for (read, result) in reads {
             match result {
@@ -70,7 +120,9 @@ impl Cluster {
                     let node = &self.nodes[&id];
                     self.covered.reads_at_leaders += u64::from(node.leads());
                     self.covered.reads_at_followers += u64::from(!node.leads());
-                    self.oracle.answered(read, index, &node.machine);
+                    let speculative = node.speculative.as_ref().map(Speculative::machine);
+                    let machine = speculative.unwrap_or(&node.machine);
+                    self.oracle.answered(read, index, machine);
                 }
                 Err(_) => {
                     self.covered.reads_abandoned += 1;
@@ -78,6 +130,9 @@ impl Cluster {
                 }
             }
         }
+        let lagging = |why: &Refusal| matches!(why, Refusal::Change(ChangeRefusal::Lags { .. }));
+        let lagging = refused.iter().filter(|(_, why)| lagging(why)).count();
+        self.covered.promotions_refused += lagging as u64;
         let full = refused.iter().filter(|(_, r)| *r == Refusal::DiskFull);
         self.covered.refused_for_a_full_disk += full.count() as u64;
         for message in messages {
@@ -85,6 +140,25 @@ impl Cluster {
         }
         self.sync(id);
         self.take_snapshot(id);
+    }
+
+    /// What counts is what the log says (V17), in snapshots as well.
+    fn judge_configuration(&self, id: NodeId) {
+        let node = &self.nodes[&id];
+        let is = &node.status.configured;
+        if !self.members_change {
+            return assert_eq!(is.by, LogId::default(), "{id} counts otherwise");
+        }
+        match told(&node.log) {
+            Some(told) => assert_eq!(*is, told, "{id} counts otherwise"),
+            None => assert_eq!(is.by, LogId::default(), "{id} counts otherwise"),
+        }
+        let saved = node.queue.back().and_then(|write| write.snapshot.as_ref());
+        if let Some(save) = saved {
+            let prefix = self.oracle.prefix(save.snapshot.last);
+            let was = self.configured(NodeId(1), &prefix);
+            assert_eq!(save.snapshot.configured, was, "{id}'s snapshot");
+        }
     }
 
     fn take_snapshot(&mut self, id: NodeId) {
@@ -95,7 +169,7 @@ impl Cluster {
         if core.wants_snapshot(last.index, every) {
             self.covered.snapshots_taken += 1;
             let data = node.machine.snapshot().into();
-            self.step(id, Input::Snapshot(Snapshot { last, data }));
+            self.step(id, Input::Snapshot { last, data });
             let delay = self.rng.micros(50, 1000);
             self.after(delay, Event::Take(id));
         }
@@ -180,7 +254,8 @@ impl Cluster {
             self.after(Duration::from_millis(10), Event::Synced(id, boot));
             return self.take(id);
         };
-        node.queue.drain(..count);
+        let writes: Vec<_> = node.queue.drain(..count).collect();
+        self.oracle.kept(id, writes.iter());
         self.oracle.on_disk(&self.nodes[&id]);
         let node = self.node(id);
         let mut released = Vec::new();

@@ -7,6 +7,7 @@ mod cluster;
 mod coverage;
 mod driver;
 mod faults;
+mod membership;
 mod node;
 mod oracle;
 mod rng;

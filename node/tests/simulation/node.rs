@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use node::kv::Machine;
+use node::kv::{Machine, Speculative};
 use node::raft::{
     Config, Core, Entry, Index, LogId, NodeId, Promise, Role, Snapshot, Status, Time, Write,
 };
@@ -25,6 +25,8 @@ pub struct Node {
     pub syncing: usize,
     pub promises: Vec<Promise>,
     pub machine: Machine,
+    /// On a leader that answers ahead of commits.
+    pub speculative: Option<Speculative>,
     /// The last entry that the machine was given.
     pub applied: LogId,
     /// The core's log, as its writes tell it: on disk and queued, and what a snapshot stands in for.
@@ -48,6 +50,7 @@ impl Node {
             syncing: 0,
             promises: Vec::new(),
             machine: Machine::new(),
+            speculative: None,
             applied: LogId::default(),
             log: Vec::new(),
         }
@@ -64,6 +67,7 @@ impl Node {
         self.queue.clear();
         self.syncing = 0;
         self.promises.clear();
+        self.speculative = None;
         self.core = None;
         self.boot += 1;
         lost

@@ -1,12 +1,14 @@
 //! What must hold whatever happens, judged from messages, disks and results rather than by the core's word.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use node::kv::{Digest, Machine};
 use node::raft::{
-    Appended, Body, Entry, Index, LogId, Message, NodeId, RequestId, Role, Term, Write,
+    Appended, Body, Configuration, Entry, Index, LogId, Message, NodeId, Replication, RequestId,
+    Role, Term, Write,
 };
 
+use super::membership::agrees;
 use super::node::Node;
 
 #[derive(Default)]
@@ -17,6 +19,8 @@ pub struct Oracle {
     /// Each with the term of the leader that committed it.
     committed: Vec<(LogId, Term)>,
     chains: Vec<Digest>,
+    /// What was on whose disk at any time.
+    kept: HashSet<(NodeId, LogId)>,
     /// The highest index that any node has applied, and so may have acknowledged.
     acknowledged: Index,
     /// Where each read must not answer below.
@@ -52,6 +56,47 @@ impl Oracle {
         }
     }
 
+    /// Writes are on a disk.
+    pub fn kept<'a>(&mut self, node: NodeId, writes: impl Iterator<Item = &'a Write>) {
+        let entries = writes.flat_map(|write| &write.entries);
+        self.kept.extend(entries.map(|entry| (node, entry.id)));
+    }
+
+    /// Of the voters that `leader` counts, and itself, how many have, or had, an entry on disk, as itself or in a
+    /// snapshot; and how many there are.
+    fn copies(&self, nodes: &BTreeMap<NodeId, Node>, leader: &Node, id: LogId) -> (usize, usize) {
+        let members = &leader.status.configured.configuration;
+        let voters = nodes
+            .values()
+            .filter(|n| n.id() == leader.id() || members.is_voter(n.id()));
+        let has =
+            |node: &&Node| self.kept.contains(&(node.id(), id)) || node.covered().index >= id.index;
+        (voters.clone().filter(has).count(), voters.count())
+    }
+
+    /// What a leader answers ahead of the commit is on as many disks as its mode promises, its own among them.
+    pub fn answered_ahead(&self, nodes: &BTreeMap<NodeId, Node>, id: NodeId, entry: &Entry) {
+        let node = &nodes[&id];
+        let mode = node.status.replication;
+        assert!(node.leads() && mode.answers_ahead(), "{id} in {mode}");
+        let held = node.entry_on_disk(entry.id.index);
+        assert_eq!(held, Some(entry), "{id} has it in memory only");
+        let (copies, voters) = self.copies(nodes, node, entry.id);
+        let promised = if mode == Replication::Async { 1 } else { 2 };
+        assert!(
+            copies >= promised.min(voters),
+            "{} in {mode}: {copies} copies",
+            entry.id
+        );
+    }
+
+    /// What a leader says to be on all disks is.
+    pub fn on_all(&self, nodes: &BTreeMap<NodeId, Node>, id: NodeId, upto: Index) {
+        let last = nodes[&id].log[upto.0 as usize - 1].id;
+        let (copies, voters) = self.copies(nodes, &nodes[&id], last);
+        assert_eq!(copies, voters, "{last} is not on all disks");
+    }
+
     fn vote(&mut self, voter: NodeId, term: Term, candidate: NodeId) {
         let first = *self.votes.entry((voter, term)).or_insert(candidate);
         assert_eq!(first, candidate, "{voter} voted twice in term {term}");
@@ -59,7 +104,11 @@ impl Oracle {
 
     /// Election safety (V01) and leader completeness (V05). Late votes may elect a leader of a term that is
     /// over already: it owes nothing to later ones.
-    pub fn elected(&mut self, node: &Node, term: Term) {
+    /// Candidates are voters, of the configuration before their last one at least (V29).
+    pub fn elected(&mut self, node: &Node, term: Term, before: &Configuration) {
+        let latest = &node.status.configured.configuration;
+        let votes = latest.is_voter(node.id()) || before.is_voter(node.id());
+        assert!(votes, "{} leads {latest}", node.id());
         let first = *self.leaders.entry(term).or_insert(node.id());
         assert_eq!(first, node.id(), "two leaders in term {term}");
         for (id, _) in self.committed.iter().filter(|(_, by)| *by < term) {
@@ -105,9 +154,23 @@ impl Oracle {
         }
     }
 
-    /// Committed entries never change (V07), lie on a majority's disks, and a leader counts only entries of
+    pub fn has_committed(&self, id: LogId) -> bool {
+        let position = (id.index.0 as usize).checked_sub(1);
+        position.is_none_or(|at| {
+            self.committed
+                .get(at)
+                .is_some_and(|(known, _)| *known == id)
+        })
+    }
+
+    /// Committed entries never change (V07), lie on the disks of a majority of `members`, and a leader counts only entries of
     /// its own term (V08, figure 8). Call whenever a node's status may have changed.
-    pub fn commit(&mut self, nodes: &BTreeMap<NodeId, Node>, id: NodeId) -> Vec<LogId> {
+    pub fn commit(
+        &mut self,
+        nodes: &BTreeMap<NodeId, Node>,
+        id: NodeId,
+        members: &Configuration,
+    ) -> Vec<LogId> {
         let node = &nodes[&id];
         let commit = node.status.commit.0 as usize;
         let known = self.committed.len().min(commit);
@@ -126,14 +189,13 @@ impl Oracle {
             last.term, node.status.term,
             "{id} commits {last} by counting"
         );
-        let copies = nodes.values().filter(|n| {
-            let held = n.entry_on_disk(last.index).map(|e| e.id);
+        let holds = |id: NodeId| {
+            let held = nodes[&id].entry_on_disk(last.index).map(|e| e.id);
             held == Some(last)
-        });
-        let copies = copies.count();
+        };
         assert!(
-            copies > nodes.len() / 2,
-            "{last} is committed on {copies} disks"
+            agrees(members, holds),
+            "{last} is committed without a majority of {members}"
         );
         let new: Vec<LogId> = node.log[known..commit].iter().map(|e| e.id).collect();
         self.committed

@@ -10,6 +10,8 @@ use crate::injury::Injury;
 
 /// Injuries in the table of each.
 const ROWS: usize = 1_000;
+/// So few are not folded away.
+const FEW: usize = 12;
 
 /// The section; nothing where no fault was planned.
 pub fn faults(data: &Data<'_>, left_out: &mut Vec<String>) -> Option<Html> {
@@ -102,14 +104,14 @@ fn row(name: Html, injuries: Option<(u64, u64)>, felt: &Felt, recoveries: &[u64]
     ]
 }
 
-/// Every injury, folded away.
+/// Every injury; folded away where there are many.
 fn each(data: &Data<'_>, left_out: &mut Vec<String>) -> String {
     let injuries = &data.run.injuries;
     if injuries.is_empty() {
         return "<p>None was inflicted.</p>\n".into();
     }
     let mut table = Table::new(
-        "Each injury: what was asked for, what was measured, what clients felt. Latencies are those of the second before it, then those while it acted.",
+        "Each injury: what was asked for, what was measured, what clients felt. Latencies are those of operations invoked in the second before it, while it acted, and in the second after its heal.",
         &[
             "Injury",
             "Measured effect",
@@ -119,8 +121,8 @@ fn each(data: &Data<'_>, left_out: &mut Vec<String>) -> String {
             "#ok",
             "#fail",
             "#info",
-            "#p50 before, during",
-            "#p99 before, during",
+            "#p50 before, during, after",
+            "#p99 before, during, after",
             "#Heal to first ok",
         ],
     );
@@ -136,7 +138,8 @@ fn each(data: &Data<'_>, left_out: &mut Vec<String>) -> String {
         ));
     }
     format!(
-        "<details><summary>Each of the {}</summary>\n{table}</details>\n",
+        "<details{}><summary>Each of the {}</summary>\n{table}</details>\n",
+        if injuries.len() <= FEW { " open" } else { "" },
         text(match injuries.len() {
             1 => "injuries: 1".to_string(),
             many => format!("{} injuries", units::count(many as u64)),
@@ -166,7 +169,9 @@ fn injury_cells(data: &Data<'_>, injury: &Injury, window: Option<&Window<'_>>) -
     };
     let felt = Felt::during(window, &data.samples, &data.outages);
     let (p50_ns, p99_ns) = Felt::before(window, &data.samples);
-    let both = |before, during| Html::raw(format!("{}, {}", duration(before), duration(during)));
+    let (p50_after_ns, p99_after_ns) = Felt::after(window, &data.samples);
+    let three =
+        |all: [Option<u64>; 3]| Html::raw(all.map(|ns| duration(ns).to_string()).join(", "));
     let lasted = units::duration(window.to_ns - window.from_ns);
     vec![
         name,
@@ -177,8 +182,8 @@ fn injury_cells(data: &Data<'_>, injury: &Injury, window: Option<&Window<'_>>) -
         count(felt.counts.served()),
         count(felt.counts.fail),
         count(felt.counts.info),
-        both(p50_ns, felt.p50_ns),
-        both(p99_ns, felt.p99_ns),
+        three([p50_ns, felt.p50_ns, p50_after_ns]),
+        three([p99_ns, felt.p99_ns, p99_after_ns]),
         duration(felt.recovery_ns),
     ]
 }

@@ -22,5 +22,9 @@ pub fn timeline(data: &Data<'_>, left_out: &mut Vec<String>) -> Option<Html> {
         intro.push_str("; the red line is the moment at which the anomaly was complete");
     }
     intro.push_str(".</p>\n");
-    Some(Html::raw(format!("{intro}{}", plots::stack(&panels))))
+    // The script fills the first and hides the second, which is there without it and on paper.
+    Some(Html::raw(format!(
+        "{intro}<div id=\"live\" hidden></div>\n<div class=\"static\">\n{}</div>\n",
+        plots::stack(&panels)
+    )))
 }

@@ -19,6 +19,15 @@ pub fn word(valid: Valid) -> &'static str {
     }
 }
 
+/// The verdict's word for the page's first line: what is not wrong but too slow is not called invalid.
+pub fn headline(data: &Data<'_>) -> &'static str {
+    match (data.valid(), data.run.exit_code) {
+        (Valid::No, 3) => "Service broken",
+        (Valid::No, 4) => "Node failed",
+        (valid, _) => word(valid),
+    }
+}
+
 /// The section.
 pub fn verdict(data: &Data<'_>) -> Html {
     let plan = &data.run.plan;
@@ -29,7 +38,7 @@ pub fn verdict(data: &Data<'_>) -> Html {
         units::counted(plan.nodes.into(), "node"),
         plan.seed,
         text(&plan.version),
-        word(data.valid()),
+        headline(data),
         text(sentence(data)),
     );
     if let Some(warning) = beyond(data.run.exit_code) {

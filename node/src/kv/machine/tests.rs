@@ -329,3 +329,21 @@ fn a_skipped_entry_is_not_applied_over() {
     let id = LogId::new(2, 1);
     Machine::new().apply(&Entry { id, payload });
 }
+
+#[test]
+fn it_knows_of_every_entry_whether_it_was_applied() {
+    let mut machine = Machine::new();
+    for (index, term) in [(1, 1), (2, 1), (3, 4)] {
+        let id = LogId::new(index, term);
+        let payload = Payload::Noop;
+        machine.apply(&Entry { id, payload });
+    }
+    let known = |index, term| machine.has_applied(LogId::new(index, term));
+    assert_eq!((known(2, 1), known(3, 4)), (Some(true), Some(true)));
+    assert_eq!((known(2, 2), known(3, 1)), (Some(false), Some(false)));
+    // Behind the end: what an earlier term put there is gone, the rest is open.
+    assert_eq!((known(4, 3), known(4, 4)), (Some(false), None));
+    let restored = Machine::restore(&machine.snapshot()).expect("whole");
+    assert_eq!(restored.has_applied(LogId::new(3, 4)), Some(true));
+    assert!(restored.terms().eq([LogId::new(1, 1), LogId::new(3, 4)]));
+}

@@ -90,6 +90,10 @@ impl File for DirectFile {
         Ok(bytes)
     }
 
+    fn length(&self) -> io::Result<u64> {
+        Ok(self.file.metadata()?.len())
+    }
+
     fn preallocate(&self, length: u64) -> io::Result<()> {
         let signed = i64::try_from(length).map_err(io::Error::other)?;
         match fallocate(&self.file, FallocateFlags::empty(), 0, signed) {

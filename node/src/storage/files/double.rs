@@ -17,9 +17,18 @@ struct State {
     inodes: Vec<Content>,
     seen: BTreeMap<String, usize>,
     durable: BTreeMap<String, usize>,
+    /// Changes of names that were not synced, in order.
+    pending: Vec<Change>,
     operations: u64,
     syncs: u64,
     fault: Option<Fault>,
+}
+
+#[derive(Clone, Debug)]
+enum Change {
+    Create(String, usize),
+    Rename(String, String, usize),
+    Remove(String, usize),
 }
 
 #[derive(Clone, Default)]
@@ -51,7 +60,8 @@ impl Disk {
         self.0.lock().unwrap().fault = fault;
     }
 
-    /// A power loss. `survives` is asked of each sector that was not synced.
+    /// A power loss. `survives` is asked of each change of a name and of each sector that was not synced: a directory
+    /// may have taken a later change and lost an earlier one, as long as that one does not depend on the other.
     pub(crate) fn lose_power(&self, mut survives: impl FnMut() -> bool) {
         let mut state = self.0.lock().unwrap();
         for content in &mut state.inodes {
@@ -69,6 +79,11 @@ impl Disk {
             }
             content.seen = after.clone();
             content.durable = after;
+        }
+        for change in std::mem::take(&mut state.pending) {
+            if survives() {
+                change.apply(&mut state.durable);
+            }
         }
         state.seen = state.durable.clone();
     }
@@ -90,12 +105,40 @@ impl Disk {
             inodes: state.inodes.clone(),
             seen: state.seen.clone(),
             durable: state.durable.clone(),
+            pending: state.pending.clone(),
             ..State::default()
         })))
     }
 }
 
+impl Change {
+    /// Does nothing where it depends on a change that was lost.
+    fn apply(self, names: &mut BTreeMap<String, usize>) {
+        match self {
+            Change::Create(name, inode) => {
+                names.entry(name).or_insert(inode);
+            }
+            Change::Rename(from, to, inode) => {
+                if names.get(&from) == Some(&inode) {
+                    names.remove(&from);
+                    names.insert(to, inode);
+                }
+            }
+            Change::Remove(name, inode) => {
+                if names.get(&name) == Some(&inode) {
+                    names.remove(&name);
+                }
+            }
+        }
+    }
+}
+
 impl State {
+    fn change(&mut self, change: Change) {
+        change.clone().apply(&mut self.seen);
+        self.pending.push(change);
+    }
+
     fn operate(&mut self) -> io::Result<()> {
         self.operations += 1;
         match self.fault {
@@ -118,7 +161,7 @@ impl Files for Disk {
         }
         let inode = state.inodes.len();
         state.inodes.push(Content::default());
-        state.seen.insert(name.to_owned(), inode);
+        state.change(Change::Create(name.to_owned(), inode));
         Ok(Box::new(Open(self.clone(), inode)))
     }
 
@@ -132,15 +175,16 @@ impl Files for Disk {
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         let mut state = self.0.lock().unwrap();
         state.operate()?;
-        let inode = state.seen.remove(from).ok_or(io::ErrorKind::NotFound)?;
-        state.seen.insert(to.to_owned(), inode);
+        let inode = *state.seen.get(from).ok_or(io::ErrorKind::NotFound)?;
+        state.change(Change::Rename(from.to_owned(), to.to_owned(), inode));
         Ok(())
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
         let mut state = self.0.lock().unwrap();
         state.operate()?;
-        state.seen.remove(name).ok_or(io::ErrorKind::NotFound)?;
+        let inode = *state.seen.get(name).ok_or(io::ErrorKind::NotFound)?;
+        state.change(Change::Remove(name.to_owned(), inode));
         Ok(())
     }
 
@@ -152,6 +196,7 @@ impl Files for Disk {
         let mut state = self.0.lock().unwrap();
         state.operate()?;
         state.durable = state.seen.clone();
+        state.pending.clear();
         Ok(())
     }
 }
@@ -178,6 +223,10 @@ impl File for Open {
 
     fn read_all(&self) -> io::Result<Vec<u8>> {
         Ok(self.0.0.lock().unwrap().inodes[self.1].seen.clone())
+    }
+
+    fn length(&self) -> io::Result<u64> {
+        Ok(self.0.0.lock().unwrap().inodes[self.1].seen.len() as u64)
     }
 
     fn preallocate(&self, length: u64) -> io::Result<()> {

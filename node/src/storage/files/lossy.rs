@@ -171,6 +171,18 @@ impl File for Arc<Inode> {
         Ok(content)
     }
 
+    fn length(&self) -> io::Result<u64> {
+        let mut length = self.file.length()?;
+        for edit in lock(&self.held).iter() {
+            length = match edit {
+                Edit::Write { offset, bytes } => length.max(offset + bytes.len() as u64),
+                Edit::Preallocate { length: least } => length.max(*least),
+                Edit::SetLen { length } => *length,
+            };
+        }
+        Ok(length)
+    }
+
     fn preallocate(&self, length: u64) -> io::Result<()> {
         self.hold(Edit::Preallocate { length })
     }

@@ -4,6 +4,8 @@ pub mod direct;
 #[cfg(test)]
 pub(crate) mod double;
 pub mod lossy;
+#[cfg(feature = "planted-bugs")]
+pub mod planted;
 
 use std::io;
 
@@ -13,7 +15,7 @@ use super::StorageError;
 ///
 /// As POSIX has it, a new, renamed or removed name is certain to outlive a power loss only after
 /// [`Files::sync_dir`], and a file's content only after its [`File::sync`].
-pub trait Files: Send {
+pub trait Files: Send + Sync {
     /// Makes a file that must not exist yet.
     ///
     /// # Errors
@@ -52,7 +54,7 @@ pub trait Files: Send {
 }
 
 /// An open file.
-pub trait File: Send {
+pub trait File: Send + Sync {
     /// Writes all of `bytes` at `offset`. After an error any part of them may have been written.
     ///
     /// # Errors
@@ -64,6 +66,12 @@ pub trait File: Send {
     /// # Errors
     /// Of the system.
     fn read_all(&self) -> io::Result<Vec<u8>>;
+
+    /// How long it is, in bytes.
+    ///
+    /// # Errors
+    /// Of the system.
+    fn length(&self) -> io::Result<u64>;
 
     /// Makes the file at least `length` bytes long and reserves the blocks, filled with zeros, so that later writes
     /// inside find space.

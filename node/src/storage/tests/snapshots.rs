@@ -1,12 +1,16 @@
 //! Snapshots and what they cut, through crashes, damage and a full disk.
 
 use super::*;
-use crate::raft::{Cut, Index, Save};
+use crate::raft::{Configuration, Configured, Cut, Index, Save};
 use crate::storage::files::Files as _;
 
 fn state(index: u64, term: u64) -> Arc<Snapshot> {
     Arc::new(Snapshot {
         last: LogId::new(index, term),
+        configured: Configured {
+            by: LogId::new(1, 1),
+            configuration: Arc::new(Configuration::new([NodeId(1), NodeId(7)].into())),
+        },
         // More than one chunk.
         data: vec![index as u8; 70_000].into(),
     })

@@ -1,18 +1,22 @@
 //! The write-ahead log of entries: appended to, synced once for a batch, rolled back when the disk is full.
 //!
 //! # Why no stale byte ever passes for a record
-//! The file only grows at its end. Conflicting entries are not erased but followed by those that replace them
+//! Segments are reused files (see [`pool`]), whose former bytes stay where no record has come yet. A record
+//! says which life of its file it belongs to, its checksum begins with the id of its segment and is chained to the
+//! record before, and to the header of the segment that is chained to the segment before: none of that can be right
+//! for bytes of another life.
+//!
+//! Within a life the log only grows at its end. Conflicting entries are not erased but followed by those that replace them
 //! (see [`recovery`]), so bytes are overwritten in one case only: a batch failed for want of space. Before
 //! anything else is written, the half-written region is zeroed and that is synced, and segments that
 //! the batch began are removed. A crash before that leaves records of that batch: valid ones form a prefix
 //! of it, entries that a leader sent and nobody acknowledged, which Raft allows; others are a torn tail.
-//! And were bytes of another life behind the end all the same (a reused block, a restored copy), their
-//! checksums begin with the id of their own segment and are chained to the records before them.
 //!
 //! # How it gets shorter
-//! Whole segments go, oldest first, once a snapshot that is on disk covers every entry in them ([`Wal::purge`]).
+//! Whole segments go, oldest first, and become spare files, once a snapshot that is on disk covers every entry in them ([`Wal::purge`]).
 //! Where a leader's snapshot takes the place of the log, a segment begins that says so ([`Wal::reset`]).
 
+pub mod pool;
 pub mod record;
 pub mod recovery;
 pub mod segment;
@@ -22,10 +26,12 @@ mod tests;
 use std::collections::VecDeque;
 use std::io;
 
+use self::pool::Pool;
 use self::recovery::Found;
 use self::segment::Header;
 use super::files::{File, Files, sort_error};
 use super::{Identity, OpenError, StorageError};
+use crate::bugs::{self, Bug};
 use crate::raft::{Entry, Index};
 
 /// Where the log ends.
@@ -44,12 +50,14 @@ struct Older {
     sequence: u64,
     /// The highest index that any record in it has; 0 where none of them counts any more.
     highest: u64,
+    capacity: u64,
 }
 
 /// The log, open for appending.
 pub struct Wal {
     identity: Identity,
     segment_size: u64,
+    pool: Pool,
     current: Box<dyn File>,
     /// Where the next record goes.
     end: End,
@@ -77,10 +85,12 @@ impl Wal {
             identity,
             sequence: 1,
             anew: false,
+            recycled: false,
             first: 1,
             capacity: segment_size,
         };
-        let current = make_segment(files, &mut header)?;
+        let mut pool = Pool::new(segment_size);
+        let current = make_segment(files, &mut pool, &mut header)?;
         let end = End {
             sequence: 1,
             offset: segment::HEADER as u64,
@@ -91,6 +101,7 @@ impl Wal {
         Ok(Wal {
             identity,
             segment_size,
+            pool,
             current,
             end,
             synced: end,
@@ -119,11 +130,16 @@ impl Wal {
         let Some(last) = found.segments.last() else {
             return Err(io::Error::other("a log without segments was read").into());
         };
+        let pool = Pool::open(files, segment_size)?;
         let current = files.open(&segment::name(last.header.sequence))?;
         if last.dirty > last.end {
             zero(current.as_ref(), last.end, last.dirty)?;
         }
-        // Also for the tail that looks whole: it may have been in the page cache only.
+        // Also for the tail that looks whole: it may have been in the page cache only, and after a sync that failed
+        // the system calls its pages clean. Written again they are dirty, and the sync means something (Rebello et
+        // al., "Can Applications Recover from fsync Failures?", ATC 2020).
+        let bytes = current.read_all()?;
+        current.write_at(0, &bytes[..last.end as usize])?;
         current.preallocate(last.header.capacity)?;
         current.sync()?;
         files.sync_dir()?;
@@ -138,6 +154,7 @@ impl Wal {
         let wal = Wal {
             identity,
             segment_size,
+            pool,
             current,
             end,
             synced: end,
@@ -146,6 +163,7 @@ impl Wal {
                 .map(|segment| Older {
                     sequence: segment.header.sequence,
                     highest: segment.highest,
+                    capacity: segment.header.capacity,
                 })
                 .collect(),
             highest: last.highest,
@@ -184,7 +202,7 @@ impl Wal {
         self.after(result)
     }
 
-    /// Removes the segments in which all entries are at or below `upto`, oldest first, each removal durable before
+    /// Puts away the segments in which all entries are at or below `upto`, oldest first, each gone for good before
     /// the next, so that no gap can be left. A snapshot that covers them must be on disk.
     ///
     /// # Errors
@@ -194,14 +212,9 @@ impl Wal {
             && oldest.highest <= upto.0
             && oldest.sequence < self.synced.sequence
         {
-            let name = segment::name(oldest.sequence);
-            match files.remove(&name) {
-                // By an attempt whose directory could not be synced.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-                result => result,
-            }
-            .and_then(|()| files.sync_dir())
-            .map_err(sort_error)?;
+            self.pool
+                .put(files, oldest.sequence, oldest.capacity)
+                .map_err(sort_error)?;
             self.older.pop_front();
         }
         Ok(())
@@ -225,6 +238,26 @@ impl Wal {
         }
         self.after(result)?;
         self.purge(files, Index(0))
+    }
+
+    /// Makes a spare file in advance, so that the next segment begins without waiting for one.
+    ///
+    /// # Errors
+    /// [`StorageError::Broken`]; without space it is left undone.
+    pub fn prepare(&mut self, files: &dyn Files) -> Result<(), StorageError> {
+        let near = self.end.offset >= self.end.capacity / 2;
+        if self.failed || !near || !self.pool.is_empty() {
+            return Ok(());
+        }
+        match self.pool.fill(files).map_err(sort_error) {
+            Err(StorageError::Full) => Ok(()),
+            done => done,
+        }
+    }
+
+    /// How many segments were made of spare files since the log was opened.
+    pub fn recycled(&self) -> u64 {
+        self.pool.taken()
     }
 
     /// The index of the last entry that is on disk.
@@ -290,13 +323,15 @@ impl Wal {
             identity: self.identity,
             sequence: self.end.sequence + 1,
             anew,
+            recycled: false,
             first,
             capacity: self.segment_size.max(segment::HEADER as u64 + size),
         };
-        self.current = make_segment(files, &mut header)?;
+        self.current = make_segment(files, &mut self.pool, &mut header)?;
         self.older.push_back(Older {
             sequence: self.end.sequence,
             highest: std::mem::take(&mut self.highest),
+            capacity: self.end.capacity,
         });
         self.end = End {
             sequence: header.sequence,
@@ -338,6 +373,9 @@ impl Wal {
 
     fn after(&mut self, result: io::Result<()>) -> Result<(), StorageError> {
         result.map_err(|error| {
+            if bugs::on(Bug::EnospcPartialWriteNotRolledBack) {
+                return sort_error(error);
+            }
             self.failed = true;
             self.end = self.synced;
             while let Some(segment) = self.older.back()
@@ -351,9 +389,20 @@ impl Wal {
     }
 }
 
-/// Makes a segment: content first, then the name, both synced before anything rests on them.
-fn make_segment(files: &dyn Files, header: &mut Header) -> io::Result<Box<dyn File>> {
-    let file = files.create(&segment::name(header.sequence))?;
+/// Makes a segment, of a spare file where there is one: content and name are both synced before anything rests on
+/// them. Until then it is unborn, whichever of the two a power loss leaves.
+fn make_segment(
+    files: &dyn Files,
+    pool: &mut Pool,
+    header: &mut Header,
+) -> io::Result<Box<dyn File>> {
+    let name = segment::name(header.sequence);
+    let spare = pool.take(files, &name, header.capacity)?;
+    header.recycled = spare.is_some();
+    let file = match spare {
+        Some(file) => file,
+        None => files.create(&name)?,
+    };
     file.preallocate(header.capacity)?;
     file.write_at(0, &header.encode())?;
     file.sync()?;

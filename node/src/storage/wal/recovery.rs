@@ -3,7 +3,7 @@
 //! Records are taken in the order of writing for as long as each one's checksum holds and is chained to the one
 //! before. Where that ends, at offset `p` of a segment, there are three cases.
 //!
-//! - Only zeros follow, and no segment: the log ends here.
+//! - Only zeros follow, or bytes of a former life of the file, and no segment: the log ends here.
 //! - It is the last segment, and no valid record behind `p` has a floor above `p`: nothing proves that
 //!   the bytes at `p` were ever synced, so nothing that rests on them has left this node. A torn tail: it is
 //!   cut. (Valid records behind `p` may be there: sectors of one un-synced batch reach the disk
@@ -23,6 +23,7 @@
 
 use super::record::{self, ALIGN, Fault};
 use super::segment::{self, Header};
+use crate::bugs::{self, Bug};
 use crate::raft::{Entry, LogId};
 use crate::storage::files::Files;
 use crate::storage::{Damage, Identity, OpenError};
@@ -55,7 +56,7 @@ pub struct Segment {
     pub highest: u64,
     /// Where the last valid record ends.
     pub end: u64,
-    /// Where bytes that are not zero end; above `end`: a torn tail.
+    /// Where bytes end that were written in this life of the file; above `end`: a torn tail.
     pub dirty: u64,
 }
 
@@ -183,9 +184,14 @@ impl Found {
             records += 1;
             highest = self.last().max(highest);
         };
-        let dirty = end.max(used(bytes));
+        let dirty = match header.recycled {
+            true => end.max(used_in_this_life(bytes, id, end)),
+            false => end.max(used(bytes)),
+        };
         let length = bytes.len() as u64;
-        if length < header.capacity && (records > 0 || !last) {
+        // A new file may be short while it is made, and then holds its header at most; a spare never was.
+        let in_the_making = last && !header.recycled && dirty == segment::HEADER;
+        if length < header.capacity && !in_the_making {
             // The length was synced before the first record was written.
             let what = format!(
                 "the file was cut: it has lost {} bytes",
@@ -193,8 +199,8 @@ impl Found {
             );
             return Err(Damage::new(&name, length, &what));
         }
-        if dirty > end {
-            if !last {
+        if dirty > end && !bugs::on(Bug::MidlogCorruptionAsTornTail) {
+            if !last && !header.recycled {
                 let what = format!("{fault}, and later segments exist");
                 return Err(Damage::new(&name, end as u64, &what));
             }
@@ -258,6 +264,16 @@ fn used(bytes: &[u8]) -> usize {
         .iter()
         .rposition(|&b| b != 0)
         .map_or(0, |p| p + 1)
+}
+
+/// Where the bytes end that records of this life of the segment may have left at or behind `from`; 0: nowhere.
+/// What stands there besides is of a former life.
+fn used_in_this_life(bytes: &[u8], id: u64, from: usize) -> usize {
+    let end = (from.next_multiple_of(ALIGN)..bytes.len())
+        .step_by(ALIGN)
+        .filter_map(|offset| record::claimed_end(bytes, id, offset))
+        .max();
+    end.map_or(0, |end| end.min(bytes.len()))
 }
 
 /// The first record at or behind `from` that its own checksum confirms and that has at least this floor.

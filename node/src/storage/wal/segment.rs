@@ -1,12 +1,14 @@
-//! A segment: one preallocated file `wal-0000000001`, a header of 64 bytes, then records, then zeros.
+//! A segment: one preallocated file `wal-0000000001`, a header of 64 bytes, then records, then zeros or what
+//! a former life of the file has left.
 //!
 //! ```text
 //!  0 crc       u32  crc32c over everything after this field
 //!  4 previous  u32  the crc of the last record of the segment before; 0 for the first segment
 //!  8 magic     8 bytes, "ordeal.w"
-//! 16 version   u32  1
+//! 16 version   u32  2
 //! 20 node      u16
-//! 22 anew      u16  1: the log begins anew with this segment, behind a leader's snapshot; else 0
+//! 22 flags     u16  1: the log begins anew with this segment, behind a leader's snapshot
+//!                    2: the file was another segment before: bytes of that life may stand behind the last record
 //! 24 cluster   u64
 //! 32 log       u64  drawn at random when the data directory was made
 //! 40 sequence  u64  from 1, without gaps; the first ones may be gone
@@ -15,6 +17,7 @@
 //! ```
 
 use super::record::{u32_at, u64_at};
+use crate::bugs::{self, Bug};
 use crate::storage::Identity;
 
 /// Length of a segment's header.
@@ -27,7 +30,9 @@ pub const DEFAULT_SIZE: u64 = 16 << 20;
 pub const MAX_SIZE: u64 = 1 << 30;
 
 const MAGIC: &[u8; 8] = b"ordeal.w";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
+const ANEW: u8 = 1;
+const RECYCLED: u8 = 2;
 const PREFIX: &str = "wal-";
 
 /// A segment's header.
@@ -43,6 +48,8 @@ pub struct Header {
     pub sequence: u64,
     /// The log begins anew with it: nothing that earlier segments hold counts.
     pub anew: bool,
+    /// The file was another segment before (see [`pool`](super::pool)).
+    pub recycled: bool,
     /// Index of its first record.
     pub first: u64,
     /// Length of the file when it was made, in bytes.
@@ -57,7 +64,7 @@ impl Header {
         bytes[8..16].copy_from_slice(MAGIC);
         bytes[16..20].copy_from_slice(&VERSION.to_le_bytes());
         bytes[20..22].copy_from_slice(&self.identity.node.0.to_le_bytes());
-        bytes[22] = u8::from(self.anew);
+        bytes[22] = u8::from(self.anew) * ANEW + u8::from(self.recycled) * RECYCLED;
         bytes[24..32].copy_from_slice(&self.identity.cluster.to_le_bytes());
         bytes[32..40].copy_from_slice(&self.identity.log.to_le_bytes());
         bytes[40..48].copy_from_slice(&self.sequence.to_le_bytes());
@@ -88,7 +95,8 @@ impl Header {
             previous: u32_at(bytes, 4),
             identity,
             sequence,
-            anew: bytes[22] == 1,
+            anew: bytes[22] & ANEW != 0,
+            recycled: bytes[22] & RECYCLED != 0,
             first: u64_at(bytes, 48),
             capacity: u64_at(bytes, 56),
         };
@@ -107,6 +115,9 @@ impl Header {
 /// The id of a segment: unlike for any other segment of this node, and not to be guessed by a client who would
 /// have a value taken for a record.
 pub fn id(identity: Identity, sequence: u64) -> u64 {
+    if bugs::on(Bug::RecycledSegmentStaleRecords) {
+        return identity.log;
+    }
     // Odd multiplier (golden ratio): distinct sequences give distinct ids.
     identity
         .log

@@ -1,6 +1,8 @@
 //! The log under power loss, damage and a full disk, on a disk in memory.
 
+mod every_byte;
 mod model;
+mod recycling;
 
 use std::sync::Arc;
 

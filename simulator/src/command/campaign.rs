@@ -1,0 +1,122 @@
+//! Many seeds, one after the other on every thread, and what was found.
+
+use std::process::ExitCode;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use simulator::coverage::Coverage;
+use simulator::run::{self, Outcome};
+use simulator::scenario::Scenario;
+use simulator::shrink::shrink;
+
+use super::Arguments;
+
+/// How often a line tells how far it has come.
+const PROGRESS: Duration = Duration::from_secs(10);
+/// How many lines of a failing run are shown.
+const SHOWN: usize = 80;
+
+#[derive(Default)]
+struct Sum {
+    coverage: Coverage,
+    runs: u64,
+    bad: u64,
+    simulated: u64,
+    hash: u64,
+    told: Option<Instant>,
+}
+
+/// Runs the seeds; exits with 1 if a check spoke.
+pub(super) fn run(arguments: &Arguments) -> ExitCode {
+    let begun = Instant::now();
+    let next = AtomicU64::new(arguments.seeds.start);
+    let sum = Mutex::new(Sum::default());
+    thread::scope(|scope| {
+        for _ in 0..arguments.jobs.max(1) {
+            scope.spawn(|| work(arguments, &next, &sum, begun));
+        }
+    });
+    let sum = sum.into_inner().unwrap_or_default();
+    for (name, count) in sum.coverage.all() {
+        println!("{count:>12} {}", name.replace('_', " "));
+    }
+    println!("{}", told(&sum, begun));
+    println!("fingerprint of all runs: {:016x}", sum.hash);
+    ExitCode::from(u8::from(sum.bad > 0))
+}
+
+fn work(arguments: &Arguments, next: &AtomicU64, sum: &Mutex<Sum>, begun: Instant) {
+    loop {
+        let seed = next.fetch_add(1, Relaxed);
+        let enough = sum.lock().is_ok_and(|sum| sum.bad >= arguments.stop_after);
+        if seed >= arguments.seeds.end || enough {
+            return;
+        }
+        let scenario = arguments.scenario(seed);
+        let outcome = run::run(&scenario, arguments.trace);
+        let Ok(mut sum) = sum.lock() else { return };
+        sum.runs += 1;
+        sum.simulated += outcome.simulated;
+        sum.coverage.add(&outcome.coverage);
+        // In any order of seeds.
+        sum.hash ^= outcome.hash.rotate_left(seed as u32 % 64);
+        if arguments.trace {
+            outcome.trace.iter().for_each(|line| println!("{line}"));
+        }
+        if outcome.violation.is_some() {
+            sum.bad += 1;
+            tell(arguments, &scenario, &outcome);
+        } else if sum.told.unwrap_or(begun).elapsed() > PROGRESS {
+            eprintln!("{}", told(&sum, begun));
+            sum.told = Some(Instant::now());
+        }
+    }
+}
+
+fn told(sum: &Sum, begun: Instant) -> String {
+    let real = begun.elapsed().as_secs_f64();
+    let simulated = sum.simulated as f64 / 1e9;
+    format!(
+        "{} seeds, {} violated; {simulated:.0} simulated seconds in {real:.1} s: {:.0} a second",
+        sum.runs,
+        sum.bad,
+        simulated / real
+    )
+}
+
+fn tell(arguments: &Arguments, scenario: &Scenario, outcome: &Outcome) {
+    let Some(violation) = &outcome.violation else {
+        return;
+    };
+    let at = violation.at as f64 / 1e9;
+    println!(
+        "seed {}: {} at {at:.6} s: {}",
+        scenario.seed, violation.check, violation.what
+    );
+    println!("  repeat it: simulator {scenario} --trace");
+    if arguments.shrink == 0 || arguments.trace {
+        return;
+    }
+    let small = shrink(scenario, violation.check, violation.at, arguments.shrink);
+    let shown = run::run(&small, true);
+    println!(
+        "  made shorter: simulator {small} --trace   ({} of {} injuries)",
+        small.injuries.len(),
+        scenario.injuries.len()
+    );
+    for injury in &small.injuries {
+        println!(
+            "    injury {}: {:?} from {:.3} s on for {:.3} s",
+            injury.number,
+            injury.kind,
+            injury.at as f64 / 1e9,
+            injury.length as f64 / 1e9
+        );
+    }
+    let last = shown.trace.len().saturating_sub(SHOWN);
+    for line in &shown.trace[last..] {
+        println!("  {line}");
+    }
+}

@@ -1,0 +1,204 @@
+//! One run from start to judgement: suffer, heal, converge, read, stay calm, scan the disks, judge the history.
+
+use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use checker::linearizable::{Limits, Linearizable, objects::Objects};
+use checker::{Checker, History, Valid};
+
+use crate::coverage::Coverage;
+use crate::injury::MILLISECOND;
+use crate::scenario::Scenario;
+use crate::workload::model;
+use crate::world::{Violation, World};
+
+/// How long a healed cluster may take until all nodes are equal, without new writes (V22).
+const CONVERGENCE: u64 = 20_000 * MILLISECOND;
+/// How long it may then take to answer reads at every node (V24).
+const READS: u64 = 5_000 * MILLISECOND;
+/// How long nothing may happen to leadership then (V28).
+const CALM: u64 = 1_000 * MILLISECOND;
+
+/// What came of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// The first check that spoke.
+    pub violation: Option<Violation>,
+    /// What happened.
+    pub coverage: Coverage,
+    /// Of everything that happened, in order.
+    pub hash: u64,
+    /// Nanoseconds that were simulated.
+    pub simulated: u64,
+    /// What was said, if it was asked for.
+    pub trace: Vec<String>,
+}
+
+thread_local! {
+    static PANIC: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// Panics are what a node says when it finds an invariant broken: they are kept rather than printed, from now on.
+pub fn keep_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        PANIC.with(|kept| *kept.borrow_mut() = Some(panic.to_string()));
+    }));
+}
+
+/// Runs a scenario.
+pub fn run(scenario: &Scenario, trace: bool) -> Outcome {
+    let mut world = World::new(scenario.clone(), trace);
+    let lived = catch_unwind(AssertUnwindSafe(|| live(&mut world)));
+    if lived.is_err() {
+        let said = PANIC.with(|kept| kept.borrow_mut().take());
+        let said = said.unwrap_or_else(|| "of which nothing is known".to_owned());
+        let said = said.split('\n').collect::<Vec<_>>().join(" ");
+        world.object("V23", format!("a node panics: {said}"));
+    }
+    Outcome {
+        violation: world.violation.clone(),
+        hash: world.hash(),
+        simulated: world.now,
+        trace: world.take_trace(),
+        coverage: world.coverage,
+    }
+}
+
+fn live(world: &mut World) {
+    world.run_until(world.scenario.length);
+    world.clients.working = false;
+    world.say(format_args!("all is healed"));
+    world.heal_all();
+    converge(world);
+    world.read_finally();
+    let end = world.now + READS;
+    while world.violation.is_none() && !world.clients.are_idle() {
+        if world.now >= end {
+            world.object(
+                "V24",
+                "reads are not answered although nothing is wrong".to_owned(),
+            );
+        }
+        world.run_until(world.now + 10 * MILLISECOND);
+    }
+    stay_calm(world);
+    for id in world.scenario.swarm.ids() {
+        world.scan(id);
+    }
+    judge(world);
+}
+
+fn converge(world: &mut World) {
+    let end = world.now + CONVERGENCE;
+    while world.violation.is_none() && !is_converged(world) {
+        if world.now >= end {
+            let stands = world
+                .processes
+                .iter()
+                .map(|process| match &process.running {
+                    None => format!("{} is down", process.id),
+                    Some(running) => {
+                        let status = running.replica.status(0.0);
+                        format!(
+                            "{} is {} of {} with last={} commit={} applied={} waiters={}",
+                            status.id,
+                            status.role,
+                            status.term,
+                            status.last_entry,
+                            status.commit,
+                            status.applied,
+                            status.waiters
+                        )
+                    }
+                });
+            let stands = stands.collect::<Vec<_>>().join("; ");
+            world.object("V22", format!("not converged: {stands}"));
+        }
+        world.run_until(world.now + 20 * MILLISECOND);
+    }
+}
+
+fn is_converged(world: &World) -> bool {
+    let Some(leader) = world.leader() else {
+        return false;
+    };
+    let Some(leader) = &world.process(leader).running else {
+        return false;
+    };
+    let content = leader.replica.machine().content();
+    world.clients.are_idle()
+        && world.processes.iter().all(|process| {
+            process.running.as_ref().is_some_and(|running| {
+                running.status.last == leader.status.last
+                    && running.status.term == leader.status.term
+                    && running.status.leader == Some(leader.status.id)
+                    && running.replica.machine().applied() == leader.status.last.index
+                    && running.replica.machine().content() == content
+                    && running.replica.waiting() == 0
+            })
+        })
+}
+
+fn stay_calm(world: &mut World) {
+    if world.violation.is_some() {
+        return;
+    }
+    let terms = |world: &World| world.processes.iter().map(|p| p.term()).collect::<Vec<_>>();
+    let before = terms(world);
+    world.run_until(world.now + CALM);
+    let after = terms(world);
+    if before != after {
+        let what = format!("terms go from {before:?} to {after:?} without a cause");
+        world.object("V28", what);
+    } else if !is_converged(world) {
+        world.object("V22", "converged, and then not any more".to_owned());
+    }
+}
+
+fn judge(world: &mut World) {
+    if world.violation.is_some() {
+        return;
+    }
+    let history = match History::new(std::mem::take(&mut world.clients.history)) {
+        Ok(history) => history,
+        Err(malformed) => return world.object("history", malformed.to_string()),
+    };
+    match world.oracle.lost(world.scenario.swarm.may_lose()) {
+        Ok(lost) => world.coverage.writes_lost += lost,
+        Err((check, what)) => return world.object(check, what),
+    }
+    if world.scenario.swarm.may_lose() && world.oracle.leadership_changed() {
+        world.coverage.not_promised += 1;
+        return;
+    }
+    let limits = Limits {
+        configurations: 1024,
+        steps: 300_000,
+    };
+    let kind = model(world.scenario.swarm.workload);
+    let verdict = match kind {
+        checker::models::ModelKind::Register => Linearizable {
+            limits,
+            ..Linearizable::default()
+        }
+        .check(&history),
+        _ => Objects {
+            kind,
+            limits,
+            minimum: Default::default(),
+        }
+        .check(&history),
+    };
+    match verdict.valid {
+        Valid::Yes => world.coverage.judged += 1,
+        Valid::Unknown => world.coverage.undecided += 1,
+        Valid::No => {
+            let told = verdict.violations.first().map(|v| v.explanation.as_str());
+            let what = format!("{} {}", verdict.summary, told.unwrap_or_default());
+            world.object(
+                "linearizable",
+                what.split('\n').collect::<Vec<_>>().join(" "),
+            );
+        }
+    }
+}
