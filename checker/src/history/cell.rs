@@ -35,7 +35,7 @@ impl Cell {
 
     /// A whole number, if it is not too large for a word.
     pub fn integer(number: i64) -> Option<Cell> {
-        let fits = -(1 << 60) <= number && number < 1 << 60;
+        let fits = (-(1 << 60)..1 << 60).contains(&number);
         fits.then_some(Cell((number as u64) << 3 | INTEGER))
     }
 
@@ -114,6 +114,11 @@ impl Texts {
     /// How many there are.
     pub fn len(&self) -> usize {
         self.all.len()
+    }
+
+    /// True where there is none.
+    pub fn is_empty(&self) -> bool {
+        self.all.is_empty()
     }
 }
 

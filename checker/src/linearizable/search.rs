@@ -454,7 +454,7 @@ fn thin_out(front: &mut Front, width: usize) {
     let order = |c: &Configuration| (promise(c), c.state, c.done, c.hidden, c.used);
     let group = |c: &Configuration| (c.state, c.done & !(reads | writes));
     let all = &mut front.configurations;
-    all.sort_unstable_by(|(a, _), (b, _)| (group(a), order(a)).cmp(&(group(b), order(b))));
+    all.sort_unstable_by_key(|(a, _)| (group(a), order(a)));
     let mut kept: Vec<(Configuration, u32)> = Vec::with_capacity(all.len().min(2 * width));
     let mut first = 0;
     for (configuration, link) in all.drain(..) {
@@ -476,7 +476,7 @@ fn thin_out(front: &mut Front, width: usize) {
     }
     if kept.len() > width {
         front.complete = false;
-        kept.sort_unstable_by(|(a, _), (b, _)| order(a).cmp(&order(b)));
+        kept.sort_unstable_by_key(|(a, _)| order(a));
         // Every state keeps its best ones.
         let mut ranks: Map<Interned, u32> = Map::default();
         let mut ranked: Vec<(u32, u32)> = (0..)
