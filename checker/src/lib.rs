@@ -28,6 +28,7 @@ pub mod online;
 pub mod promises;
 pub mod stats;
 pub mod verdict;
+pub mod whitebox;
 mod words;
 
 pub use history::{Event, History, Kind, Malformed, Operation, Outcome, Process};

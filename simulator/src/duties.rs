@@ -295,7 +295,8 @@ impl World {
             return;
         };
         let (status, machine) = (&running.status, running.replica.machine());
-        let judged = oracle.stands(status, before, machine, coverage);
+        let restoring = running.replica.is_restoring();
+        let judged = oracle.stands(status, before, machine, restoring, coverage);
         let elected = status.role == Role::Leader
             && (before.role != Role::Leader || before.term != status.term);
         let summary = status.term.0 << 40 ^ status.last.index.0 << 20 ^ status.commit.0;

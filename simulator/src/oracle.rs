@@ -369,6 +369,7 @@ impl Oracle {
         status: &Status,
         before: &Status,
         machine: &Machine,
+        restoring: bool,
         coverage: &mut Coverage,
     ) -> Judged {
         let id = status.id;
@@ -400,11 +401,12 @@ impl Oracle {
             status.commit.0,
             status.last.index.0,
         ];
-        // While a leader's snapshot is on its way to the disk, the log behind it has begun already.
+        // While a leader's snapshot is on its way to the disk or from there to the state, the log behind it has begun
+        // already.
         let arrives =
             |write: &Write| matches!(&write.snapshot, Some(save) if save.cut == Cut::Everything);
         let installs = self.view(id).pending.iter().any(arrives);
-        if !installs && !order.is_sorted() {
+        if !installs && !restoring && !order.is_sorted() {
             return Err(("V11", format!("{id}: {status:?}")));
         }
         if applied > was_applied {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
+use node::events::Events;
 use node::kv::Machine;
 use node::raft::{Core, NodeId, Role, Status, Time, Write};
 use node::replica::{Finished, Parts, Replica};
@@ -154,6 +155,7 @@ impl Process {
             cluster: "simulated".into(),
             node: id,
             segment_size: swarm.segment_size,
+            events: Events::default(),
         };
         let log = swarm.config.seed ^ u64::from(id.0);
         storage::Disk::open_files(Arc::new(disk.clone()), &options, log)
@@ -187,6 +189,7 @@ impl Process {
             snapshot_every: swarm.snapshot_every,
             incarnation: boot.incarnation,
             request_timeout: swarm.request_timeout,
+            events: Events::default(),
         });
         self.running = Some(Running {
             replica,
