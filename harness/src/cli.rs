@@ -89,6 +89,9 @@ struct RunArgs {
     /// Let nodes leave no evidence of what they do, and judge only what clients saw.
     #[arg(long)]
     no_events: bool,
+    /// End the run as soon as a violation is certain.
+    #[arg(long)]
+    stop_on_violation: bool,
     /// The system's binary [default: built from this workspace, or found beside the harness].
     #[arg(long, value_name = "FILE")]
     binary: Option<PathBuf>,
@@ -326,6 +329,7 @@ fn plan(args: RunArgs) -> Result<RunWish, Failure> {
         replication,
         bugs,
         events: !args.no_events,
+        stop_on_violation: args.stop_on_violation,
         command: String::new(),
     };
     plan.command = command(&plan, args.binary.as_deref(), &args.out);
@@ -369,6 +373,9 @@ fn command(plan: &Plan, binary: Option<&Path>, out: &Path) -> String {
     );
     if !plan.bugs.is_empty() {
         command += &format!(" --bug {}", plan.bugs.join(","));
+    }
+    if plan.stop_on_violation {
+        command += " --stop-on-violation";
     }
     if !plan.events {
         command += " --no-events";

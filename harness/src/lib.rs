@@ -19,6 +19,7 @@ pub mod judge;
 pub mod kept;
 pub mod links;
 pub mod lists;
+pub mod live;
 pub mod members;
 pub mod modes;
 pub mod nemesis;

@@ -15,6 +15,7 @@ use crate::exit::{self, Failure};
 use crate::history::Recorder;
 use crate::interpreter::{Interpreter, Phase, Totals};
 use crate::kept::AppliedLog;
+use crate::live;
 use crate::nemesis::Nemesis;
 use crate::observation::Observation;
 use crate::plan::Plan;
@@ -22,7 +23,9 @@ use crate::progress::{Counts, Moment, Progress};
 use crate::site::Site;
 use crate::store::{self, Lines};
 use crate::worker::{self, Pinning};
-use crate::{binaries, databases, environment, judge, members, observe, recovery, stalls, whitebox};
+use crate::{
+    binaries, databases, environment, judge, members, observe, recovery, stalls, whitebox,
+};
 
 /// How long a client waits for an answer.
 const CLIENT_TIMEOUT: Duration = Duration::from_millis(1000);
@@ -193,6 +196,9 @@ async fn act(
         let interpreter = Interpreter::new(cluster.began(), recorder, workers, totals.clone());
         tokio::spawn(interpreter.run(done_in, notes_in, phases_in))
     };
+    if plan.stop_on_violation {
+        live::stop_when_wrong(folder.join(store::HISTORY), stop.clone(), progress.clone());
+    }
     tokio::spawn(stop_when_unwritable(stop, totals.clone()));
     let nemesis = Arc::new(Nemesis::new(
         cluster.clone(),
