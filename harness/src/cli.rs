@@ -100,6 +100,9 @@ struct RunArgs {
     /// Let nodes leave no evidence of what they do, and judge only what clients saw.
     #[arg(long)]
     no_events: bool,
+    /// End the run as soon as a violation is certain.
+    #[arg(long)]
+    stop_on_violation: bool,
     /// The system's binary [default: built from this workspace, or found beside the harness].
     #[arg(long, value_name = "FILE")]
     binary: Option<PathBuf>,
@@ -350,6 +353,7 @@ fn plan(args: RunArgs) -> Result<RunWish, Failure> {
         bugs,
         node_flags: args.node_flags,
         events: !args.no_events,
+        stop_on_violation: args.stop_on_violation,
         command: String::new(),
     };
     plan.command = command(&plan, args.binary.as_deref(), &args.out);
@@ -400,6 +404,9 @@ fn command(plan: &Plan, binary: Option<&Path>, out: &Path) -> String {
     );
     if !plan.bugs.is_empty() {
         command += &format!(" --bug {}", plan.bugs.join(","));
+    }
+    if plan.stop_on_violation {
+        command += " --stop-on-violation";
     }
     for flag in &plan.node_flags {
         command += &format!(" --node-flag='{flag}'");

@@ -15,6 +15,7 @@ use crate::exit::{self, Failure};
 use crate::history::Recorder;
 use crate::interpreter::{Interpreter, Phase, Totals};
 use crate::kept::AppliedLog;
+use crate::live;
 use crate::nemesis::Nemesis;
 use crate::observation::Observation;
 use crate::plan::Plan;
@@ -213,6 +214,9 @@ async fn act(
         let interpreter = Interpreter::new(cluster.began(), recorder, workers, totals.clone());
         tokio::spawn(interpreter.run(done_in, notes_in, phases_in))
     };
+    if plan.stop_on_violation {
+        live::stop_when_wrong(folder.join(store::HISTORY), stop.clone(), progress.clone());
+    }
     tokio::spawn(stop_when_unwritable(stop, totals.clone()));
     let nemesis = Arc::new(Nemesis::new(
         cluster.clone(),
