@@ -19,6 +19,7 @@ pub mod interpreter;
 pub mod judge;
 pub mod kept;
 pub mod links;
+pub mod listening;
 pub mod lists;
 pub mod live;
 pub mod members;

@@ -15,7 +15,6 @@ use crate::exit::{self, Failure};
 use crate::history::Recorder;
 use crate::interpreter::{Interpreter, Phase, Totals};
 use crate::kept::AppliedLog;
-use crate::live;
 use crate::nemesis::Nemesis;
 use crate::observation::Observation;
 use crate::plan::Plan;
@@ -24,7 +23,8 @@ use crate::site::Site;
 use crate::store::{self, Lines};
 use crate::worker::{self, Pinning};
 use crate::{
-    binaries, databases, environment, judge, live, members, observe, recovery, stalls, whitebox,
+    binaries, databases, environment, judge, listening, live, members, observe, recovery, stalls,
+    whitebox,
 };
 
 /// How long a client waits for an answer.
@@ -215,7 +215,7 @@ async fn act(
         tokio::spawn(interpreter.run(done_in, notes_in, phases_in))
     };
     if plan.stop_on_violation {
-        live::stop_when_wrong(folder.join(store::HISTORY), stop.clone(), progress.clone());
+        listening::stop_when_wrong(folder.join(store::HISTORY), stop.clone(), progress.clone());
     }
     tokio::spawn(stop_when_unwritable(stop, totals.clone()));
     let nemesis = Arc::new(Nemesis::new(
