@@ -99,6 +99,10 @@ counters! {
     repeats_recognised_by_another_leader,
     /// Requests that another node forwarded to its leader.
     forwards,
+    /// Leases granted or kept alive.
+    leases_kept_alive,
+    /// Leases that had ended when their clients came to keep them alive.
+    leases_ended,
     /// Clock rates and jumps.
     clock_faults,
     /// Histories that were judged valid.

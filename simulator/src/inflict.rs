@@ -159,7 +159,7 @@ impl World {
             Kind::ClockRate => self.change_clock(victim, rng),
             Kind::ClockJump => {
                 // Leases reckon with wrong rates only.
-                if self.scenario.swarm.config.lease_drift_percent.is_none() {
+                if self.scenario.swarm.clocks_may_jump() {
                     self.coverage.clock_faults += 1;
                     let by = rng.between(1, 1000) * MILLISECOND;
                     self.process_mut(victim).clock.jump(now, by);
@@ -181,6 +181,26 @@ impl World {
                 }
             }
             Kind::NewLeader => self.armed_for_leader.push((number, injury.length)),
+            Kind::LateAnswers => {
+                let longest = self.scenario.swarm.config.election_timeout.0.as_micros() as u64;
+                let rule = Rule {
+                    kinds: bits(&[7, 9]),
+                    percent: 100,
+                    loss: 0,
+                    twice: 0,
+                    late: (longest / 4, longest * rng.between(30, 100) / 100),
+                };
+                self.network.rule(number, rule);
+                self.halfway_later(injury);
+            }
+            Kind::OldLeader => {
+                if let Some(back) = others.get(rng.below(others.len().max(1) as u64) as usize) {
+                    let rest: Vec<NodeId> = ids.iter().copied().filter(|n| n != back).collect();
+                    self.network.cut(number, between(&[*back], &rest));
+                    self.armed_for_vote.push((number, *back, injury.length));
+                    self.halfway_later(injury);
+                }
+            }
             Kind::VoteStorm => self.storm(victim, &others, rng, number),
         }
     }
@@ -196,7 +216,7 @@ impl World {
             late: (5_000, rng.one_of(&[20_000, 450_000])),
         };
         self.network.rule(number, late);
-        if self.scenario.swarm.config.lease_drift_percent.is_none() {
+        if self.scenario.swarm.clocks_may_jump() {
             let now = self.now;
             let by = self.scenario.swarm.config.election_timeout.1.as_nanos() as u64;
             for id in others {
@@ -207,6 +227,41 @@ impl World {
                     self.turn_soon(*id);
                 }
             }
+        }
+    }
+
+    fn halfway_later(&mut self, injury: &Injury) {
+        let place = self
+            .scenario
+            .injuries
+            .iter()
+            .position(|i| i.number == injury.number);
+        if let Some(place) = place {
+            self.after(injury.length / 2, Event::Halfway(place));
+        }
+    }
+
+    /// The second half of an injury that has two.
+    pub fn halfway(&mut self, place: usize) {
+        if !self.faults {
+            return;
+        }
+        let injury = self.scenario.injuries[place].clone();
+        match injury.kind {
+            Kind::LateAnswers => self.cut_leader(injury.number),
+            Kind::OldLeader => {
+                self.network.heal(Some(injury.number));
+                self.release();
+            }
+            _ => {}
+        }
+    }
+
+    /// Who leads now can talk to no other node.
+    fn cut_leader(&mut self, number: usize) {
+        if let Some(leader) = self.leader() {
+            let others = self.ids(|process| process.id != leader);
+            self.network.cut(number, between(&[leader], &others));
         }
     }
 
@@ -260,6 +315,22 @@ impl World {
 
     /// A node has said something of this kind: perhaps its last word.
     pub fn spoken(&mut self, from: NodeId, kind: u8) {
+        const VOTE: u8 = 4;
+        let asked = |(_, node, _): &(usize, NodeId, u64)| *node == from && kind == VOTE;
+        if let Some(position) = self.armed_for_vote.iter().position(asked) {
+            let (number, _, length) = self.armed_for_vote.remove(position);
+            if !self.network.is_cut((from, self.leader().unwrap_or(from))) {
+                self.cut_leader(number);
+                let place = self
+                    .scenario
+                    .injuries
+                    .iter()
+                    .position(|i| i.number == number);
+                if let Some(place) = place {
+                    self.after(length, Event::Heal(place));
+                }
+            }
+        }
         let armed = self
             .armed
             .iter()
@@ -299,6 +370,10 @@ impl World {
         let now = self.now;
         match injury.kind {
             Kind::PowerLossOnWord => self.armed.retain(|(number, _)| *number != injury.number),
+            Kind::OldLeader => {
+                self.armed_for_vote
+                    .retain(|(number, ..)| *number != injury.number);
+            }
             Kind::SlowDisk => self.processes.iter_mut().for_each(|p| p.slow = None),
             Kind::FullDisk => self.processes.iter().for_each(|p| p.disk.set_space(None)),
             Kind::ClockRate => {
@@ -328,6 +403,7 @@ impl World {
         self.faults = false;
         self.armed.clear();
         self.armed_for_leader.clear();
+        self.armed_for_vote.clear();
         self.network.heal(None);
         self.release();
         let now = self.now;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use node::kv::Machine;
 use node::raft::{Core, NodeId, Role, Status, Time, Write};
-use node::replica::{Finished, Parts, Replica};
+use node::replica::{Job, Parts, Replica};
 use node::storage::{self, Boot, Mode, OpenError, Options, Recovered, Storage};
 
 use crate::disk::Disk;
@@ -52,8 +52,8 @@ pub struct Running {
     pub status: Status,
     /// Storage wants to be asked for work that waits at that time.
     pub idle_at: Option<u64>,
-    /// Work on whole states that is done; the replica hears of it in its next turn.
-    pub finished: Vec<Finished>,
+    /// Work on whole states, each with the time at which it is done.
+    pub jobs: Vec<(u64, Job)>,
 }
 
 /// A monotonic clock that may run at another rate than the run's own, and jump ahead.
@@ -198,7 +198,7 @@ impl Process {
             wake_at: u64::MAX,
             status,
             idle_at: None,
-            finished: Vec::new(),
+            jobs: Vec::new(),
         });
         Ok((recovered, boot))
     }

@@ -29,6 +29,10 @@ pub struct Swarm {
     pub session_lifetime: u64,
     /// How many keys.
     pub keys: u64,
+    /// Registers are deleted, too.
+    pub deletes: bool,
+    /// By how many bytes the longest key is longer than the shortest, so that commands differ in size.
+    pub padding: u64,
     /// Usual delay of a message: from and to, in microseconds.
     pub latency: (u64, u64),
     /// Usual time of a sync: from and to, in microseconds.
@@ -54,6 +58,8 @@ pub enum Workload {
     Append,
     /// Add to counters and read them.
     Counter,
+    /// As [`Workload::Register`], while others keep leases alive.
+    Lease,
 }
 
 impl Swarm {
@@ -97,7 +103,10 @@ impl Swarm {
                 Workload::Register,
                 Workload::Append,
                 Workload::Counter,
+                Workload::Lease,
             ]),
+            deletes: rng.chance(25),
+            padding: rng.one_of(&[0, 0, 30, 300]),
             sessions: rng.chance(40),
             session_lifetime: rng.one_of(&[30, 1000, 100_000]),
             keys: rng.one_of(&[1, 2, 5]),
@@ -123,6 +132,11 @@ impl Swarm {
             seed: self.config.seed ^ u64::from(id.0) << 48 ^ boot << 32,
             ..self.config.clone()
         }
+    }
+
+    /// Nothing rests on clocks that only run at wrong rates.
+    pub fn clocks_may_jump(&self) -> bool {
+        self.config.lease_drift_percent.is_none() && self.workload != Workload::Lease
     }
 
     /// All nodes.

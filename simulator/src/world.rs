@@ -36,6 +36,8 @@ pub enum Event {
     Idle(NodeId, u64),
     /// A node gets round to what accumulated, or is woken.
     Turn(NodeId, u64),
+    /// Work on a whole state is done.
+    Done(NodeId, u64),
     /// A client begins something.
     Begin(usize),
     /// A client's request arrives.
@@ -46,6 +48,8 @@ pub enum Event {
     GiveUp(usize, u64),
     /// An injury, by its place in the list.
     Injure(usize),
+    /// It goes on with its second half.
+    Halfway(usize),
     /// It ends.
     Heal(usize),
     /// A node that is down starts.
@@ -106,6 +110,8 @@ pub struct World {
     pub armed: Vec<(usize, u32)>,
     /// The next leader is cut off for so long, on behalf of injuries.
     pub armed_for_leader: Vec<(usize, u64)>,
+    /// The leader is cut off for so long when that node next asks for votes, on behalf of injuries.
+    pub armed_for_vote: Vec<(usize, NodeId, u64)>,
     /// Held back: injury, link, message.
     pub held: Vec<(Link, Option<u64>, Box<transport::Event>)>,
     queue: BinaryHeap<Reverse<Item>>,
@@ -139,6 +145,7 @@ impl World {
             faults: true,
             armed: Vec::new(),
             armed_for_leader: Vec::new(),
+            armed_for_vote: Vec::new(),
             held: Vec::new(),
             queue: BinaryHeap::new(),
             sequence: 0,
@@ -198,11 +205,13 @@ impl World {
             Event::Synced(id, boot) => self.synced(id, boot),
             Event::Idle(id, boot) => self.idle(id, boot),
             Event::Turn(id, boot) => self.woken(id, boot),
+            Event::Done(id, boot) => self.done(id, boot),
             Event::Begin(client) => self.begin(client),
             Event::Ask(client, attempt) => self.ask(client, attempt),
             Event::Hear(client, attempt) => self.hear(client, attempt),
             Event::GiveUp(client, attempt) => self.give_up(client, attempt),
             Event::Injure(number) => self.injure(number),
+            Event::Halfway(number) => self.halfway(number),
             Event::Heal(number) => self.heal(number),
             Event::Restart(id) => self.restart(id),
             Event::Kill(id, boot) if self.faults && self.process(id).boot == boot => self.kill(id),
