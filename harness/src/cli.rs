@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::exit::{self, Failure};
 use crate::plan::Plan;
+use crate::replication::Replication;
 use crate::slo::{self, Slo};
 use crate::{bugs, databases, faults};
 
@@ -32,6 +33,8 @@ enum Sub {
         /// The run's folder, such as results/latest.
         run: PathBuf,
     },
+    /// Run the same plan in all four replication modes, and compare them in a table.
+    Modes(Box<RunArgs>),
     /// List what can be asked for.
     List {
         /// `faults`, `workloads`, `systems` or `bugs`; for scripts `bug-names`, `bug-commands`, `bug-flags NAME`.
@@ -76,6 +79,10 @@ struct RunArgs {
     /// What SIGKILL stands for: power-loss (what was not synced is lost) or process (the page cache survives).
     #[arg(long, default_value = "power-loss", value_name = "WHAT")]
     kill_means: String,
+    /// When a write is answered: majority (once it is committed), sync (once every node has it), semi-sync or async
+    /// (ahead of its commit, once the leader and one other, or the leader alone, have it).
+    #[arg(long, default_value = "majority", value_name = "MODE")]
+    replication: String,
     /// Plant a bug in the system under test (`harness list bugs`); several are separated by commas.
     #[arg(long, value_name = "NAMES")]
     bug: Option<String>,
@@ -97,18 +104,9 @@ struct RunArgs {
 #[derive(Debug)]
 pub enum Wish {
     /// A run.
-    Run {
-        /// The plan.
-        plan: Box<Plan>,
-        /// The system's binary, where one was named.
-        binary: Option<PathBuf>,
-        /// Where run folders are made.
-        out: PathBuf,
-        /// Limits that the service must keep.
-        slo: Option<Slo>,
-        /// Only the verdict.
-        quiet: bool,
-    },
+    Run(RunWish),
+    /// The same run in every replication mode; the plan's own is put aside.
+    Modes(RunWish),
     /// Judge again.
     Check {
         /// The run's folder.
@@ -121,6 +119,32 @@ pub enum Wish {
         /// Which row.
         name: Option<String>,
     },
+}
+
+/// A run that the user wants.
+#[derive(Clone, Debug)]
+pub struct RunWish {
+    /// The plan.
+    pub plan: Box<Plan>,
+    /// The system's binary, where one was named.
+    pub binary: Option<PathBuf>,
+    /// Where run folders are made.
+    pub out: PathBuf,
+    /// Limits that the service must keep.
+    pub slo: Option<Slo>,
+    /// Only the verdict.
+    pub quiet: bool,
+}
+
+impl RunWish {
+    /// The same in another replication mode.
+    pub fn in_mode(&self, replication: Replication) -> RunWish {
+        let mut wish = self.clone();
+        let flag = |mode: Replication| format!("--replication {mode}");
+        let before = flag(std::mem::replace(&mut wish.plan.replication, replication));
+        wish.plan.command = wish.plan.command.replacen(&before, &flag(replication), 1);
+        wish
+    }
 }
 
 /// Reads the command line. `--help` and `--version` print and end the process with 0.
@@ -155,7 +179,8 @@ pub fn read(arguments: impl Iterator<Item = OsString>) -> Result<Wish, Failure> 
     match cli.command {
         Some(Sub::Check { run }) => Ok(Wish::Check { run }),
         Some(Sub::List { what, name }) => Ok(Wish::List { what, name }),
-        None => plan(cli.run),
+        Some(Sub::Modes(args)) => Ok(Wish::Modes(plan(*args)?)),
+        None => plan(cli.run).map(Wish::Run),
     }
 }
 
@@ -184,7 +209,7 @@ fn names(list: &str) -> Vec<String> {
         .collect()
 }
 
-fn plan(args: RunArgs) -> Result<Wish, Failure> {
+fn plan(args: RunArgs) -> Result<RunWish, Failure> {
     if databases::find(&args.system).is_none() {
         return Err(unknown(
             "system",
@@ -232,6 +257,10 @@ fn plan(args: RunArgs) -> Result<Wish, Failure> {
             ["power-loss", "process"].into_iter(),
         ));
     }
+    let replication = args.replication.parse().map_err(|()| {
+        let known = Replication::ALL.into_iter().map(Replication::name);
+        unknown("replication mode", &args.replication, known)
+    })?;
     let mut nemesis = names(&args.nemesis);
     if nemesis.is_empty() {
         return Err(usage(
@@ -291,6 +320,7 @@ fn plan(args: RunArgs) -> Result<Wish, Failure> {
         interval,
         seed,
         kill_means: args.kill_means,
+        replication,
         bugs,
         command: String::new(),
     };
@@ -299,7 +329,7 @@ fn plan(args: RunArgs) -> Result<Wish, Failure> {
         plan.command += &format!(" --slo '{}'", path.display());
     }
     let slo = args.slo.as_deref().map(slo::read).transpose()?;
-    Ok(Wish::Run {
+    Ok(RunWish {
         plan: Box::new(plan),
         binary: args.binary,
         out: args.out,
@@ -319,7 +349,7 @@ fn command(plan: &Plan, binary: Option<&Path>, out: &Path) -> String {
     };
     let mut command = format!(
         "cargo run -p harness -- --system {} --workload {} --nemesis {} --time {} --nodes {} --concurrency {} \
-         --rate {} --keys {} --interval {} --kill-means {} --seed {}",
+         --rate {} --keys {} --interval {} --kill-means {} --replication {} --seed {}",
         plan.system,
         plan.workload,
         list(&plan.nemesis),
@@ -330,6 +360,7 @@ fn command(plan: &Plan, binary: Option<&Path>, out: &Path) -> String {
         plan.keys,
         plan.interval.as_secs_f64(),
         plan.kill_means,
+        plan.replication,
         plan.seed,
     );
     if !plan.bugs.is_empty() {

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::kept::AppliedLog;
+
 /// Facts of the run that are in no other file.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Ending {
@@ -17,6 +19,10 @@ pub struct Ending {
     pub final_reads_expected: u64,
     /// Nodes that ended by themselves, each with how.
     pub node_failures: Vec<String>,
+    /// Which entries each node had applied at the end, by its own word; of systems that name none, nothing. `None`:
+    /// nobody asked, because the run is of a version that did not.
+    #[serde(default)]
+    pub applied_logs: Option<Vec<AppliedLog>>,
     /// Facts about the machine, as label and value.
     pub environment: Vec<(String, String)>,
 }

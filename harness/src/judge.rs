@@ -15,6 +15,7 @@ use smol_str::{SmolStr, ToSmolStr};
 use crate::ending::Ending;
 use crate::exit::{self, Failure};
 use crate::injury::Injury;
+use crate::kept;
 use crate::observation::Observation;
 use crate::plan::Plan;
 use crate::report::{self, Run};
@@ -32,6 +33,13 @@ struct VerdictFile<'a> {
     valid: Valid,
     exit_code: u8,
     verdicts: &'a [Verdict],
+}
+
+/// What others read of `verdict.json`.
+#[derive(Debug, serde::Deserialize)]
+pub struct Verdicts {
+    /// Each checker's, worst first.
+    pub verdicts: Vec<Verdict>,
 }
 
 /// Judges the run in `folder`, writes `verdict.json` and `report.html` into it and prints the verdict.
@@ -102,7 +110,11 @@ pub fn judge_and_report(folder: &Path) -> Result<u8, Failure> {
     Ok(exit_code)
 }
 
-fn read_history(path: &Path) -> Result<(History, bool), Failure> {
+/// The history in a file, and whether its last line was torn and left out.
+///
+/// # Errors
+/// It is missing (66) or damaged (65).
+pub fn read_history(path: &Path) -> Result<(History, bool), Failure> {
     match jsonl::open(path) {
         Ok(read) => Ok((read.history, read.truncated)),
         Err(error @ ReadError::Damaged { .. }) => {
@@ -162,12 +174,23 @@ fn judge(
             ),
         )
     })?;
+    let logs = ending.and_then(|ending| ending.applied_logs.as_deref());
+    let logs = logs.unwrap_or_default();
     let mut verdicts: Vec<Verdict> = workload
         .checkers()
         .iter()
         .map(|checker| checker.check(history))
+        .map(|verdict| kept::against_promise(verdict, plan.replication, plan.nodes, logs))
         .collect();
-    verdicts.extend(rolled_back(history, observations, ending));
+    if let Some(ending) = ending
+        && let Some(logs) = &ending.applied_logs
+    {
+        let recovered = ending.recovered_after_ns.is_some();
+        let (mode, nodes) = (plan.replication, plan.nodes);
+        let end = (logs.as_slice(), recovered);
+        verdicts.extend(kept::kept(history, observations, mode, nodes, end));
+    }
+    verdicts.extend(rolled_back(plan, history, observations, ending));
     let settings = workloads::Settings {
         nodes: plan.nodes,
         keys: plan.keys,
@@ -213,10 +236,12 @@ fn code(verdict: &Verdict) -> u8 {
     }
 }
 
-/// A leader may drop a deposed leader's tail, but never an entry that a client was told is kept.
+/// A leader may drop a deposed leader's tail, but never an entry that a client was told is kept; unless the
+/// replication mode answers ahead of that.
 ///
 /// None where the system names no log entries: then there is nothing to compare.
 fn rolled_back(
+    plan: &Plan,
     history: &History,
     observations: &[Observation],
     ending: Option<&Ending>,
@@ -254,8 +279,19 @@ fn rolled_back(
             violations.extend(event.map(|event| acknowledged_and_dropped(node, &entry, event)));
         }
     }
+    let allowed = !plan.replication.keeps_what_is_acknowledged(plan.nodes);
+    let betrayed = violations.len();
+    if allowed {
+        // What was lost for good is told, and judged, by its own check.
+        violations.clear();
+    }
     let summary = if dropped == 0 {
         "no entry was rolled back".into()
+    } else if allowed && betrayed > 0 {
+        format!(
+            "{dropped} entries were rolled back, and {betrayed} times that was one that had been acknowledged, as {} may",
+            plan.replication
+        )
     } else if dropped == 1 && violations.is_empty() {
         "1 entry was rolled back; it had not been acknowledged to a client".into()
     } else if violations.is_empty() {

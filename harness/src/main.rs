@@ -3,17 +3,12 @@
 use std::process::ExitCode;
 
 use harness::cli::{self, Wish};
-use harness::{check, lists, run};
+use harness::{check, lists, modes, run};
 
 fn main() -> ExitCode {
     let done = cli::read(std::env::args_os()).and_then(|wish| match wish {
-        Wish::Run {
-            plan,
-            binary,
-            out,
-            slo,
-            quiet,
-        } => run::run(&plan, binary.as_deref(), &out, slo.as_ref(), quiet),
+        Wish::Run(wish) => run::run(&wish).map(|(code, _)| code),
+        Wish::Modes(wish) => modes::compare(&wish),
         Wish::Check { run } => check::check(&run),
         Wish::List { what, name } => lists::print(&what, name.as_deref()),
     });

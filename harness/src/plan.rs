@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::replication::Replication;
+
 /// Everything that a run follows from. The same plan with the same seed draws the same operations and faults.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
@@ -31,6 +33,9 @@ pub struct Plan {
     pub seed: u64,
     /// What SIGKILL stands for: `power-loss` (un-synced writes are lost) or `process`.
     pub kill_means: String,
+    /// When the system under test answers a write.
+    #[serde(default)]
+    pub replication: Replication,
     /// Planted bugs in the system under test.
     pub bugs: Vec<String>,
     /// The command that repeats this plan.

@@ -1,6 +1,6 @@
 //! One run, phase by phase: build, start, break, heal, wait, read, judge, report.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
@@ -8,17 +8,18 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot, watch};
 use workloads::{Generator, Settings};
 
+use crate::cli::RunWish;
 use crate::cluster::Cluster;
 use crate::ending::Ending;
 use crate::exit::{self, Failure};
 use crate::history::Recorder;
 use crate::interpreter::{Interpreter, Phase, Totals};
+use crate::kept::AppliedLog;
 use crate::nemesis::Nemesis;
 use crate::observation::Observation;
 use crate::plan::Plan;
 use crate::progress::{Counts, Moment, Progress};
 use crate::site::Site;
-use crate::slo::Slo;
 use crate::store::{self, Lines};
 use crate::worker::{self, Pinning};
 use crate::{binaries, databases, environment, judge, observe, recovery, stalls};
@@ -32,17 +33,19 @@ const TAIL: Duration = Duration::from_secs(1);
 /// No faults and no work: what is under way may end.
 const QUIET: Duration = Duration::from_millis(300);
 
-/// Does the run and says how it ended.
+/// Does the run and says how it ended, and in which folder that stands.
 ///
 /// # Errors
 /// It could not begin, or its results could not be written.
-pub fn run(
-    plan: &Plan,
-    binary: Option<&Path>,
-    out: &Path,
-    slo: Option<&Slo>,
-    quiet: bool,
-) -> Result<u8, Failure> {
+pub fn run(wish: &RunWish) -> Result<(u8, PathBuf), Failure> {
+    let RunWish {
+        plan,
+        binary,
+        out,
+        slo,
+        quiet,
+    } = wish;
+    let (binary, quiet) = (binary.as_deref(), *quiet);
     if let Some(binary) = binary {
         binaries::check_executable(binary)?;
     }
@@ -99,7 +102,7 @@ pub fn run(
     // The runtime is still there, and with it whoever listens to signals.
     let code = judge::judge_and_report(&folder);
     runtime.shutdown_background();
-    code
+    code.map(|code| (code, folder))
 }
 
 /// Everything between the first process and the last.
@@ -225,6 +228,7 @@ async fn act(
     });
     let _ = final_phase.await;
     drop(phases);
+    ending.applied_logs = Some(applied_logs(cluster).await);
     let recorder = recorder.await.map_err(|error| {
         Failure::new(exit::INTERNAL, format!("the interpreter failed: {error}"))
     })?;
@@ -238,6 +242,15 @@ async fn act(
     let (_, failure) = recorder.finish();
     nemesis.check()?;
     Ok((ending, failure))
+}
+
+/// What each node that answers has applied.
+async fn applied_logs(cluster: &Cluster) -> Vec<AppliedLog> {
+    let mut logs = Vec::new();
+    for node in cluster.nodes() {
+        logs.extend(cluster.deployment().applied_log(node).await);
+    }
+    logs
 }
 
 fn watch_cluster(cluster: &Arc<Cluster>) -> Vec<tokio::task::JoinHandle<()>> {

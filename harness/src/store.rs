@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 
 use crate::exit::{self, Failure};
 use crate::plan::Plan;
+use crate::replication::Replication;
 
 /// The plan, as JSON.
 pub const PLAN: &str = "plan.json";
@@ -29,7 +30,8 @@ pub const SLO: &str = "slo.json";
 /// How the main phase ended and what the run demanded of the cluster afterwards.
 pub const ENDING: &str = "ending.json";
 
-/// Makes `out/<utc>-<system>-<workload>-<nemesis>-<seed>/`, writes the plan into it and points `out/latest` at it.
+/// Makes `out/<utc>-<system>-<workload>-<nemesis>-<seed>/` (with the replication mode, where it is another than
+/// `majority`), writes the plan into it and points `out/latest` at it.
 ///
 /// # Errors
 /// The folder cannot be made or written: code 73.
@@ -39,8 +41,12 @@ pub fn create(out: &Path, plan: &Plan, utc: &str) -> Result<PathBuf, Failure> {
     } else {
         plan.nemesis.join("+")
     };
+    let mode = match plan.replication {
+        Replication::Majority => String::new(),
+        other => format!("-{other}"),
+    };
     let name = format!(
-        "{utc}-{}-{}-{nemesis}-{}",
+        "{utc}-{}-{}-{nemesis}{mode}-{}",
         plan.system, plan.workload, plan.seed
     );
     let make = || -> io::Result<PathBuf> {

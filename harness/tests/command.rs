@@ -89,6 +89,8 @@ fn what_makes_no_sense_is_refused_in_one_sentence() {
     refused(&["--workload", "poetry"], 64, &["poetry", "register"]);
     refused(&["--system", "oracle"], 64, &["oracle", "node"]);
     refused(&["--bug", "y2k"], 64, &["y2k", "leader-local-read"]);
+    refused(&["--replication", "chain"], 64, &["chain", "semi-sync"]);
+    refused(&["modes", "--nodes", "99"], 64, &["99"]);
     refused(&["--frobnicate"], 64, &["--frobnicate", "--help"]);
     refused(&["--time", "0"], 64, &["--time 0"]);
     refused(&["--time", "NaN"], 64, &["--time"]);
@@ -194,6 +196,43 @@ fn an_interrupt_heals_judges_and_reports() {
     assert!(folder.join("report.html").is_file());
     assert_eq!(processes(&folder), Vec::<String>::new());
     damaged_files_are_refused(&folder);
+}
+
+#[test]
+fn the_four_replication_modes_are_compared_and_calm_loses_nothing_in_any() {
+    let out = tempfile::tempdir().expect("a folder");
+    let mut command = harness();
+    command.args([
+        "modes",
+        "--nemesis",
+        "none",
+        "--time",
+        "1",
+        "--nodes",
+        "3",
+        "--quiet",
+    ]);
+    let output = command.arg("--out").arg(out.path()).output();
+    let output = output.expect("the harness starts");
+    let said = String::from_utf8_lossy(&output.stdout).to_string();
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    for mode in ["sync", "majority", "semi-sync", "async"] {
+        let line = said
+            .lines()
+            .find(|line| line.split_whitespace().next() == Some(mode));
+        let cells: Vec<&str> = line.unwrap_or_default().split_whitespace().collect();
+        assert_eq!(
+            cells[cells.len().saturating_sub(2)..],
+            ["0", "valid"],
+            "{said}"
+        );
+    }
+    let folders = fs::read_dir(out.path()).expect("a folder");
+    let tables = folders.filter(|folder| {
+        let path = folder.as_ref().expect("an entry").path();
+        path.join("modes.json").is_file() && path.join("modes.html").is_file()
+    });
+    assert_eq!(tables.count(), 1);
 }
 
 /// Breaks the files of a finished run one after the other.

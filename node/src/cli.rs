@@ -1,6 +1,6 @@
 //! The command line, and what of it makes no sense.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,7 +9,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::bugs::Bug;
 use crate::exit;
-use crate::raft::{Config, NodeId, Replication};
+use crate::http::session;
+use crate::raft::{Config, Membership, NodeId, Replication};
 use crate::storage::wal::segment;
 use crate::storage::{Mode, Options};
 
@@ -38,6 +39,8 @@ pub struct Settings {
     pub request_timeout: Duration,
     /// How many entries are applied between two snapshots; 0: none is taken.
     pub snapshot_every: u64,
+    /// How many entries a session outlives its last command, where its client does not say.
+    pub session_lifetime: u64,
     /// Planted bugs to make.
     pub bugs: Vec<Bug>,
 }
@@ -87,6 +90,16 @@ struct Run {
     /// Where to dial another member; once for each
     #[arg(long = "peer", value_name = "ID=ADDR", value_parser = peer)]
     peers: Vec<(NodeId, SocketAddr)>,
+    /// Who votes in a new cluster, like 1,2,3; all others are to be added. Left out: this node and every --peer. What
+    /// the log says wins
+    #[arg(long, value_name = "IDS", value_delimiter = ',', value_parser = clap::value_parser!(u16).range(1..), conflicts_with = "join")]
+    voters: Vec<u16>,
+    /// Wait to be added to a cluster that exists, rather than to vote from the start; --peer tells whom to dial
+    #[arg(long)]
+    join: bool,
+    /// How this node changes voters while it leads
+    #[arg(long, value_name = "HOW", default_value = "joint")]
+    membership: MembershipMode,
     /// A follower that hears no leader for a time drawn from this range asks for votes
     #[arg(long, value_name = "MIN-MAX", default_value = "150-300ms", value_parser = range)]
     election_timeout: (Duration, Duration),
@@ -137,6 +150,13 @@ struct Run {
     /// Entries that stay in the log behind a snapshot, for followers that lag
     #[arg(long, value_name = "N", default_value_t = 1000)]
     keep_entries: u64,
+    /// Take a snapshot, and cut the log, after so many bytes of commands, too: the log is kept in memory
+    #[arg(long, value_name = "BYTES", default_value_t = 64 << 20)]
+    log_bytes: usize,
+    /// Entries after its last command that a session lives for, unless its client says otherwise
+    #[arg(long, value_name = "N", default_value_t = session::DEFAULT_LIFETIME,
+        value_parser = clap::value_parser!(u64).range(1..))]
+    session_lifetime: u64,
     /// Most bytes of a snapshot in one message
     #[arg(long, value_name = "BYTES", default_value_t = 256 << 10)]
     snapshot_chunk_bytes: usize,
@@ -146,6 +166,14 @@ struct Run {
     /// Make a planted mistake; only in a build with the feature planted-bugs
     #[arg(long = "bug", value_name = "NAME")]
     bugs: Vec<String>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum MembershipMode {
+    /// Any set of voters to any other, through a joint configuration
+    Joint,
+    /// One voter at a time
+    Single,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -204,10 +232,24 @@ impl Run {
                     .into(),
             );
         }
-        let voters = peers.keys().copied().chain([id]).collect();
+        let all = || peers.keys().copied().chain([id]);
+        let voters = match (self.join, self.voters.is_empty()) {
+            (true, _) => BTreeSet::new(),
+            (false, true) => all().collect(),
+            (false, false) => self.voters.iter().map(|id| NodeId(*id)).collect(),
+        };
+        if let Some(voter) = voters.iter().find(|voter| !all().any(|n| n == **voter)) {
+            return Err(format!(
+                "--voters names {voter}, which no --peer names: say where to dial it."
+            ));
+        }
         let mut raft = Config::new(id, voters);
         raft.election_timeout = (min, max);
         raft.heartbeat = self.heartbeat;
+        raft.membership = match self.membership {
+            MembershipMode::Joint => Membership::Joint,
+            MembershipMode::Single => Membership::Single,
+        };
         raft.pre_vote = self.pre_vote;
         raft.check_quorum = self.check_quorum;
         raft.stickiness = self.stickiness;
@@ -227,6 +269,7 @@ impl Run {
             .min(crate::transport::frame::MAX_PAYLOAD / 2);
         raft.max_inflight = self.max_inflight;
         raft.keep_entries = self.keep_entries;
+        raft.log_bytes = self.log_bytes;
         raft.snapshot_chunk_bytes = self
             .snapshot_chunk_bytes
             .clamp(1, crate::transport::frame::MAX_PAYLOAD / 2);
@@ -248,6 +291,7 @@ impl Run {
             peers,
             request_timeout: self.request_timeout,
             snapshot_every: self.snapshot_every,
+            session_lifetime: self.session_lifetime,
             bugs: bugs(&self.bugs)?,
         })
     }

@@ -98,7 +98,10 @@ async fn serve(settings: Settings) -> Result<(), End> {
         stop: stop.clone(),
     })
     .map_err(|error| internal(&error))?;
-    tokio::spawn(http::serve(clients, Api::new(requests)));
+    let api = Api::new(requests)
+        .with_session_lifetime(settings.session_lifetime)
+        .with_meter(driver.meter());
+    tokio::spawn(http::serve(clients, api));
     tokio::spawn(async move {
         tokio::select! {
             _ = terminate.recv() => {}

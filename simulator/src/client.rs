@@ -319,7 +319,8 @@ impl World {
                     let other = written.entry.term < running.status.term;
                     self.coverage.repeats_recognised_by_another_leader += u64::from(other);
                 }
-                self.oracle.told(written.entry)
+                let mode = self.scenario.swarm.config.replication;
+                self.oracle.told(written.entry, mode.answers_ahead())
             }
             Answered::Read(Ok(_)) => {
                 let coverage = &mut self.coverage;

@@ -85,6 +85,8 @@ counters! {
     messages_twice,
     /// Writes that clients were told of.
     writes_acknowledged,
+    /// Writes that clients were told of and that were lost, where that may be.
+    writes_lost,
     /// Reads that were answered.
     reads_answered,
     /// Of these, at nodes that did not lead.
@@ -107,6 +109,8 @@ counters! {
     clock_faults,
     /// Histories that were judged valid.
     judged,
+    /// Histories in which a leader's tail may have been dropped with what clients had seen: not judged as a whole.
+    not_promised,
     /// Histories that could not be decided, or told too little.
     undecided,
     /// Messages between nodes.

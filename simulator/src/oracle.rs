@@ -1,5 +1,7 @@
 //! What must hold whatever happens, judged from writes, messages, disks and states rather than by a node's word.
 
+use std::collections::BTreeSet;
+
 use node::kv::{Digest, Machine};
 use node::raft::{Appended, Body, Cut, LogId, Message, NodeId, Role, Status, Write};
 use node::storage::Recovered;
@@ -44,6 +46,8 @@ pub struct Oracle {
     /// By index: what the states of all nodes that stood there looked like.
     states: Vec<Option<(Digest, Digest)>>,
     snapshots: Vec<(u64, u64)>,
+    /// Index and term of what clients were told of.
+    told: BTreeSet<(u64, u64)>,
     /// The highest index that a client was told of, or has read from.
     pub acknowledged: u64,
 }
@@ -68,6 +72,7 @@ impl Oracle {
             committed_in: Vec::new(),
             states: Vec::new(),
             snapshots: Vec::new(),
+            told: BTreeSet::new(),
             acknowledged: 0,
         }
     }
@@ -511,10 +516,14 @@ impl Oracle {
     /// A client is told that `entry` was applied (V14, V25).
     ///
     /// # Errors
-    /// Where it is not committed.
-    pub fn told(&mut self, entry: LogId) -> Judged {
+    /// Where it is not committed, and was not to be answered ahead of that.
+    pub fn told(&mut self, entry: LogId, ahead: bool) -> Judged {
+        self.told.insert((entry.index.0, entry.term.0));
         let held = self.committed.get((entry.index.0 as usize).wrapping_sub(1));
         if held.map(|held| held.0) != Some(entry.term.0) {
+            if ahead {
+                return Ok(());
+            }
             return Err((
                 "V14",
                 format!("a client is told of {entry}, which is not committed"),
@@ -536,6 +545,35 @@ impl Oracle {
         }
         self.acknowledged = self.acknowledged.max(applied);
         Ok(())
+    }
+
+    /// Looks up at the end what clients were told of (V25); gives how much of it was lost.
+    ///
+    /// # Errors
+    /// Where something was, and may not have been: without a leader of a later term, or at all.
+    pub fn lost(&self, may_lose: bool) -> Result<u64, (&'static str, String)> {
+        let mut lost = 0;
+        let last = self.committed.last().map_or(0, |last| last.0);
+        for &(index, term) in &self.told {
+            let now = self.committed.get((index as usize).wrapping_sub(1));
+            if now.is_some_and(|now| now.0 == term) {
+                continue;
+            }
+            lost += 1;
+            // What stands there now may be older: a later leader may bring back what an earlier one left.
+            if !may_lose || last <= term {
+                return Err((
+                    "V25",
+                    format!("a client was told of {index}@{term}, which is lost"),
+                ));
+            }
+        }
+        Ok(lost)
+    }
+
+    /// Entries of more than one term are committed: leadership has changed.
+    pub fn leadership_changed(&self) -> bool {
+        self.committed.first().map(|first| first.0) != self.committed.last().map(|last| last.0)
     }
 
     /// How many entries are committed.

@@ -163,6 +163,14 @@ fn judge(world: &mut World) {
         Ok(history) => history,
         Err(malformed) => return world.object("history", malformed.to_string()),
     };
+    match world.oracle.lost(world.scenario.swarm.may_lose()) {
+        Ok(lost) => world.coverage.writes_lost += lost,
+        Err((check, what)) => return world.object(check, what),
+    }
+    if world.scenario.swarm.may_lose() && world.oracle.leadership_changed() {
+        world.coverage.not_promised += 1;
+        return;
+    }
     let limits = Limits {
         configurations: 1024,
         steps: 300_000,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use node::raft::{Config, NodeId};
+use node::raft::{Config, NodeId, Replication};
 
 use crate::rng::Rng;
 
@@ -49,6 +49,15 @@ pub struct Swarm {
     pub spared: u64,
 }
 
+/// Half of all seeds answer with the commit. By dice of its own, so that the rest of a seed does not depend on it.
+fn replication(seed: u64) -> Replication {
+    let mut rng = Rng::new(seed, 5);
+    match rng.chance(50) {
+        true => Replication::Majority,
+        false => rng.one_of(&[Replication::Sync, Replication::SemiSync, Replication::Async]),
+    }
+}
+
 /// What clients do, and by which model they are judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Workload {
@@ -87,6 +96,7 @@ impl Swarm {
             keep_entries: rng.one_of(&[0, 3, 50, 1000]),
             snapshot_chunk_bytes: rng.one_of(&[64, 512, 4096, 65_536]),
             max_uncommitted_bytes: rng.one_of(&[500, 1 << 20, 1 << 20]),
+            replication: replication(seed),
             seed: rng.next(),
             ..Config::new(NodeId(1), voters)
         };
@@ -122,6 +132,15 @@ impl Swarm {
             cadence: rng.one_of(&[100, 300, 300, 700, 2000]),
             // About a third of all kinds is left out.
             spared: rng.next() & rng.next() | rng.next() & rng.next() & rng.next(),
+        }
+    }
+
+    /// Whether this cluster may answer writes that it then loses: where those that had them are in no majority.
+    pub fn may_lose(&self) -> bool {
+        match self.config.replication {
+            Replication::Majority | Replication::Sync => false,
+            Replication::SemiSync => self.config.voters.len() > 3,
+            Replication::Async => self.config.voters.len() > 1,
         }
     }
 

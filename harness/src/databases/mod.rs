@@ -10,6 +10,7 @@ use std::time::Duration;
 use workloads::{Op, Reply};
 
 use crate::exit::Failure;
+use crate::kept::AppliedLog;
 use crate::observation::NodeStatus;
 use crate::plan::Plan;
 use crate::site::{NodeId, Site};
@@ -55,6 +56,10 @@ pub trait Deployment: Send + Sync {
     fn leader_client(&self, first: NodeId, timeout: Duration) -> Box<dyn Client>;
     /// What a node says of itself; `None`: no answer in time.
     fn status(&self, node: NodeId) -> Future_<'_, Option<NodeStatus>>;
+    /// Which log entries a node has applied; `None`: no answer in time, or the system names no entries.
+    fn applied_log(&self, _node: NodeId) -> Future_<'_, Option<AppliedLog>> {
+        Box::pin(async { None })
+    }
 }
 
 /// Speaks to the database for one worker. Never repeats an operation on its own.

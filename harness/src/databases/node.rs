@@ -7,14 +7,17 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use reqwest::{Method, StatusCode};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use smol_str::SmolStr;
 use workloads::{Op, Reply};
 
 use super::{Client, Database, Deployment, Error, Future_};
 use crate::exit::{self, Failure};
+use crate::kept::AppliedLog;
 use crate::observation::{FollowerStatus, NodeStatus};
 use crate::plan::Plan;
+use crate::replication::Replication;
 use crate::site::{NodeId, Site};
 
 /// How long a status request may take before the node counts as silent.
@@ -56,13 +59,14 @@ impl Database for Node {
         let http = http(STATUS_TIMEOUT)?;
         let lossy =
             plan.kill_means == "power-loss" && plan.nemesis.iter().any(|name| name == "kill");
-        let (bugs, seed) = (plan.bugs.clone(), plan.seed);
+        let (bugs, seed, replication) = (plan.bugs.clone(), plan.seed, plan.replication);
         Ok(Box::new(Cluster {
             site,
             binary,
             lossy,
             bugs,
             seed,
+            replication,
             http,
         }))
     }
@@ -92,7 +96,16 @@ struct Cluster {
     lossy: bool,
     bugs: Vec<String>,
     seed: u64,
+    replication: Replication,
     http: reqwest::Client,
+}
+
+impl Cluster {
+    /// What a node says of itself.
+    async fn get<T: DeserializeOwned>(&self, node: NodeId, what: &str) -> Option<T> {
+        let url = format!("http://{}/v1/{what}", self.site.client(node));
+        self.http.get(url).send().await.ok()?.json().await.ok()
+    }
 }
 
 impl Deployment for Cluster {
@@ -111,6 +124,7 @@ impl Deployment for Cluster {
             .args(["--segment-size", SEGMENT_SIZE])
             .args(["--snapshot-every", SNAPSHOT_EVERY])
             .args(["--keep-entries", KEEP_ENTRIES])
+            .args(["--replication", self.replication.name()])
             .args(["--disk", if self.lossy { "lossy" } else { "direct" }]);
         for peer in site.nodes().filter(|peer| *peer != node) {
             command.args(["--peer", &format!("{}={}", peer.0, site.link(node, peer))]);
@@ -144,20 +158,26 @@ impl Deployment for Cluster {
     }
 
     fn status(&self, node: NodeId) -> Future_<'_, Option<NodeStatus>> {
+        Box::pin(async move { self.get::<StatusBody>(node, "status").await.map(Into::into) })
+    }
+
+    fn applied_log(&self, node: NodeId) -> Future_<'_, Option<AppliedLog>> {
         Box::pin(async move {
-            let url = format!("http://{}/v1/status", self.site.client(node));
-            let answer = self
-                .http
-                .get(url)
-                .send()
-                .await
-                .ok()?
-                .json::<StatusBody>()
-                .await
-                .ok()?;
-            Some(answer.into())
+            let LogBody { applied, terms } = self.get(node, "log").await?;
+            Some(AppliedLog {
+                node: node.to_string(),
+                applied,
+                terms,
+            })
         })
     }
+}
+
+/// The body of `GET /v1/log`.
+#[derive(Deserialize)]
+struct LogBody {
+    applied: String,
+    terms: Vec<String>,
 }
 
 /// The body of `GET /v1/status`, as far as the harness reads it.

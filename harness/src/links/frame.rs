@@ -183,7 +183,7 @@ impl Frames {
 pub mod sample {
     /// A frame of link `from` → `to`.
     pub fn frame(kind: u8, from: u16, to: u16, term: u64, payload: &[u8]) -> Vec<u8> {
-        let mut rest = vec![kind, 1];
+        let mut rest = vec![kind, super::VERSION];
         rest.extend(from.to_le_bytes());
         rest.extend(to.to_le_bytes());
         rest.extend(0u16.to_le_bytes());

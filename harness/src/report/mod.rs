@@ -2,8 +2,10 @@
 
 mod data;
 mod embed;
+mod figures;
 mod html;
 mod leaders;
+mod modes;
 mod outages;
 mod page;
 mod palette;
@@ -24,7 +26,10 @@ use crate::injury::Injury;
 use crate::observation::Observation;
 use crate::plan::Plan;
 
+pub use figures::{Figures, figures};
+pub use modes::modes;
 pub use sections::planted;
+pub use units::duration;
 
 /// All that a report is drawn from; everything comes from the run's folder, so it can be drawn again.
 pub struct Run {

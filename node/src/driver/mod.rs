@@ -1,5 +1,6 @@
 //! The one loop that runs the replica: inputs are stepped together, then what they led to is carried out.
 
+mod meter;
 mod persister;
 mod request;
 
@@ -13,6 +14,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::sleep_until;
 
+pub use meter::{Meter, Timer};
 pub use request::Request;
 
 use self::persister::Report;
@@ -54,6 +56,7 @@ pub struct Driver {
     writes: Sender<Write>,
     /// Writes snapshots before it is their turn.
     aside: Option<Aside>,
+    meter: Arc<Meter>,
     reporter: mpsc::UnboundedSender<Report>,
     epoch: Instant,
     reports: mpsc::UnboundedReceiver<Report>,
@@ -70,9 +73,13 @@ impl Driver {
     /// If the system has no thread to give.
     pub fn new(parts: Parts) -> io::Result<Driver> {
         let (reporter, reports) = mpsc::unbounded_channel();
+        let now = parts.replica.core().status().configured;
+        parts.peers.follow(&now.configuration);
+        let meter = Arc::new(Meter::default());
         Ok(Driver {
             aside: parts.storage.aside(),
-            writes: persister::start(parts.id, parts.storage, reporter.clone())?,
+            writes: persister::start(parts.id, parts.storage, reporter.clone(), meter.clone())?,
+            meter,
             reporter,
             replica: parts.replica,
             peers: parts.peers,
@@ -83,6 +90,11 @@ impl Driver {
             stop: parts.stop,
             revisions: watch::Sender::new(0),
         })
+    }
+
+    /// What it measures.
+    pub fn meter(&self) -> Arc<Meter> {
+        self.meter.clone()
     }
 
     /// Runs until asked to stop.
@@ -152,6 +164,9 @@ impl Driver {
             // Fails only while the process ends.
             let _ = self.writes.send(write);
         }
+        if let Some(configured) = &work.configured {
+            self.peers.follow(&configured.configuration);
+        }
         for (to, outgoing) in work.messages {
             self.peers.send(to, outgoing);
         }
@@ -166,11 +181,18 @@ impl Driver {
     /// Does a job on a thread of its own.
     fn start(&self, job: Job) {
         let (aside, reporter) = (self.aside.clone(), self.reporter.clone());
+        let meter = self.meter.clone();
         let run = move || {
+            let began = Instant::now();
             let finished = job.run();
             if let (Finished::Frozen(snapshot), Some(aside)) = (&finished, aside) {
                 aside.write(snapshot);
             }
+            match finished {
+                Finished::Frozen(_) => &meter.snapshots,
+                Finished::Restored(..) => &meter.restores,
+            }
+            .note(began.elapsed());
             // Fails only while the process ends.
             let _ = reporter.send(Report::Finished(finished));
         };

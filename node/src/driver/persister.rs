@@ -1,11 +1,14 @@
 //! The storage thread: takes every write that waits, puts them on disk with one sync, and attests it.
 
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::UnboundedSender;
 
+use super::Meter;
 use crate::exit;
 use crate::log::say;
 use crate::raft::{NodeId, Write};
@@ -28,6 +31,7 @@ pub(super) fn start(
     id: NodeId,
     storage: Box<dyn Storage>,
     reports: UnboundedSender<Report>,
+    meter: Arc<Meter>,
 ) -> std::io::Result<Sender<Write>> {
     let (sender, writes) = channel();
     let persister = Persister {
@@ -35,6 +39,7 @@ pub(super) fn start(
         storage,
         writes,
         reports,
+        meter,
         batch: Vec::new(),
         full: false,
         idle_until: None,
@@ -50,6 +55,7 @@ struct Persister {
     storage: Box<dyn Storage>,
     writes: Receiver<Write>,
     reports: UnboundedSender<Report>,
+    meter: Arc<Meter>,
     /// Waits to be on disk.
     batch: Vec<Write>,
     full: bool,
@@ -105,7 +111,11 @@ impl Persister {
     }
 
     fn persist(&mut self) -> Result<(), StorageError> {
+        let began = Instant::now();
         let proof = self.storage.persist(&self.batch)?;
+        self.meter.persists.note(began.elapsed());
+        let recycled = self.storage.recycled();
+        self.meter.recycled.store(recycled, Ordering::Relaxed);
         self.batch.clear();
         let _ = self.reports.send(Report::Persisted(proof));
         self.idle()
@@ -132,7 +142,7 @@ impl Persister {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, Mutex};
+    use std::sync::Mutex;
 
     use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
@@ -187,13 +197,16 @@ mod tests {
             attempts: attempts.clone(),
         };
         let (reporter, mut reports) = unbounded_channel();
-        let writes = start(NodeId(1), Box::new(storage), reporter).unwrap();
+        let meter = Arc::new(Meter::default());
+        let writes = start(NodeId(1), Box::new(storage), reporter, meter.clone()).unwrap();
         writes.send(write(1)).unwrap();
         assert_eq!(next(&mut reports), "full true");
         writes.send(write(2)).unwrap();
         let proof = next(&mut reports);
         assert_eq!(next(&mut reports), "full false");
         let attempts = attempts.lock().unwrap();
+        let persists = meter.persists.below().last().map_or(0, |(_, count)| count);
+        assert!(persists >= 1 && (persists as usize) < attempts.len());
         assert!(attempts.len() >= 3);
         assert!(attempts.iter().all(|tickets| tickets[0] == 1));
         assert_eq!(proof, format!("persisted {}", attempts[2].len()));

@@ -3,8 +3,8 @@
 use tokio::sync::{oneshot, watch};
 
 use crate::kv::{Answer, Command, Query, Token, Written};
-use crate::raft::{Index, NodeId, Time};
-use crate::replica::{Failure, ReadMode, Replica, Reply, Status};
+use crate::raft::{Change, Index, NodeId, Time};
+use crate::replica::{Failure, Members, ReadMode, Replica, Reply, Status};
 
 /// A request of a client of this node.
 #[derive(Debug)]
@@ -46,6 +46,18 @@ pub enum Request {
         /// Where the answer goes.
         reply: oneshot::Sender<Index>,
     },
+    /// Tell who is a member, as far as this node knows.
+    Members {
+        /// Where the answer goes.
+        reply: oneshot::Sender<Members>,
+    },
+    /// Change who is a member. Answered once that is committed, with the members then.
+    Change {
+        /// What is to change.
+        change: Change,
+        /// Where the answer goes.
+        reply: oneshot::Sender<Result<Members, Failure>>,
+    },
     /// Tell about yourself.
     Status {
         /// Where the answer goes.
@@ -77,6 +89,10 @@ impl Request {
             }
             Request::Transfer { to, reply } => replica.transfer(now, to, through(reply)),
             Request::Snapshot { reply } => replica.snapshot(through(reply)),
+            Request::Members { reply } => {
+                let _ = reply.send(replica.members());
+            }
+            Request::Change { change, reply } => replica.change(now, change, through(reply)),
             Request::Status { reply } => {
                 let _ = reply.send(replica.status(wall_ms));
             }

@@ -43,7 +43,7 @@ pub(super) async fn snapshot(State(api): State<Api>) -> Response {
     }
 }
 
-fn node(name: String) -> Result<NodeId, BadRequest> {
+pub(super) fn node(name: String) -> Result<NodeId, BadRequest> {
     let number = name
         .strip_prefix('n')
         .and_then(|digits| digits.parse().ok());

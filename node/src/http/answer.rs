@@ -58,7 +58,7 @@ pub(super) fn compacted(oldest: u64) -> Value {
 pub(super) fn failed(failure: Failure) -> Response {
     let status = match failure {
         Failure::NotLeader { .. } => StatusCode::MISDIRECTED_REQUEST,
-        Failure::NoSuccessor => StatusCode::CONFLICT,
+        Failure::NoSuccessor | Failure::Change(_) => StatusCode::CONFLICT,
         Failure::DiskFull => StatusCode::INSUFFICIENT_STORAGE,
         Failure::TimedOut => StatusCode::GATEWAY_TIMEOUT,
         Failure::NoLeader

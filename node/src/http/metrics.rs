@@ -13,6 +13,7 @@ use axum::response::{IntoResponse, Response};
 use super::Api;
 use super::answer::{Unknown, failed};
 use super::status::ask;
+use crate::driver::Meter;
 use crate::replica::Status;
 
 /// Upper ends of the histogram's buckets, in microseconds.
@@ -166,6 +167,21 @@ fn gauges(text: &mut String, status: &Status) {
             "Writes fail for want of space.",
         ),
         (
+            "voters",
+            status.membership.voters.len() as u64,
+            "Members that vote, or will once a change is done.",
+        ),
+        (
+            "learners",
+            status.membership.learners.len() as u64,
+            "Members that get the log and are not counted.",
+        ),
+        (
+            "joint",
+            u64::from(status.membership.joint),
+            "A change of voters is half done.",
+        ),
+        (
             "incarnation",
             status.incarnation,
             "How often the node has started.",
@@ -182,6 +198,47 @@ fn gauges(text: &mut String, status: &Status) {
     }
 }
 
+/// Times of disk and snapshots.
+fn measured(text: &mut String, meter: &Meter) {
+    let timers = [
+        (
+            "disk_persist_seconds",
+            &meter.persists,
+            "Batches of writes: written and synced.",
+        ),
+        (
+            "snapshot_seconds",
+            &meter.snapshots,
+            "Snapshots made of the state and written.",
+        ),
+        (
+            "restore_seconds",
+            &meter.restores,
+            "Leaders' snapshots made into a state.",
+        ),
+    ];
+    for (name, timer, help) in timers {
+        head(text, name, "histogram", help);
+        let mut count = 0;
+        for (end, below) in timer.below() {
+            let end = end.map_or("+Inf".to_owned(), |end| end.to_string());
+            let labels = format!("{{le=\"{end}\"}}");
+            line(text, &format!("{name}_bucket"), &labels, below);
+            count = below;
+        }
+        line(text, &format!("{name}_sum"), "", timer.seconds());
+        line(text, &format!("{name}_count"), "", count);
+    }
+    let name = "segments_recycled_total";
+    head(
+        text,
+        name,
+        "counter",
+        "Segments of the log made of spare files.",
+    );
+    line(text, name, "", meter.recycled.load(Ordering::Relaxed));
+}
+
 pub(super) async fn metrics(State(api): State<Api>) -> Response {
     let status = match ask(&api).await {
         Ok(status) => status,
@@ -189,6 +246,7 @@ pub(super) async fn metrics(State(api): State<Api>) -> Response {
     };
     let mut text = api.metrics.render();
     gauges(&mut text, &status);
+    measured(&mut text, &api.meter);
     let kind = "text/plain; version=0.0.4";
     ([(header::CONTENT_TYPE, kind)], text).into_response()
 }

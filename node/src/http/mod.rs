@@ -5,10 +5,11 @@ mod answer;
 mod extract;
 mod kv;
 mod lease;
+mod membership;
 mod metrics;
 mod read;
 mod serve;
-mod session;
+pub mod session;
 mod status;
 mod txn;
 mod watch;
@@ -27,7 +28,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
-use crate::driver::Request;
+use crate::driver::{Meter, Request};
 use crate::kv::Data;
 use crate::replica::Failure;
 use answer::BadRequest;
@@ -46,6 +47,9 @@ pub struct Api {
     requests: mpsc::Sender<Request>,
     watches: Arc<Semaphore>,
     metrics: Arc<Metrics>,
+    /// Of sessions whose client does not say.
+    session_lifetime: u64,
+    meter: Arc<Meter>,
 }
 
 impl Api {
@@ -55,7 +59,22 @@ impl Api {
             requests,
             watches: Arc::new(Semaphore::new(watch::MAX_WATCHES)),
             metrics: Arc::default(),
+            session_lifetime: session::DEFAULT_LIFETIME,
+            meter: Arc::default(),
         }
+    }
+
+    /// Sessions whose client does not say live for as many entries after their last command.
+    pub fn with_session_lifetime(self, entries: u64) -> Api {
+        Api {
+            session_lifetime: entries,
+            ..self
+        }
+    }
+
+    /// Metrics tell what the driver has measured, too.
+    pub fn with_meter(self, meter: Arc<Meter>) -> Api {
+        Api { meter, ..self }
     }
 
     /// Asks the driver; `None` if it stopped before it answered, and then nobody knows.
@@ -107,6 +126,10 @@ fn router(api: Api) -> Router {
         .route("/v1/watch", get(watch::watch))
         .route("/v1/admin/transfer", post(admin::transfer))
         .route("/v1/admin/snapshot", post(admin::snapshot))
+        .route(
+            "/v1/admin/membership",
+            get(membership::get).post(membership::change),
+        )
         .route("/v1/metrics", get(metrics::metrics))
         .route("/v1/status", get(status::status))
         .route("/v1/log", get(status::log))

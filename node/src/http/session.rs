@@ -10,7 +10,7 @@ use super::extract::{Body, NumberPath, Params, WriteQuery, number};
 use super::write::write;
 use crate::kv::Command;
 
-/// How many entries a session outlives its last command, unless its client says otherwise.
+/// How many entries a session outlives its last command, unless its client or the command line says otherwise.
 pub const DEFAULT_LIFETIME: u64 = 100_000;
 
 #[derive(Deserialize)]
@@ -25,8 +25,9 @@ pub(super) async fn open(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
+    let usual = api.session_lifetime;
     let command = body.json().map(|Open { lifetime }| Command::OpenSession {
-        lifetime: lifetime.unwrap_or(DEFAULT_LIFETIME),
+        lifetime: lifetime.unwrap_or(usual),
     });
     write(api, query, headers, command).await
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::quorum::Configuration;
 use super::types::NodeId;
@@ -40,7 +40,7 @@ pub enum Change {
 }
 
 /// Why the configuration will not be changed. Nothing has happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ChangeRefusal {
     /// The change before this one is not committed, or still joint.
@@ -129,6 +129,25 @@ impl Change {
             return Err(ChangeRefusal::TooMany);
         }
         Ok(next)
+    }
+}
+
+impl ChangeRefusal {
+    /// A name for programs.
+    pub fn code(self) -> &'static str {
+        match self {
+            ChangeRefusal::InFlight => "change-in-flight",
+            ChangeRefusal::TooEarly => "too-early",
+            ChangeRefusal::Lags { .. } => "lagging",
+            ChangeRefusal::IsMember(_) => "is-member",
+            ChangeRefusal::NoMember(_) => "no-member",
+            ChangeRefusal::NoLearner(_) => "no-learner",
+            ChangeRefusal::NoVoter(_) => "no-voter",
+            ChangeRefusal::NobodyLeft => "nobody-left",
+            ChangeRefusal::TooMany => "too-many-members",
+            ChangeRefusal::OneAtATime => "one-at-a-time",
+            ChangeRefusal::Nothing => "nothing-to-change",
+        }
     }
 }
 

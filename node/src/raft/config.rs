@@ -42,6 +42,9 @@ pub struct Config {
     /// Entries that stay in the log behind a snapshot's last one, so that a follower that lags a little
     /// needs no snapshot.
     pub keep_entries: u64,
+    /// Bytes of applied entries after which a snapshot is wanted, however few they are; and half as many stay in the
+    /// log behind it. The log is kept in memory, and this is what bounds it.
+    pub log_bytes: usize,
     /// Most bytes of a snapshot in one message.
     pub snapshot_chunk_bytes: usize,
     /// Most bytes of uncommitted commands at a leader; beyond it proposals are refused.
@@ -71,6 +74,7 @@ impl Config {
             max_batch_bytes: 1 << 20,
             max_inflight: 64,
             keep_entries: 1000,
+            log_bytes: 64 << 20,
             snapshot_chunk_bytes: 256 << 10,
             max_uncommitted_bytes: 64 << 20,
             max_pending_reads: 65_536,

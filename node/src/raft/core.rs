@@ -226,12 +226,17 @@ impl Core {
         self.advance_leader_commit();
     }
 
-    /// Entries that are committed and on disk here, each once.
+    /// Entries that are committed and on disk here, each once. With a full disk also those that are only committed: a
+    /// majority has them on disk, and reads go on. A restart may then know less than this node has applied, as it
+    /// always may: what is committed is not on disk.
     fn hand_out_committed(&mut self) {
         if !self.hand_out_snapshot() {
             return;
         }
-        let upto = self.commit.min(self.durability.durable());
+        let upto = match self.disk_full {
+            true => self.commit,
+            false => self.commit.min(self.durability.durable()),
+        };
         if upto > self.handed_out {
             let entries = self.log.range(self.handed_out.next(), upto);
             self.ready.committed.extend_from_slice(entries);

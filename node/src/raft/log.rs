@@ -21,6 +21,13 @@ pub(super) fn weight(entry: &Entry) -> usize {
         }
 }
 
+impl Entry {
+    /// What it weighs in memory, about, in bytes.
+    pub fn weight(&self) -> usize {
+        weight(self)
+    }
+}
+
 impl Log {
     /// The log of `entries`, which follow the snapshot that ends in `snapshot`, or begin before its end.
     ///
@@ -118,6 +125,21 @@ impl Log {
         &self.entries[start..end]
     }
 
+    /// Where to cut so that behind it, up to `last`, stand at most `bytes`: at or above `upto`, and below `last`.
+    /// O(entries behind).
+    pub(super) fn tail(&self, upto: Index, last: Index, bytes: usize) -> Index {
+        let mut left = bytes;
+        let kept = self.range(upto.next(), last).iter().rev();
+        let beyond = kept.skip_while(|entry| {
+            let weight = weight(entry);
+            let fits = weight <= left;
+            left = left.saturating_sub(weight);
+            fits
+        });
+        let cut = beyond.map(|entry| entry.id.index).next().unwrap_or(upto);
+        cut.max(upto)
+    }
+
     /// The entries from `from` that fit into one append: it stops at the first that does not fit (skipping
     /// one would tear a hole, LogCabin #160), but always takes one.
     pub(super) fn batch(&self, from: Index, max_entries: usize, max_bytes: usize) -> Vec<Entry> {
@@ -184,6 +206,16 @@ mod tests {
         assert_eq!(log.batch(Index(2), 16, 1).len(), 1);
         assert_eq!(log.batch(Index(2), 2, 9999).len(), 2);
         assert!(log.batch(Index(5), 16, 9999).is_empty());
+    }
+
+    #[test]
+    fn a_tail_has_as_many_entries_as_fit_and_no_more_than_asked() {
+        let log = log(&[1, 1, 1, 1, 1]);
+        let tail = |upto, bytes| log.tail(Index(upto), Index(4), bytes);
+        assert_eq!(tail(1, 1000), Index(1));
+        assert_eq!(tail(1, 200), Index(2));
+        assert_eq!(tail(3, 200), Index(3));
+        assert_eq!(tail(0, 99), Index(4));
     }
 
     #[test]

@@ -10,6 +10,7 @@ use super::progress::Progress;
 use super::quorum::{Configuration, Configured};
 use super::ready::Refusal;
 use super::types::{Entry, Index, NodeId, Payload, RequestId, Time};
+use crate::bugs::{self, Bug};
 
 /// A learner that lacks at most so many committed entries may become a voter: they are one message away.
 const CAUGHT_UP: u64 = 256;
@@ -31,7 +32,12 @@ impl History {
             base,
             changes: Vec::new(),
         };
-        for entry in log.range(covered.next(), log.last().index) {
+        let forgets = bugs::on(Bug::RestartForgetsUncommittedConfig);
+        for entry in log
+            .range(covered.next(), log.last().index)
+            .iter()
+            .filter(|_| !forgets)
+        {
             history.append(entry);
         }
         history
@@ -130,10 +136,11 @@ impl Core {
             return Err(Refusal::DiskFull);
         }
         let now = self.members.latest();
-        if now.is_joint() || self.members.configured().by.index > self.commit {
+        let in_flight = now.is_joint() || self.members.configured().by.index > self.commit;
+        if in_flight && !bugs::on(Bug::OverlappingConfChanges) {
             return Err(Refusal::Change(ChangeRefusal::InFlight));
         }
-        if !self.has_committed_in_term() {
+        if !self.has_committed_in_term() && !bugs::on(Bug::SingleServerChangeWithoutNoop) {
             return Err(Refusal::Change(ChangeRefusal::TooEarly));
         }
         let next = change.apply(now).map_err(Refusal::Change)?;
@@ -200,6 +207,7 @@ impl Core {
     pub(super) fn is_retiring(&self) -> bool {
         !self.members.latest().is_voter(self.config.id)
             && self.members.configured().by.index <= self.commit
+            && !bugs::on(Bug::RemovedLeaderCountsItself)
     }
 }
 

@@ -6,6 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::types::{LogId, NodeId};
+use crate::bugs::{self, Bug};
 
 /// The cluster's configuration. Every election, commit, read, lease and check-quorum asks here, so that a joint
 /// configuration (Raft paper, 6) is "both halves agree" in one place.
@@ -145,8 +146,11 @@ impl Configuration {
     ///
     /// O(n log n), sorted anew each time: an incremental order is a known source of bugs (openraft #1802).
     pub fn agreed<T: Ord + Default>(&self, value: impl Fn(NodeId) -> T) -> T {
-        let new = majority(&self.voters, &value);
-        match self.is_joint() {
+        let new = match bugs::on(Bug::LearnerCountedInQuorum) {
+            true => majority(&(&self.voters | &self.learners), &value),
+            false => majority(&self.voters, &value),
+        };
+        match self.is_joint() && !bugs::on(Bug::JointUsesOnlyNewMajority) {
             true => new.min(majority(&self.outgoing, &value)),
             false => new,
         }

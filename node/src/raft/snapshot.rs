@@ -90,10 +90,17 @@ impl Core {
     /// (0: never), and none is under way.
     pub fn wants_snapshot(&self, applied: Index, every: u64) -> bool {
         every > 0
+            // A snapshot ahead of the log on disk would be damage to the next start.
+            && applied <= self.durability.durable()
             && applied.0 >= self.snapshots.last().index.0.saturating_add(every)
             && self.snapshots.saving.is_none()
             && !self.snapshots.is_installing()
             && self.is_told()
+    }
+
+    /// After how many bytes of applied entries a snapshot is wanted before its time.
+    pub fn log_bytes(&self) -> usize {
+        self.config.log_bytes
     }
 
     /// Whether it knows of a cluster. Before, a snapshot could not say whose it is.
@@ -103,6 +110,9 @@ impl Core {
 
     /// The configuration that counts once the entry at `applied` does, which must be committed.
     pub fn configured_at(&self, applied: Index) -> Configured {
+        if bugs::on(Bug::SnapshotCarriesWrongConfig) {
+            return self.members.configured().clone();
+        }
         self.members.at(applied).clone()
     }
 
@@ -112,19 +122,20 @@ impl Core {
         if busy
             || !self.is_told()
             || last.index <= known
-            || last.index > self.handed_out
+            || last.index > self.handed_out.min(self.durability.durable())
             || !self.log.contains(last)
         {
             return;
         }
         // All up to there is committed, so this one is, too.
-        let configured = self.members.at(last.index).clone();
+        let configured = self.configured_at(last.index);
         let snapshot = Arc::new(Snapshot {
             last,
             configured,
             data,
         });
         let upto = Index(last.index.0.saturating_sub(self.config.keep_entries));
+        let upto = self.log.tail(upto, last.index, self.config.log_bytes / 2);
         let ticket = self.durability.snapshot_taken(Save {
             snapshot: snapshot.clone(),
             cut: Cut::Prefix(upto),

@@ -36,7 +36,8 @@ impl Replica {
     /// [`Frozen`](crate::kv::Frozen).
     pub(super) fn take_snapshot(&mut self) {
         self.answer_snapshots();
-        let every = match self.snapshots_asked.is_empty() {
+        let heavy = self.snapshot_every > 0 && self.applied_bytes > self.core.log_bytes();
+        let every = match self.snapshots_asked.is_empty() && !heavy {
             true => self.snapshot_every,
             false => 1,
         };

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::raft::{LogId, NodeId};
+use crate::raft::{ChangeRefusal, LogId, NodeId};
 
 /// How to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +44,8 @@ pub enum Failure {
     Stopping,
     /// There is nobody to hand leadership to: no voter that answers, or not the one that was named.
     NoSuccessor,
+    /// The configuration will not be changed.
+    Change(ChangeRefusal),
 }
 
 impl Failure {
@@ -64,6 +66,7 @@ impl Failure {
             Failure::TimedOut => "timed-out",
             Failure::Stopping => "stopping",
             Failure::NoSuccessor => "no-successor",
+            Failure::Change(why) => why.code(),
         }
     }
 }
@@ -93,6 +96,7 @@ impl fmt::Display for Failure {
             }
             Failure::Unconfirmed => f.write_str("the read could not be confirmed in time"),
             Failure::TimedOut => f.write_str("no answer in time: it may be applied, now or later"),
+            Failure::Change(why) => why.fmt(f),
             Failure::NoSuccessor => {
                 f.write_str("no other voter answers, or the one that was named is none")
             }

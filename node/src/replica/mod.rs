@@ -9,6 +9,7 @@ mod ahead;
 mod clock;
 mod failure;
 mod job;
+mod membership;
 mod perform;
 mod status;
 mod waiters;
@@ -20,12 +21,13 @@ use std::time::Duration;
 
 pub use failure::{Failure, ReadMode};
 pub use job::{Finished, Job};
+pub use membership::Members;
 pub use status::{Follower, Status};
 
 use self::waiters::{ReplyTo, Stage, Waiter, Waiters};
 use crate::kv::{Answer, Command, Machine, Query, Token, Written};
 use crate::raft::{
-    Core, Index, Input, LogId, Message, NodeId, Promise, RequestId, Role, Time, Write,
+    Configured, Core, Index, Input, LogId, Message, NodeId, Promise, RequestId, Role, Time, Write,
 };
 use crate::storage::Durable;
 use crate::transport::{self, ForwardReply, Outgoing, Payload};
@@ -61,6 +63,8 @@ pub struct Work {
     pub jobs: Vec<Job>,
     /// For the log of the node.
     pub lines: Vec<String>,
+    /// Who is to be dialled and listened to from now on, where that has changed.
+    pub configured: Option<Configured>,
 }
 
 /// The replica's state.
@@ -73,6 +77,8 @@ pub struct Replica {
     snapshot_every: u64,
     /// Each waits for a snapshot that covers this index.
     snapshots_asked: Vec<(Index, Reply<Index>)>,
+    /// Bytes of entries applied since the last snapshot was begun.
+    applied_bytes: usize,
     /// A snapshot is being made of an earlier state.
     freezing: bool,
     restoring: Option<job::Restoring>,
@@ -90,6 +96,7 @@ pub struct Replica {
     last_forwarded: BTreeMap<NodeId, RequestId>,
     clock: clock::Clock,
     ahead: ahead::Ahead,
+    changing: Vec<membership::Changing>,
     work: Work,
 }
 
@@ -108,6 +115,7 @@ impl Replica {
             applied: status.snapshot,
             snapshot_every: parts.snapshot_every,
             snapshots_asked: Vec::new(),
+            applied_bytes: 0,
             freezing: false,
             restoring: None,
             waiters: Waiters::new(parts.request_timeout, parts.incarnation),
@@ -118,6 +126,7 @@ impl Replica {
             parked_until: None,
             last_forwarded: BTreeMap::new(),
             clock: clock::Clock::default(),
+            changing: Vec::new(),
             work: Work::default(),
         }
     }
@@ -158,10 +167,15 @@ impl Replica {
     /// When [`Replica::finish_turn`] wants to be called if nothing comes first.
     pub fn wake(&mut self, now: Time) -> Time {
         let clock_due = self.clock_due(now);
-        [self.waiters.next_deadline(), self.parked_until, clock_due]
-            .into_iter()
-            .flatten()
-            .fold(self.core.deadline(), Time::min)
+        [
+            self.waiters.next_deadline(),
+            self.parked_until,
+            clock_due,
+            self.changes_due(),
+        ]
+        .into_iter()
+        .flatten()
+        .fold(self.core.deadline(), Time::min)
     }
 
     /// What the inputs so far have led to. Call it once after any number of them, and when it is due.
@@ -185,6 +199,7 @@ impl Replica {
                 break;
             }
         }
+        self.give_up_changes(now);
         // Last: a write that was stepped in this turn is in the log by now, and its waiter knows it. Before, it
         // would be told that it was certainly not applied.
         for waiter in self.waiters.expired(now) {

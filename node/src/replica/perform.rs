@@ -41,13 +41,21 @@ impl Replica {
             self.work.lines.push(line);
             self.note_rolled_back(&ready.rolled_back);
         }
+        if let Some(configured) = ready.configured {
+            let (by, now) = (configured.by, &configured.configuration);
+            let line = format!("{} follows {by}: {now}", self.id);
+            self.work.lines.push(line);
+            self.work.configured = Some(configured);
+        }
         for (id, entry) in ready.accepted {
+            self.change_accepted(id, entry);
             self.waiters.accept(id, entry);
             if bugs::on(Bug::AckBeforeCommit) {
                 self.answer_early(id, entry);
             }
         }
         for (id, refusal) in ready.refused {
+            self.change_refused(id, refusal);
             self.on_refused(now, id, refusal);
         }
         if let Some(snapshot) = ready.restore.take() {
@@ -59,8 +67,10 @@ impl Replica {
 
     pub(super) fn apply(&mut self, entry: &Entry) {
         self.applied = entry.id;
+        self.applied_bytes += entry.weight();
         let written = self.machine.apply(entry);
         self.note_committed(entry, &written);
+        self.note_applied(entry);
         for (accepted, waiter) in self.waiters.at(entry.id.index) {
             if accepted == entry.id || bugs::on(Bug::WaiterMatchedByIndexOnly) {
                 self.finish(waiter, Ok(written.clone()));

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::Members;
 use crate::kv::Machine;
 use crate::raft;
 
@@ -54,6 +55,8 @@ pub struct Status {
     pub replication: raft::Replication,
     /// On a leader that answers ahead of commits: the index up to which it has.
     pub ahead: Option<u64>,
+    /// Who is a member.
+    pub membership: Members,
     /// On a leader, its followers.
     pub followers: Vec<Follower>,
 }
@@ -106,6 +109,7 @@ impl Status {
             leases: machine.leases(),
             replication: core.replication,
             ahead: ahead.map(|index| index.0),
+            membership: Members::new(&core.configured, core.commit),
             followers: core
                 .followers
                 .iter()

@@ -78,12 +78,17 @@ impl Waiters {
         }
     }
 
+    /// How long a request may wait.
+    pub(super) fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
     pub(super) fn len(&self) -> usize {
         self.waiting.len()
     }
 
     /// A name that no boot of this node has used.
-    fn name(&mut self) -> RequestId {
+    pub(super) fn name(&mut self) -> RequestId {
         self.next += 1;
         RequestId(self.next)
     }

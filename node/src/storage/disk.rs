@@ -234,6 +234,10 @@ impl Storage for Disk {
         Ok(Durable::attest(self.durable))
     }
 
+    fn recycled(&self) -> u64 {
+        self.wal.recycled()
+    }
+
     fn aside(&self) -> Option<Aside> {
         Some(self.aside.clone())
     }

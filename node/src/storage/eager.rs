@@ -98,6 +98,10 @@ impl Storage for Eager {
         Ok(Durable::attest(self.durable))
     }
 
+    fn recycled(&self) -> u64 {
+        self.disk.recycled()
+    }
+
     fn aside(&self) -> Option<Aside> {
         self.disk.aside()
     }

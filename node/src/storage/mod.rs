@@ -40,6 +40,11 @@ pub trait Storage: Send {
         None
     }
 
+    /// How many segments of the log were made of spare files.
+    fn recycled(&self) -> u64 {
+        0
+    }
+
     /// Does work that waited, when no writes do; returns after how long it wants to be asked again.
     ///
     /// # Errors

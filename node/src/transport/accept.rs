@@ -12,7 +12,7 @@ use tokio::time::{sleep, timeout};
 
 use super::frame::{self, BadFrame, Header};
 use super::wire::{Hello, Payload};
-use super::{Event, Site};
+use super::{Event, Roster, Site};
 use crate::log::say;
 use crate::raft::NodeId;
 
@@ -43,13 +43,18 @@ pub enum Closed {
     Stopping,
 }
 
-pub(super) async fn run(site: Arc<Site>, listener: TcpListener, events: mpsc::Sender<Event>) {
+pub(super) async fn run(
+    site: Arc<Site>,
+    roster: Arc<Roster>,
+    listener: TcpListener,
+    events: mpsc::Sender<Event>,
+) {
     loop {
         match listener.accept().await {
             Ok((stream, address)) => {
-                let (site, events) = (site.clone(), events.clone());
+                let (site, roster, events) = (site.clone(), roster.clone(), events.clone());
                 tokio::spawn(async move {
-                    let closed = listen(&site, stream, &events).await;
+                    let closed = listen_to(&site, &roster, stream, &events).await;
                     if !matches!(closed, Closed::Ended | Closed::Stopping) {
                         say!(
                             "{} closed a peer connection from {address}: it {closed}",
@@ -73,6 +78,16 @@ pub async fn listen<S: AsyncRead + Unpin>(
     stream: S,
     events: &mpsc::Sender<Event>,
 ) -> Closed {
+    listen_to(site, &Roster::default(), stream, events).await
+}
+
+/// As [`listen`], and members of the configuration are peers, too.
+async fn listen_to<S: AsyncRead + Unpin>(
+    site: &Site,
+    roster: &Roster,
+    stream: S,
+    events: &mpsc::Sender<Event>,
+) -> Closed {
     let mut reader = Reader {
         stream: BufReader::with_capacity(64 << 10, stream),
         payload: Vec::new(),
@@ -80,7 +95,7 @@ pub async fn listen<S: AsyncRead + Unpin>(
     let peer = match timeout(HELLO_TIMEOUT, reader.frame(site)).await {
         Err(_) => return Closed::Silent,
         Ok(Err(closed)) => return closed,
-        Ok(Ok((header, Payload::Hello(hello)))) => match greet(site, &header, hello) {
+        Ok(Ok((header, Payload::Hello(hello)))) => match greet(site, roster, &header, hello) {
             Ok(peer) => peer,
             Err(closed) => return closed,
         },
@@ -106,7 +121,7 @@ pub async fn listen<S: AsyncRead + Unpin>(
     }
 }
 
-fn greet(site: &Site, header: &Header, hello: Hello) -> Result<NodeId, Closed> {
+fn greet(site: &Site, roster: &Roster, header: &Header, hello: Hello) -> Result<NodeId, Closed> {
     if hello.version != frame::VERSION {
         return Err(Closed::Bad(BadFrame::Version(hello.version)));
     }
@@ -116,7 +131,7 @@ fn greet(site: &Site, header: &Header, hello: Hello) -> Result<NodeId, Closed> {
     if hello.node != header.from {
         return Err(Closed::Impostor(header.from));
     }
-    if !site.peers.contains_key(&hello.node) {
+    if !roster.knows(site, hello.node) {
         return Err(Closed::Stranger(hello.node));
     }
     Ok(hello.node)
@@ -166,7 +181,10 @@ impl fmt::Display for Closed {
                 "is {} of another cluster: start all nodes of a cluster with the same --cluster",
                 hello.node
             ),
-            Closed::Stranger(node) => write!(f, "is {node}, which no --peer names"),
+            Closed::Stranger(node) => write!(
+                f,
+                "is {node}, which neither a --peer nor the configuration names"
+            ),
             Closed::Misdirected(node) => write!(f, "wants {node}: check the --peer addresses"),
             Closed::Impostor(node) => {
                 write!(f, "speaks as {node}, but introduced itself otherwise")

@@ -1,8 +1,8 @@
 //! A leader whose disk is full or stalls.
 
-use node::raft::{Body, Input, NodeId, Ready, Refusal, RequestId, Role};
+use node::raft::{Body, Index, Input, LogId, NodeId, Ready, Refusal, RequestId, Role};
 
-use crate::bench::{Bench, n};
+use crate::bench::{Bench, entry, n};
 
 fn successors(ready: &Ready) -> Vec<NodeId> {
     let told = ready.messages.iter().filter(|m| m.body == Body::TimeoutNow);
@@ -49,6 +49,20 @@ fn with_space_again_it_takes_proposals_again() {
     bench.step(Input::DiskFull(true));
     bench.step(Input::DiskFull(false));
     assert_eq!(bench.propose(1).accepted.len(), 1);
+}
+
+#[test]
+fn with_a_full_disk_what_is_committed_elsewhere_is_applied_and_not_kept_in_a_snapshot() {
+    let mut bench = Bench::new(3);
+    let entries = [entry(1, 1), entry(2, 1)];
+    bench.append((2, 1), LogId::default(), &entries, 0);
+    assert!(bench.heartbeat((2, 1), 2).committed.is_empty());
+    // Else a read that needs them would wait for space.
+    assert_eq!(bench.step(Input::DiskFull(true)).committed, entries);
+    assert!(!bench.core.wants_snapshot(Index(2), 1));
+    assert!(bench.step(Input::DiskFull(false)).committed.is_empty());
+    assert!(bench.persist().committed.is_empty());
+    assert!(bench.core.wants_snapshot(Index(2), 1));
 }
 
 #[test]

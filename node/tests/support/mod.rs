@@ -102,6 +102,12 @@ impl Cluster {
         self.children[usize::from(id) - 1] = Some(child);
     }
 
+    /// Starts one more node, which no flag of the others names.
+    pub fn join(&mut self, id: u16) {
+        let child = self.command(id).arg("--join").spawn().unwrap();
+        self.children.push(Some(child));
+    }
+
     /// SIGKILL.
     pub fn kill(&mut self, id: u16) {
         if let Some(mut child) = self.children[usize::from(id) - 1].take() {
@@ -126,7 +132,7 @@ impl Cluster {
     pub fn leader(&self) -> u16 {
         let mut leader = 0;
         wait("a leader", || {
-            let known: Vec<(u64, u16, bool)> = (1..=self.size)
+            let known: Vec<(u64, u16, bool)> = (1..=self.children.len() as u16)
                 .filter_map(|id| {
                     let status = self.status(id)?;
                     Some((status["term"].as_u64()?, id, status["role"] == "leader"))
@@ -176,7 +182,7 @@ impl Cluster {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        for id in 1..=self.size {
+        for id in 1..=self.children.len() as u16 {
             self.kill(id);
         }
         if std::thread::panicking() {

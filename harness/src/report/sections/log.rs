@@ -1,4 +1,4 @@
-//! What became of the logs: who led, what was rolled back, and that nothing acknowledged was.
+//! What became of the logs: who led, what was rolled back, and whether anything acknowledged was.
 
 use super::super::data::Data;
 use super::super::html::{Html, Table, text};
@@ -30,6 +30,7 @@ pub fn log(data: &Data<'_>, left_out: &mut Vec<String>) -> Option<Html> {
         ));
     }
     out.push_str(&rollbacks(data, left_out));
+    out.push_str(&super::lost::lost(data, left_out));
     Some(Html::raw(out))
 }
 
@@ -45,9 +46,12 @@ fn rollbacks(data: &Data<'_>, left_out: &mut Vec<String>) -> String {
     let mut out = format!("<p>{entries} rolled back. ");
     if !rollbacks.betrayed.is_empty() {
         let count = rollbacks.betrayed.len() as u64;
+        let plan = &data.run.plan;
+        let allowed = !plan.replication.keeps_what_is_acknowledged(plan.nodes);
         out.push_str(&format!(
-            "</p>\n<p class=\"alarm\"><strong>{} rolled back although a client had been told that it was done.</strong> That is a lost write.</p>\n",
-            if count == 1 { "1 entry was".to_string() } else { format!("{} entries were", units::count(count)) }
+            "</p>\n<p class=\"alarm\"><strong>{} rolled back although a client had been told that it was done.</strong> {}</p>\n",
+            if count == 1 { "1 entry was".to_string() } else { format!("{} entries were", units::count(count)) },
+            if allowed { "That is the price of this replication mode." } else { "That is a lost write." },
         ));
         let mut table = Table::new(
             "Acknowledged, then rolled back",

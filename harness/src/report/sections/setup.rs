@@ -45,6 +45,7 @@ fn plan(data: &Data<'_>) -> String {
         ),
         ("Seed", plan.seed.to_string()),
         ("A kill means", plan.kill_means.clone()),
+        ("Replication", plan.replication.to_string()),
         ("Planted bugs", list(&plan.bugs)),
         ("Version", plan.version.clone()),
         ("Exit code", data.run.exit_code.to_string()),

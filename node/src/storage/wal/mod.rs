@@ -31,6 +31,7 @@ use self::recovery::Found;
 use self::segment::Header;
 use super::files::{File, Files, sort_error};
 use super::{Identity, OpenError, StorageError};
+use crate::bugs::{self, Bug};
 use crate::raft::{Entry, Index};
 
 /// Where the log ends.
@@ -372,6 +373,9 @@ impl Wal {
 
     fn after(&mut self, result: io::Result<()>) -> Result<(), StorageError> {
         result.map_err(|error| {
+            if bugs::on(Bug::EnospcPartialWriteNotRolledBack) {
+                return sort_error(error);
+            }
             self.failed = true;
             self.end = self.synced;
             while let Some(segment) = self.older.back()

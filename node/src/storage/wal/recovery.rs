@@ -23,6 +23,7 @@
 
 use super::record::{self, ALIGN, Fault};
 use super::segment::{self, Header};
+use crate::bugs::{self, Bug};
 use crate::raft::{Entry, LogId};
 use crate::storage::files::Files;
 use crate::storage::{Damage, Identity, OpenError};
@@ -198,7 +199,7 @@ impl Found {
             );
             return Err(Damage::new(&name, length, &what));
         }
-        if dirty > end {
+        if dirty > end && !bugs::on(Bug::MidlogCorruptionAsTornTail) {
             if !last && !header.recycled {
                 let what = format!("{fault}, and later segments exist");
                 return Err(Damage::new(&name, end as u64, &what));

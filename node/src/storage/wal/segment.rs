@@ -17,6 +17,7 @@
 //! ```
 
 use super::record::{u32_at, u64_at};
+use crate::bugs::{self, Bug};
 use crate::storage::Identity;
 
 /// Length of a segment's header.
@@ -114,6 +115,9 @@ impl Header {
 /// The id of a segment: unlike for any other segment of this node, and not to be guessed by a client who would
 /// have a value taken for a record.
 pub fn id(identity: Identity, sequence: u64) -> u64 {
+    if bugs::on(Bug::RecycledSegmentStaleRecords) {
+        return identity.log;
+    }
     // Odd multiplier (golden ratio): distinct sequences give distinct ids.
     identity
         .log
