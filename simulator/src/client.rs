@@ -74,7 +74,7 @@ struct Open {
 impl Clients {
     /// The clients of a scenario.
     pub fn new(scenario: &Scenario) -> Clients {
-        let ids = scenario.swarm.ids();
+        let ids = scenario.swarm.voters();
         let client = |number: usize| Client {
             rng: Rng::new(scenario.seed, 100 + number as u64),
             // Three of four ask one node for ever.
@@ -157,7 +157,7 @@ impl World {
         keys.sort();
         keys.dedup();
         let floor = self.oracle.acknowledged;
-        for id in self.scenario.swarm.ids() {
+        for id in self.scenario.swarm.voters() {
             for key in &keys {
                 let number = self.clients.list.len();
                 let process = self.clients.next_process;
@@ -197,7 +197,7 @@ impl World {
 
     /// Sends it, to the same node or to another one.
     fn attempt(&mut self, number: usize, first: bool) {
-        let ids = self.scenario.swarm.ids();
+        let ids = self.scenario.swarm.voters();
         let leader = self.leader();
         let timeout = self.scenario.swarm.client_timeout.as_nanos() as u64;
         let client = &mut self.clients.list[number];

@@ -105,6 +105,10 @@ counters! {
     leases_kept_alive,
     /// Leases that had ended when their clients came to keep them alive.
     leases_ended,
+    /// Turns of nodes in a configuration with two majorities.
+    turns_in_a_joint_configuration,
+    /// Turns of nodes that only listen.
+    turns_of_learners,
     /// Clock rates and jumps.
     clock_faults,
     /// Histories that were judged valid.

@@ -17,7 +17,7 @@ const AGAIN: u64 = 50 * MILLISECOND;
 impl World {
     /// Starts a node that is down.
     pub fn restart(&mut self, id: NodeId) {
-        if self.process(id).is_up() {
+        if self.process(id).is_up() || self.retired.contains(&id) {
             return;
         }
         let now = self.now;

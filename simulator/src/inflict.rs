@@ -1,6 +1,6 @@
 //! Injuries in act: each draws its details from dice of its own, and undoes at its end what it did.
 
-use node::raft::NodeId;
+use node::raft::{Change, NodeId};
 
 use crate::disk::Failing;
 use crate::injury::{Injury, Kind, MILLISECOND};
@@ -201,6 +201,7 @@ impl World {
                     self.halfway_later(injury);
                 }
             }
+            Kind::Membership => self.change(ids, rng),
             Kind::VoteStorm => self.storm(victim, &others, rng, number),
         }
     }
@@ -227,6 +228,42 @@ impl World {
                     self.turn_soon(*id);
                 }
             }
+        }
+    }
+
+    /// Asks the leader for some change; many are refused.
+    fn change(&mut self, ids: &[NodeId], rng: &mut Rng) {
+        if !self.scenario.swarm.changes {
+            return;
+        }
+        let node = rng.one_of(ids);
+        let change = match rng.below(8) {
+            0 | 1 => Change::AddLearner {
+                node,
+                address: None,
+            },
+            2 | 3 => Change::Promote(node),
+            4 => Change::Demote(node),
+            5 => Change::Remove(node),
+            _ => Change::Replace(ids.iter().copied().filter(|_| rng.chance(60)).collect()),
+        };
+        self.ask_for(change);
+    }
+
+    /// The leader is asked for a change.
+    pub fn ask_for(&mut self, change: Change) {
+        let Some(leader) = self.leader() else { return };
+        let now = self.now;
+        if self.is_traced() {
+            self.say(format_args!("{leader} is asked for {change:?}"));
+        }
+        let process = self.process_mut(leader);
+        let time = process.clock.at(now);
+        if process.paused_until <= now
+            && let Some(running) = &mut process.running
+        {
+            running.replica.change(time, change, Box::new(|_| {}));
+            self.turn_soon(leader);
         }
     }
 
@@ -286,6 +323,10 @@ impl World {
 
     /// Flips a bit on a node's disk, while it is down and as long as a majority stays whole.
     fn flip(&mut self, id: NodeId, rng: &mut Rng) {
+        // With members that come and go, nobody could say what a minority is.
+        if self.scenario.swarm.changes {
+            return;
+        }
         let damaged = self.ids(|process| process.flipped.is_some());
         if (damaged.len() + 1) * 2 >= self.processes.len() || damaged.contains(&id) {
             return;

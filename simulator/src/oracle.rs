@@ -1,14 +1,16 @@
 //! What must hold whatever happens, judged from writes, messages, disks and states rather than by a node's word.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use node::kv::{Digest, Machine};
-use node::raft::{Appended, Body, Cut, LogId, Message, NodeId, Role, Status, Write};
+use node::raft::{Appended, Body, Configuration, Cut, LogId, Message, NodeId, Role, Status, Write};
 use node::storage::Recovered;
 
 use crate::coverage::Coverage;
 use crate::disk::Disk;
 use crate::log::{Log, hash, hash_bytes};
+use crate::swarm::Swarm;
 
 /// Which check speaks, and why.
 pub type Judged = Result<(), (&'static str, String)>;
@@ -33,6 +35,8 @@ struct View {
 /// Everything that is known.
 #[derive(Debug)]
 pub struct Oracle {
+    /// The configuration of the beginning.
+    first: Arc<Configuration>,
     views: Vec<View>,
     /// Who led in which term.
     leaders: Vec<u16>,
@@ -62,8 +66,9 @@ fn slot(votes: &mut Vec<u16>, term: u64) -> &mut u16 {
 
 impl Oracle {
     /// Of a cluster of so many nodes.
-    pub fn new(nodes: usize) -> Oracle {
+    pub fn new(nodes: usize, swarm: &Swarm) -> Oracle {
         Oracle {
+            first: Arc::new(Configuration::new(swarm.config.voters.clone())),
             views: (0..nodes).map(|_| View::default()).collect(),
             leaders: Vec::new(),
             votes: vec![Vec::new(); nodes],
@@ -127,7 +132,12 @@ impl Oracle {
             if let Some(save) = &write.snapshot
                 && save.cut == Cut::Everything
             {
-                log.restart(save.snapshot.last, committed.iter().copied());
+                let snapshot = &save.snapshot;
+                log.restart(
+                    snapshot.last,
+                    &snapshot.configured,
+                    committed.iter().copied(),
+                );
                 if fits(&log) {
                     return Ok(());
                 }
@@ -158,9 +168,8 @@ impl Oracle {
         let view = self.view(id);
         let covered = found.snapshot.as_ref().map_or(LogId::default(), |s| s.last);
         let mut log = Log::default();
-        log.restart(covered, committed.iter().copied());
-        if found.snapshot.is_none() {
-            log = Log::default();
+        if let Some(snapshot) = &found.snapshot {
+            log.restart(covered, &snapshot.configured, committed.iter().copied());
         }
         for entry in &found.entries {
             if log.get(entry.id.index.0) != Some((entry.id.term.0, hash(entry))) {
@@ -382,6 +391,7 @@ impl Oracle {
             coverage.check_quorum_step_downs += 1;
         }
         self.commits(status, coverage)?;
+        self.configured(status, coverage)?;
         let applied = machine.applied().0;
         let view = self.view(id);
         let (was_applied, was_commit) = (view.applied, view.commit);
@@ -393,10 +403,10 @@ impl Oracle {
                 format!("{id} goes back from {was_applied} to {applied}"),
             ));
         }
+        // A leader's snapshot is on disk before a state is made of it: what is applied comes after.
         let order = [
             status.first.0.saturating_sub(1),
             status.snapshot.index.0,
-            applied,
             status.commit.0,
             status.last.index.0,
         ];
@@ -404,7 +414,7 @@ impl Oracle {
         let arrives =
             |write: &Write| matches!(&write.snapshot, Some(save) if save.cut == Cut::Everything);
         let installs = self.view(id).pending.iter().any(arrives);
-        if !installs && !order.is_sorted() {
+        if !installs && !order.is_sorted() || applied > status.commit.0 {
             return Err(("V11", format!("{id}: {status:?}")));
         }
         if applied > was_applied {
@@ -465,15 +475,21 @@ impl Oracle {
                 format!("{id} commits {last} by counting in term {}", status.term),
             ));
         }
-        let copies = self
-            .views
-            .iter()
-            .filter(|view| view.durable.get(commit) == log.get(commit));
-        let copies = copies.count();
-        if copies <= self.views.len() / 2 {
+        let holders = self.views.iter().zip(1..).filter(|(view, _)| {
+            let held = view.durable.get(commit);
+            held.is_some() && held == log.get(commit)
+        });
+        let holders: BTreeSet<NodeId> = holders.map(|(_, number)| NodeId(number)).collect();
+        let members = log
+            .configuration()
+            .map_or(&self.first, |(_, members)| members);
+        let majority = |voters: &BTreeSet<NodeId>| {
+            voters.is_empty() || (voters & &holders).len() > voters.len() / 2
+        };
+        if !majority(members.voters()) || !majority(members.outgoing()) {
             return Err((
                 "V08",
-                format!("{id} commits {last}, which is on {copies} disks"),
+                format!("{id} commits {last}, which is on the disks of {holders:?} of {members}"),
             ));
         }
         for index in known + 1..=commit {
@@ -484,6 +500,26 @@ impl Oracle {
                 self.committed_in.push(term);
             }
         }
+        Ok(())
+    }
+
+    /// The configuration in effect is the last one in the log (V17), and who leads votes in it or has led before
+    /// (V29).
+    fn configured(&self, status: &Status, coverage: &mut Coverage) -> Judged {
+        let (id, now) = (status.id, &status.configured);
+        let log = &self.views[usize::from(id.0) - 1].issued;
+        let Some((index, configuration)) = log.configuration() else {
+            return Ok(());
+        };
+        if now.by.index.0 != *index || now.configuration != *configuration {
+            let what = format!(
+                "{id} goes by {} of {}, and {index} says {configuration}",
+                now.configuration, now.by
+            );
+            return Err(("V17", what));
+        }
+        coverage.turns_in_a_joint_configuration += u64::from(configuration.is_joint());
+        coverage.turns_of_learners += u64::from(configuration.learners().contains(&id));
         Ok(())
     }
 

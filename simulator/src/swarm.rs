@@ -1,8 +1,9 @@
 //! What one seed's cluster is like: size, switches, thresholds, latencies. Drawn, because features hide each other's bugs.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use node::raft::{Config, NodeId, Replication};
+use node::raft::{Config, Membership, NodeId, Replication};
 
 use crate::rng::Rng;
 
@@ -45,6 +46,10 @@ pub struct Swarm {
     pub survive_percent: u64,
     /// How often something is injured: usual pause in milliseconds.
     pub cadence: u64,
+    /// Nodes that are to join a cluster that has begun without them.
+    pub spares: Vec<NodeId>,
+    /// Members come and go.
+    pub changes: bool,
     /// Kinds of injury that this seed does not have, as bits.
     pub spared: u64,
 }
@@ -80,6 +85,9 @@ impl Swarm {
         let (check_quorum, stickiness) = (rng.chance(75), rng.chance(70));
         let leases = check_quorum && stickiness && rng.chance(50);
         let timeout = rng.one_of(&[100, 150, 150, 300]);
+        let mut dice = Rng::new(seed, 6);
+        let (changes, by_joint) = (dice.chance(40), dice.chance(60));
+        let spares = if changes { dice.below(3) as u16 } else { 0 };
         let config = Config {
             election_timeout: (
                 Duration::from_millis(timeout),
@@ -97,6 +105,10 @@ impl Swarm {
             snapshot_chunk_bytes: rng.one_of(&[64, 512, 4096, 65_536]),
             max_uncommitted_bytes: rng.one_of(&[500, 1 << 20, 1 << 20]),
             replication: replication(seed),
+            membership: match by_joint {
+                true => Membership::Joint,
+                false => Membership::Single,
+            },
             seed: rng.next(),
             ..Config::new(NodeId(1), voters)
         };
@@ -115,6 +127,8 @@ impl Swarm {
                 Workload::Counter,
                 Workload::Lease,
             ]),
+            spares: (size + 1..=size + spares).map(NodeId).collect(),
+            changes,
             deletes: rng.chance(25),
             padding: rng.one_of(&[0, 0, 30, 300]),
             sessions: rng.chance(40),
@@ -146,8 +160,13 @@ impl Swarm {
 
     /// The core's configuration on one node in one boot.
     pub fn config_of(&self, id: NodeId, boot: u64) -> Config {
+        let joins = self.spares.contains(&id);
         Config {
             id,
+            voters: match joins {
+                true => BTreeSet::new(),
+                false => self.config.voters.clone(),
+            },
             seed: self.config.seed ^ u64::from(id.0) << 48 ^ boot << 32,
             ..self.config.clone()
         }
@@ -160,6 +179,16 @@ impl Swarm {
 
     /// All nodes.
     pub fn ids(&self) -> Vec<NodeId> {
+        self.config
+            .voters
+            .iter()
+            .chain(&self.spares)
+            .copied()
+            .collect()
+    }
+
+    /// Those that vote in the beginning, and in the end.
+    pub fn voters(&self) -> Vec<NodeId> {
         self.config.voters.iter().copied().collect()
     }
 }

@@ -112,6 +112,8 @@ pub struct World {
     pub armed_for_leader: Vec<(usize, u64)>,
     /// The leader is cut off for so long when that node next asks for votes, on behalf of injuries.
     pub armed_for_vote: Vec<(usize, NodeId, u64)>,
+    /// Nodes that have left for good.
+    pub retired: Vec<NodeId>,
     /// Held back: injury, link, message.
     pub held: Vec<(Link, Option<u64>, Box<transport::Event>)>,
     queue: BinaryHeap<Reverse<Item>>,
@@ -135,7 +137,7 @@ impl World {
             .collect();
         let mut world = World {
             now: 0,
-            oracle: Oracle::new(processes.len()),
+            oracle: Oracle::new(processes.len(), &scenario.swarm),
             clients: Clients::new(&scenario),
             processes,
             network: Network::default(),
@@ -146,6 +148,7 @@ impl World {
             armed: Vec::new(),
             armed_for_leader: Vec::new(),
             armed_for_vote: Vec::new(),
+            retired: Vec::new(),
             held: Vec::new(),
             queue: BinaryHeap::new(),
             sequence: 0,
