@@ -25,6 +25,7 @@ pub mod linearizable;
 pub mod models;
 pub mod stats;
 pub mod verdict;
+pub mod whitebox;
 mod words;
 
 pub use history::{Event, History, Kind, Malformed, Operation, Outcome, Process};

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
+use node::events::Events;
 use node::kv::{Logged, Machine};
 use node::raft::{
     Appended, Body, Chunk, Configured, Entry, Index, LogId, Message, NodeId, Payload as Carried,
@@ -107,6 +108,7 @@ fn site() -> Site {
             (PEER, ([127, 0, 0, 1], 1).into()),
             (NodeId(3), ([127, 0, 0, 1], 1).into()),
         ]),
+        events: Events::default(),
     }
 }
 

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use node::driver::Request;
+use node::events::Events;
 use node::http::{Api, connection};
 use node::kv::Machine;
 use node::raft::{Config, Core, NodeId, Role, Time};
@@ -247,6 +248,7 @@ async fn run(config: Config, mut from_clients: mpsc::Receiver<Request>) {
         snapshot_every: 1000,
         incarnation: 1,
         request_timeout: Duration::from_secs(2),
+        events: Events::default(),
     });
     let (revisions, _) = watch::channel(0);
     let mut now = Time::default();

@@ -52,7 +52,7 @@ struct RunArgs {
     /// What clients do.
     #[arg(long, default_value = "register")]
     workload: String,
-    /// Faults, separated by commas: partition, kill, pause, clock-skew, disk-full; or none.
+    /// Faults, separated by commas: partition, kill, pause, clock-skew, disk-full, membership; or none.
     #[arg(long, default_value = "partition", value_name = "FAULTS")]
     nemesis: String,
     /// How long clients and faults act, in seconds.
@@ -86,6 +86,9 @@ struct RunArgs {
     /// Plant a bug in the system under test (`harness list bugs`); several are separated by commas.
     #[arg(long, value_name = "NAMES")]
     bug: Option<String>,
+    /// Let nodes leave no evidence of what they do, and judge only what clients saw.
+    #[arg(long)]
+    no_events: bool,
     /// The system's binary [default: built from this workspace, or found beside the harness].
     #[arg(long, value_name = "FILE")]
     binary: Option<PathBuf>,
@@ -322,6 +325,7 @@ fn plan(args: RunArgs) -> Result<RunWish, Failure> {
         kill_means: args.kill_means,
         replication,
         bugs,
+        events: !args.no_events,
         command: String::new(),
     };
     plan.command = command(&plan, args.binary.as_deref(), &args.out);
@@ -365,6 +369,9 @@ fn command(plan: &Plan, binary: Option<&Path>, out: &Path) -> String {
     );
     if !plan.bugs.is_empty() {
         command += &format!(" --bug {}", plan.bugs.join(","));
+    }
+    if !plan.events {
+        command += " --no-events";
     }
     if out != Path::new("results") {
         command += &format!(" --out '{}'", out.display());

@@ -19,6 +19,15 @@ pub struct Ending {
     pub final_reads_expected: u64,
     /// Nodes that ended by themselves, each with how.
     pub node_failures: Vec<String>,
+    /// What the machine's monotonic clock said when the run began, in nanoseconds: nodes' evidence is told by it.
+    #[serde(default)]
+    pub began_monotonic_ns: Option<u64>,
+    /// Data directories that were not whole when everything had ended, each with why.
+    #[serde(default)]
+    pub damaged: Vec<String>,
+    /// How many data directories were looked at for that.
+    #[serde(default)]
+    pub verified: u64,
     /// Which entries each node had applied at the end, by its own word; of systems that name none, nothing. `None`:
     /// nobody asked, because the run is of a version that did not.
     #[serde(default)]

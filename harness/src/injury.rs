@@ -9,7 +9,7 @@ use serde_json::Value;
 pub struct Injury {
     /// Position in the run, from 0.
     pub id: u64,
-    /// The fault: `partition`, `kill`, `pause`, `clock-skew`, `disk-full`.
+    /// The fault: `partition`, `kill`, `pause`, `clock-skew`, `disk-full`, `membership`.
     pub fault: String,
     /// Its shape: `isolate-leader`, `halves`, `one-way`, `power-loss`, `+3600s` …
     pub shape: String,

@@ -22,6 +22,7 @@ use crate::report::{self, Run};
 use crate::slo;
 use crate::store;
 use crate::terminal::{Colour, paint};
+use crate::whitebox;
 
 /// Below this many operations that happened nothing is proved.
 const LEAST_OK: u64 = 100;
@@ -72,6 +73,12 @@ pub fn judge_and_report(folder: &Path) -> Result<u8, Failure> {
         None
     };
     let mut verdicts = judge(&plan, &history, &injuries, &observations, ending.as_ref())?;
+    let inside = whitebox::judge(folder, plan.nodes, ending.as_ref());
+    let (judgement, inside) = inside
+        .map(|judged| (judged.judgement, judged.verdict))
+        .unzip();
+    verdicts.extend(inside);
+    verdicts.extend(ending.as_ref().and_then(files));
     verdicts.extend(slo.map(|slo| slo.judge(&report::service(&history, &injuries))));
     // Worst first, by what follows from it; among equals the order in which they were asked.
     verdicts.sort_by_key(|verdict| (std::cmp::Reverse(verdict.valid), exit::rank(code(verdict))));
@@ -102,6 +109,7 @@ pub fn judge_and_report(folder: &Path) -> Result<u8, Failure> {
         exit_code,
         notes,
         environment,
+        judgement,
     };
     let page = report::render(&run);
     store::write_whole(&folder.join(store::REPORT), page.as_bytes())
@@ -395,6 +403,25 @@ fn recovery(ending: &Ending) -> Verdict {
             "nobody looked whether the cluster recovered".into(),
         ),
     }
+}
+
+/// V30; none where nobody looked.
+fn files(ending: &Ending) -> Option<Verdict> {
+    let (valid, summary) = match ending.damaged.as_slice() {
+        [] if ending.verified == 0 => return None,
+        [] => {
+            let count = ending.verified;
+            (
+                Valid::Yes,
+                format!("the data directories of all {count} nodes are whole"),
+            )
+        }
+        damaged => {
+            let summary = format!("data directories are damaged (V30): {}", damaged.join("; "));
+            (Valid::No, summary)
+        }
+    };
+    Some(verdict("files", valid, summary))
 }
 
 fn nodes(ending: &Ending) -> Verdict {

@@ -22,7 +22,7 @@ use crate::progress::{Counts, Moment, Progress};
 use crate::site::Site;
 use crate::store::{self, Lines};
 use crate::worker::{self, Pinning};
-use crate::{binaries, databases, environment, judge, observe, recovery, stalls};
+use crate::{binaries, databases, environment, judge, members, observe, recovery, stalls, whitebox};
 
 /// How long a client waits for an answer.
 const CLIENT_TIMEOUT: Duration = Duration::from_millis(1000);
@@ -93,6 +93,7 @@ pub fn run(wish: &RunWish) -> Result<(u8, PathBuf), Failure> {
         let (mut ending, failure) = ending?;
         observations.check()?;
         ending.environment = environment::facts();
+        verify(&cluster, &mut ending);
         let written = store::write_json(&folder.join(store::ENDING), &ending);
         written.map_err(|error| store::cannot_write(&folder.join(store::ENDING), &error))?;
         failure.map_or(Ok(()), Err)
@@ -103,6 +104,27 @@ pub fn run(wish: &RunWish) -> Result<(u8, PathBuf), Failure> {
     let code = judge::judge_and_report(&folder);
     runtime.shutdown_background();
     code.map(|code| (code, folder))
+}
+
+/// Looks at the files that the nodes have left.
+fn verify(cluster: &Cluster, ending: &mut Ending) {
+    for node in cluster.nodes() {
+        let Some(mut command) = cluster.deployment().verify(node) else {
+            continue;
+        };
+        let problem = match command.output() {
+            Ok(output) if output.status.success() => None,
+            Ok(output) => {
+                let said = String::from_utf8_lossy(&output.stderr);
+                Some(said.lines().last().unwrap_or("no reason given").to_owned())
+            }
+            Err(error) => Some(error.to_string()),
+        };
+        ending.verified += 1;
+        ending
+            .damaged
+            .extend(problem.map(|problem| format!("{node}: {problem}")));
+    }
 }
 
 /// Everything between the first process and the last.
@@ -205,7 +227,13 @@ async fn act(
     let _ = main_phase.await;
     shown.abort();
     cluster.heal_all();
+    if plan.nemesis.iter().any(|fault| fault == "membership") {
+        // What other faults kept from coming back. A failure is seen by the wait for recovery.
+        let _ = members::restore(cluster, recovery::BOUND).await;
+    }
+    let began_ns = whitebox::monotonic_ns().saturating_sub(nanos(cluster.began().elapsed()));
     let mut ending = Ending {
+        began_monotonic_ns: Some(began_ns),
         interrupted: *stopped.borrow(),
         main_phase_ended_ns: cluster.now_ns(),
         final_reads_expected: workload.final_reads_expected(&settings),

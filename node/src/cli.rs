@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::bugs::Bug;
+use crate::events::Events;
 use crate::exit;
 use crate::http::session;
 use crate::raft::{Config, Membership, NodeId, Replication};
@@ -39,6 +40,8 @@ pub struct Settings {
     pub request_timeout: Duration,
     /// How many entries are applied between two snapshots; 0: none is taken.
     pub snapshot_every: u64,
+    /// Where evidence of what it does goes.
+    pub events: Option<PathBuf>,
     /// How many entries a session outlives its last command, where its client does not say.
     pub session_lifetime: u64,
     /// Planted bugs to make.
@@ -163,6 +166,9 @@ struct Run {
     /// Of election timeouts
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
+    /// Append evidence of what this node does to a file, for a judge: JSON lines
+    #[arg(long, value_name = "FILE")]
+    events: Option<PathBuf>,
     /// Make a planted mistake; only in a build with the feature planted-bugs
     #[arg(long = "bug", value_name = "NAME")]
     bugs: Vec<String>,
@@ -285,12 +291,14 @@ impl Run {
                 cluster: self.cluster,
                 node: id,
                 segment_size: self.segment_size,
+                events: Events::default(),
             },
             listen_client: self.listen_client,
             listen_peer: self.listen_peer,
             peers,
             request_timeout: self.request_timeout,
             snapshot_every: self.snapshot_every,
+            events: self.events,
             session_lifetime: self.session_lifetime,
             bugs: bugs(&self.bugs)?,
         })

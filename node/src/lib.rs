@@ -2,7 +2,9 @@
 
 pub mod bugs;
 pub mod cli;
+pub mod clock;
 pub mod driver;
+pub mod events;
 pub mod exit;
 pub mod http;
 pub mod kv;

@@ -5,14 +5,16 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, mpsc};
 
 use crate::cli::Settings;
+use crate::clock::{Clock, System};
 use crate::driver::{Driver, Parts};
+use crate::events::{self, Event, EventFile, Events};
 use crate::exit;
 use crate::http::{self, Api};
 use crate::kv::Machine;
@@ -50,20 +52,26 @@ pub fn run(settings: Settings) -> i32 {
     code
 }
 
-async fn serve(settings: Settings) -> Result<(), End> {
+async fn serve(mut settings: Settings) -> Result<(), End> {
     install_bugs(&settings)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(|error| internal(&error))?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| internal(&error))?;
     let clients = bind(settings.listen_client).await?;
     let from = bind(settings.listen_peer).await?;
-    let (storage, recovered, boot) = recover(&settings)?;
+    let clock: Arc<dyn Clock> = Arc::new(System::start());
+    settings.storage.events = events_of(&settings)?;
+    let told = settings.storage.events.clone();
+    let (storage, recovered, boot) = recover(&settings, &clock).inspect_err(|_| {
+        told.tell(|| Event::Refused);
+        told.flush();
+    })?;
+    told.tell(|| Event::Boot(found(&settings, &recovered, boot)));
     say!("{}", started(&settings, &recovered, boot));
 
     let mut config = settings.raft;
     let id = config.id;
     // Nodes, and the boots of one node, draw different timeouts.
     config.seed ^= u64::from(id.0) << 48 ^ boot.incarnation << 32;
-    let epoch = Instant::now();
     let (events, from_peers) = mpsc::channel(QUEUE);
     let (requests, from_clients) = mpsc::channel(QUEUE);
     let stop = Arc::new(Notify::new());
@@ -72,6 +80,7 @@ async fn serve(settings: Settings) -> Result<(), End> {
         id,
         incarnation: boot.incarnation,
         peers: settings.peers,
+        events: told.clone(),
     };
     let machine = match &recovered.snapshot {
         None => Machine::new(),
@@ -83,19 +92,21 @@ async fn serve(settings: Settings) -> Result<(), End> {
     let replica = Replica::new(replica::Parts {
         machine,
         snapshot_every: settings.snapshot_every,
-        core: Core::new(config, recovered, Time::default()),
+        core: Core::new(config, recovered, Time(clock.monotonic())),
         incarnation: boot.incarnation,
         request_timeout: settings.request_timeout,
+        events: told.clone(),
     });
     let driver = Driver::new(Parts {
         id,
         replica,
-        epoch,
+        clock,
         storage,
         peers: Peers::start(site, from, &events),
         from_peers,
         from_clients,
         stop: stop.clone(),
+        events: told.clone(),
     })
     .map_err(|error| internal(&error))?;
     let api = Api::new(requests)
@@ -110,7 +121,50 @@ async fn serve(settings: Settings) -> Result<(), End> {
         stop.notify_one();
     });
     driver.run().await;
+    told.tell(|| Event::Stop);
+    told.flush();
     Ok(())
+}
+
+/// Where evidence goes, with its first event.
+fn events_of(settings: &Settings) -> Result<Events, End> {
+    let Some(path) = &settings.events else {
+        return Ok(Events::default());
+    };
+    let file = EventFile::open(path).map_err(|error| {
+        let why = format!("cannot write events to {}: {error}", path.display());
+        End(exit::USAGE, Some(why))
+    })?;
+    let events = Events::to(Arc::new(file));
+    let node = settings.raft.id;
+    events.tell(|| Event::Start { node });
+    Ok(events)
+}
+
+/// What the node starts with, as evidence.
+fn found(settings: &Settings, recovered: &Recovered, boot: Boot) -> events::Boot {
+    let mut log: Vec<(u64, u64, u64)> = Vec::new();
+    for entry in &recovered.entries {
+        let (index, term) = (entry.id.index.0, entry.id.term.0);
+        match log.last_mut() {
+            Some((_, last, of)) if *of == term => *last = index,
+            _ => log.push((index, index, term)),
+        }
+    }
+    events::Boot {
+        incarnation: boot.incarnation,
+        term: recovered.hard_state.term,
+        vote: recovered.hard_state.vote,
+        snapshot: boot.snapshot.into(),
+        log,
+        torn: boot.torn_bytes,
+        members: events::Members {
+            voters: settings.raft.voters.clone(),
+            ..events::Members::default()
+        },
+        replication: settings.raft.replication,
+        lease_reads: settings.raft.lease_drift_percent.is_some(),
+    }
 }
 
 /// A panic anywhere is a bug, and half a node must not go on: it would hold leadership and serve nobody.
@@ -141,13 +195,16 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, End> {
 
 /// Opens the data directory. A full disk is waited for: reading what is there needs no space, but making sure that
 /// it is durable does.
-fn recover(settings: &Settings) -> Result<(Box<dyn Storage>, Recovered, Boot), End> {
+fn recover(
+    settings: &Settings,
+    clock: &Arc<dyn Clock>,
+) -> Result<(Box<dyn Storage>, Recovered, Boot), End> {
     let id = settings.raft.id;
     let mut said = false;
     loop {
         match Disk::open(&settings.storage) {
             Ok((disk, recovered, boot)) => {
-                return Ok((storage::wrap(disk, monotonic()), recovered, boot));
+                return Ok((storage::wrap(disk, monotonic(clock)), recovered, boot));
             }
             Err(error) if error.is_full() => {
                 if !said {
@@ -213,9 +270,9 @@ fn install_bugs(_: &Settings) -> Result<(), End> {
     Ok(())
 }
 
-fn monotonic() -> Box<dyn Fn() -> Duration + Send> {
-    let epoch = Instant::now();
-    Box::new(move || epoch.elapsed())
+fn monotonic(clock: &Arc<dyn Clock>) -> Box<dyn Fn() -> Duration + Send> {
+    let clock = clock.clone();
+    Box::new(move || clock.monotonic())
 }
 
 fn internal(error: &io::Error) -> End {

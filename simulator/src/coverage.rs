@@ -117,6 +117,8 @@ counters! {
     not_promised,
     /// Histories that could not be decided, or told too little.
     undecided,
+    /// Events that nodes told as evidence.
+    evidence,
     /// Messages between nodes.
     messages,
     /// Events of the simulator.

@@ -1,5 +1,6 @@
 //! What a driver does for a replica, in simulated time: turns, writes, messages, starts and ends.
 
+use node::events::{Event as Told, Events};
 use node::raft::{Appended, Body, NodeId, RequestId, Role};
 use node::replica::{Finished, Job};
 use node::storage::{OpenError, StorageError};
@@ -24,11 +25,13 @@ impl World {
         let World {
             processes,
             scenario,
+            evidence,
             ..
         } = self;
+        let events = evidence.as_ref().map_or(Events::default(), |e| e.of(id));
         let process = &mut processes[usize::from(id.0) - 1];
         process.paused_until = now;
-        let started = process.start(now, &scenario.swarm);
+        let started = process.start(now, &scenario.swarm, events);
         let flipped = process.flipped.is_some();
         // A start that failed for it has told so already.
         process.disk.toll();
@@ -66,6 +69,7 @@ impl World {
             }
             Err(NoStart::Refused(OpenError::Damage(damage))) if flipped => {
                 self.coverage.damage_refused += 1;
+                self.tell(id, || Told::Refused);
                 self.say(format_args!("{id} refuses to start: {damage}"));
             }
             Err(NoStart::Refused(error)) => {
@@ -162,6 +166,20 @@ impl World {
         if boot.is_some_and(|boot| boot != process.boot) {
             return;
         }
+        if !process.is_up() {
+            return;
+        }
+        if let transport::Event::Received {
+            from,
+            term,
+            payload,
+        } = message.as_ref()
+            && self.evidence.is_some()
+            && let Some(told) = Told::receives(*from, *term, payload)
+        {
+            self.tell(id, || told);
+        }
+        let process = self.process_mut(id);
         let time = process.clock.at(now);
         let Some(running) = &mut process.running else {
             return;
@@ -327,7 +345,8 @@ impl World {
             return;
         };
         let (status, machine) = (&running.status, running.replica.machine());
-        let judged = oracle.stands(status, before, machine, coverage);
+        let restoring = running.replica.is_restoring();
+        let judged = oracle.stands(status, before, machine, restoring, coverage);
         let elected = status.role == Role::Leader
             && (before.role != Role::Leader || before.term != status.term);
         let summary = status.term.0 << 40 ^ status.last.index.0 << 20 ^ status.commit.0;
@@ -346,6 +365,7 @@ impl World {
             return;
         }
         let kind = kind(&outgoing);
+        self.tell(from, || Told::sends(to, &outgoing));
         self.coverage.messages += 1;
         if let Outgoing::Raft(message) = &outgoing {
             let durable = self.process(from).disk.is_dead();
@@ -384,8 +404,10 @@ impl World {
             }
             Outgoing::ForwardReply { term, reply } => (term, Payload::ForwardReply(reply)),
         };
-        let boot = (self.scenario.swarm.in_order && self.process(to).is_up())
-            .then(|| self.process(to).boot);
+        // A stream ends with the process that hears it. Raft bears what outlives it; a forward may not come again to
+        // another life of the same node, which has forgotten its name.
+        let once = !matches!(payload, Payload::Raft(_));
+        let boot = (self.scenario.swarm.in_order || once).then(|| self.process(to).boot);
         let event = |payload| {
             Box::new(transport::Event::Received {
                 from,
@@ -596,7 +618,7 @@ impl World {
     /// What a node that starts from this disk would find (V30).
     pub fn scan(&mut self, id: NodeId) {
         let copy: Disk = self.process(id).disk.copy();
-        match Process::open(&copy, id, &self.scenario.swarm) {
+        match Process::open(&copy, id, &self.scenario.swarm, Events::default()) {
             Ok((_, recovered, _)) => {
                 let judged = self.oracle.holds(id, &recovered);
                 self.judge(judged);

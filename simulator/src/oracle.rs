@@ -378,6 +378,7 @@ impl Oracle {
         status: &Status,
         before: &Status,
         machine: &Machine,
+        restoring: bool,
         coverage: &mut Coverage,
     ) -> Judged {
         let id = status.id;
@@ -403,18 +404,19 @@ impl Oracle {
                 format!("{id} goes back from {was_applied} to {applied}"),
             ));
         }
-        // A leader's snapshot is on disk before a state is made of it: what is applied comes after.
         let order = [
             status.first.0.saturating_sub(1),
             status.snapshot.index.0,
+            applied,
             status.commit.0,
             status.last.index.0,
         ];
-        // While a leader's snapshot is on its way to the disk, the log behind it has begun already.
+        // While a leader's snapshot is on its way to the disk or from there to the state, the log behind it has begun
+        // already.
         let arrives =
             |write: &Write| matches!(&write.snapshot, Some(save) if save.cut == Cut::Everything);
         let installs = self.view(id).pending.iter().any(arrives);
-        if !installs && !order.is_sorted() || applied > status.commit.0 {
+        if !installs && !restoring && !order.is_sorted() || applied > status.commit.0 {
             return Err(("V11", format!("{id}: {status:?}")));
         }
         if applied > was_applied {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
+use node::events::Events;
 use node::kv::Machine;
 use node::raft::{Core, NodeId, Role, Status, Time, Write};
 use node::replica::{Job, Parts, Replica};
@@ -147,6 +148,7 @@ impl Process {
         disk: &Disk,
         id: NodeId,
         swarm: &Swarm,
+        events: Events,
     ) -> Result<(storage::Disk, Recovered, Boot), OpenError> {
         let options = Options {
             directory: ".".into(),
@@ -154,6 +156,7 @@ impl Process {
             cluster: "simulated".into(),
             node: id,
             segment_size: swarm.segment_size,
+            events,
         };
         let log = swarm.config.seed ^ u64::from(id.0);
         storage::Disk::open_files(Arc::new(disk.clone()), &options, log)
@@ -163,9 +166,17 @@ impl Process {
     ///
     /// # Errors
     /// Where its data directory cannot be used; it stays down.
-    pub fn start(&mut self, now: u64, swarm: &Swarm) -> Result<(Recovered, Boot), NoStart> {
+    pub fn start(
+        &mut self,
+        now: u64,
+        swarm: &Swarm,
+        events: Events,
+    ) -> Result<(Recovered, Boot), NoStart> {
+        let id = self.id;
+        events.tell(|| node::events::Event::Start { node: id });
         let (disk, recovered, boot) =
-            Process::open(&self.disk, self.id, swarm).map_err(NoStart::Refused)?;
+            Process::open(&self.disk, id, swarm, events.clone()).map_err(NoStart::Refused)?;
+        events.tell(|| crate::evidence::boot(id, swarm, &recovered, boot));
         let machine = match &recovered.snapshot {
             None => Machine::new(),
             Some(snapshot) => Machine::restore(&snapshot.data)
@@ -187,6 +198,7 @@ impl Process {
             snapshot_every: swarm.snapshot_every,
             incarnation: boot.incarnation,
             request_timeout: swarm.request_timeout,
+            events,
         });
         self.running = Some(Running {
             replica,

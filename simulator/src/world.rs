@@ -8,6 +8,7 @@ use node::transport;
 
 use crate::client::Clients;
 use crate::coverage::Coverage;
+use crate::evidence::Evidence;
 use crate::injury::{Kind, MILLISECOND};
 use crate::network::{Link, Network};
 use crate::oracle::Oracle;
@@ -98,6 +99,8 @@ pub struct World {
     pub clients: Clients,
     /// Who watches.
     pub oracle: Oracle,
+    /// What nodes tell of themselves, where that is judged.
+    pub evidence: Option<Evidence>,
     /// What happened.
     pub coverage: Coverage,
     /// Dice of everything that is not an injury's or a client's.
@@ -141,6 +144,8 @@ impl World {
             clients: Clients::new(&scenario),
             processes,
             network: Network::default(),
+            // It takes longer than everything else together.
+            evidence: (scenario.seed % 4 == 0).then(Evidence::new),
             coverage: Coverage::default(),
             rng,
             violation: None,
@@ -198,6 +203,7 @@ impl World {
             self.now = self.now.max(item.at);
             self.coverage.events += 1;
             self.handle(item.event);
+            self.weigh();
         }
         self.now = self.now.max(end);
     }

@@ -1,5 +1,6 @@
 //! Systems under test. To add one: a file here, a `mod` line, a row in [`DATABASES`].
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::path::PathBuf;
 use std::pin::Pin;
@@ -54,12 +55,54 @@ pub trait Deployment: Send + Sync {
     fn client(&self, node: NodeId, timeout: Duration) -> Box<dyn Client>;
     /// A client that asks the node it believes to be the leader and follows hints, as a user's driver would.
     fn leader_client(&self, first: NodeId, timeout: Duration) -> Box<dyn Client>;
+    /// The command that looks, once a node has ended, whether the files that it left are whole; its exit code is 65
+    /// where they are not. `None`: the database has no such thing.
+    fn verify(&self, _node: NodeId) -> Option<Command> {
+        None
+    }
+    /// Who is a member, as far as a node knows; `None`: no answer in time.
+    fn members(&self, node: NodeId) -> Future_<'_, Option<Members>>;
+    /// Has that node, the leader, change who is a member; done when it ends well.
+    ///
+    /// # Errors
+    /// Why not: refused, or nobody knows.
+    fn change_members<'a>(
+        &'a self,
+        node: NodeId,
+        change: &'a Change,
+    ) -> Future_<'a, Result<(), String>>;
     /// What a node says of itself; `None`: no answer in time.
     fn status(&self, node: NodeId) -> Future_<'_, Option<NodeStatus>>;
     /// Which log entries a node has applied; `None`: no answer in time, or the system names no entries.
     fn applied_log(&self, _node: NodeId) -> Future_<'_, Option<AppliedLog>> {
         Box::pin(async { None })
     }
+}
+
+/// A change of who is a member.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// It gets the data, and does not vote.
+    Add(NodeId),
+    /// Who was added votes.
+    Promote(NodeId),
+    /// A voter votes no more, and goes on getting the data.
+    Demote(NodeId),
+    /// It leaves.
+    Remove(NodeId),
+    /// These vote, all others leave.
+    Voters(Vec<NodeId>),
+}
+
+/// Who is a member.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Members {
+    /// Those that vote.
+    pub voters: BTreeSet<NodeId>,
+    /// Those that only get the data.
+    pub learners: BTreeSet<NodeId>,
+    /// Known to be decided, and no change is half done.
+    pub settled: bool,
 }
 
 /// Speaks to the database for one worker. Never repeats an operation on its own.

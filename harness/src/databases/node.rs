@@ -12,16 +12,20 @@ use serde_json::{Value, json};
 use smol_str::SmolStr;
 use workloads::{Op, Reply};
 
-use super::{Client, Database, Deployment, Error, Future_};
+use super::{Change, Client, Database, Deployment, Error, Future_, Members};
 use crate::exit::{self, Failure};
 use crate::kept::AppliedLog;
 use crate::observation::{FollowerStatus, NodeStatus};
 use crate::plan::Plan;
 use crate::replication::Replication;
 use crate::site::{NodeId, Site};
+use crate::whitebox;
 
 /// How long a status request may take before the node counts as silent.
 const STATUS_TIMEOUT: Duration = Duration::from_millis(250);
+
+/// How long a change of members may take: longer than a node waits for it.
+const CHANGE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long a node lets a client wait before it says that the outcome is unknown. Short, so that workers
 /// pinned to a node that is cut off soon ask again.
@@ -65,6 +69,7 @@ impl Database for Node {
             binary,
             lossy,
             bugs,
+            events: plan.events,
             seed,
             replication,
             http,
@@ -95,6 +100,7 @@ struct Cluster {
     binary: PathBuf,
     lossy: bool,
     bugs: Vec<String>,
+    events: bool,
     seed: u64,
     replication: Replication,
     http: reqwest::Client,
@@ -132,7 +138,19 @@ impl Deployment for Cluster {
         for bug in &self.bugs {
             command.args(["--bug", bug]);
         }
+        if self.events {
+            let file = whitebox::file(site.folder(), node.0);
+            command.arg("--events").arg(file);
+        }
         command
+    }
+
+    fn verify(&self, node: NodeId) -> Option<Command> {
+        let mut command = Command::new(&self.binary);
+        command
+            .args(["verify", "--data-dir"])
+            .arg(self.site.node_folder(node));
+        Some(command)
     }
 
     fn client(&self, node: NodeId, timeout: Duration) -> Box<dyn Client> {
@@ -157,6 +175,54 @@ impl Deployment for Cluster {
         })
     }
 
+    fn members(&self, node: NodeId) -> Future_<'_, Option<Members>> {
+        Box::pin(async move {
+            let request = self.http.get(self.membership(node));
+            let body = request
+                .send()
+                .await
+                .ok()?
+                .json::<MembersBody>()
+                .await
+                .ok()?;
+            Some(Members {
+                voters: body.voters.iter().filter_map(|name| member(name)).collect(),
+                learners: body
+                    .learners
+                    .iter()
+                    .filter_map(|name| member(name))
+                    .collect(),
+                settled: body.committed && !body.joint,
+            })
+        })
+    }
+
+    fn change_members<'a>(
+        &'a self,
+        node: NodeId,
+        change: &'a Change,
+    ) -> Future_<'a, Result<(), String>> {
+        Box::pin(async move {
+            let body = match change {
+                Change::Add(node) => json!({ "add": node.to_string() }),
+                Change::Promote(node) => json!({ "promote": node.to_string() }),
+                Change::Demote(node) => json!({ "demote": node.to_string() }),
+                Change::Remove(node) => json!({ "remove": node.to_string() }),
+                Change::Voters(nodes) => {
+                    let names: Vec<String> = nodes.iter().map(ToString::to_string).collect();
+                    json!({ "voters": names })
+                }
+            };
+            let request = self.http.post(self.membership(node)).json(&body);
+            let answer = request.timeout(CHANGE_TIMEOUT).send().await;
+            match answer {
+                Ok(answer) if answer.status() == StatusCode::OK => Ok(()),
+                Ok(answer) => Err(answer.text().await.unwrap_or_default()),
+                Err(error) => Err(error.to_string()),
+            }
+        })
+    }
+
     fn status(&self, node: NodeId) -> Future_<'_, Option<NodeStatus>> {
         Box::pin(async move { self.get::<StatusBody>(node, "status").await.map(Into::into) })
     }
@@ -171,6 +237,25 @@ impl Deployment for Cluster {
             })
         })
     }
+}
+
+impl Cluster {
+    fn membership(&self, node: NodeId) -> String {
+        format!("http://{}/v1/admin/membership", self.site.client(node))
+    }
+}
+
+/// The body of `GET /v1/admin/membership`, as far as the harness reads it.
+#[derive(Deserialize)]
+struct MembersBody {
+    voters: Vec<String>,
+    learners: Vec<String>,
+    joint: bool,
+    committed: bool,
+}
+
+fn member(name: &str) -> Option<NodeId> {
+    name.strip_prefix('n')?.parse().ok().map(NodeId)
 }
 
 /// The body of `GET /v1/log`.

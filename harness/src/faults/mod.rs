@@ -12,6 +12,7 @@ use crate::site::NodeId;
 mod clock_skew;
 mod disk_full;
 mod kill;
+mod membership;
 mod partition;
 mod pause;
 
@@ -72,6 +73,7 @@ pub const FAULTS: &[&dyn Fault] = &[
     &clock_skew::ClockSkew,
     &disk_full::DiskFull,
     &kill::Kill,
+    &membership::Membership,
     &partition::Partition,
     &pause::Pause,
 ];

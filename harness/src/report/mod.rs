@@ -20,6 +20,7 @@ pub mod fixture;
 #[cfg(test)]
 mod tests;
 
+use checker::whitebox::Judgement;
 use checker::{History, Verdict};
 
 use crate::injury::Injury;
@@ -47,6 +48,8 @@ pub struct Run {
     pub exit_code: u8,
     /// What a reader must know of the run beside the verdict, as sentences: it was interrupted, it broke off …
     pub notes: Vec<String>,
+    /// What the white-box judge found and counted, where nodes left evidence.
+    pub judgement: Option<Judgement>,
     /// Facts about the machine and the run for the last section, as pairs of label and value.
     pub environment: Vec<(String, String)>,
 }

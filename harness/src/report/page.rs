@@ -42,6 +42,7 @@ pub fn page(data: &Data<'_>) -> String {
             "Leaders and logs",
             sections::log(data, &mut left_out),
         ),
+        ("inside", "Inside the nodes", sections::whitebox(data)),
         ("clients", "Clients", sections::clients(data, &mut left_out)),
     ]
     .into_iter()

@@ -9,7 +9,7 @@ use plotters::style::RGBColor;
 pub struct Colour(usize);
 
 /// Name of the variable, colour on light ground, colour on dark ground.
-const COLOURS: [(&str, &str, &str); 30] = [
+const COLOURS: [(&str, &str, &str); 31] = [
     ("ink", "#1f2328", "#e6e8eb"),
     ("muted", "#5d6570", "#9aa3ae"),
     ("grid", "#d9dce1", "#343a42"),
@@ -45,6 +45,8 @@ const COLOURS: [(&str, &str, &str); 30] = [
     ("heat0", "#a50f15", "#ff5c5c"),
     ("heat1", "#ef7a4c", "#d9773f"),
     ("heat2", "#f6c667", "#a8842f"),
+    // One more fault.
+    ("members", "#a61e4d", "#f06595"),
 ];
 
 impl Colour {
@@ -83,6 +85,7 @@ impl Colour {
             "pause" => 14,
             "clock-skew" => 15,
             "disk-full" => 16,
+            "membership" => 30,
             _ => 17,
         })
     }

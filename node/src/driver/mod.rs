@@ -9,15 +9,17 @@ use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::thread;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, mpsc, watch};
-use tokio::time::sleep_until;
+use tokio::time::sleep;
 
 pub use meter::{Meter, Timer};
 pub use request::Request;
 
 use self::persister::Report;
+use crate::clock::Clock;
+use crate::events::Events;
 use crate::log::say;
 use crate::raft::{NodeId, Role, Time, Write};
 use crate::replica::{Finished, Job, Replica};
@@ -35,8 +37,8 @@ pub struct Parts {
     pub id: NodeId,
     /// All that needs no I/O.
     pub replica: Replica,
-    /// The clock that the replica's core was made with: its [`Time`] counts from here.
-    pub epoch: Instant,
+    /// The clock that the replica's core was made with.
+    pub clock: Arc<dyn Clock>,
     /// Where writes go.
     pub storage: Box<dyn Storage>,
     /// The sending side of the transport.
@@ -47,6 +49,8 @@ pub struct Parts {
     pub from_clients: mpsc::Receiver<Request>,
     /// Asks the loop to hand over and end.
     pub stop: Arc<Notify>,
+    /// Told what happens; must not fall behind what this node lets others see.
+    pub events: Events,
 }
 
 /// The loop's state.
@@ -58,12 +62,13 @@ pub struct Driver {
     aside: Option<Aside>,
     meter: Arc<Meter>,
     reporter: mpsc::UnboundedSender<Report>,
-    epoch: Instant,
+    clock: Arc<dyn Clock>,
     reports: mpsc::UnboundedReceiver<Report>,
     from_peers: mpsc::Receiver<transport::Event>,
     from_clients: mpsc::Receiver<Request>,
     stop: Arc<Notify>,
     revisions: watch::Sender<u64>,
+    events: Events,
 }
 
 impl Driver {
@@ -83,12 +88,13 @@ impl Driver {
             reporter,
             replica: parts.replica,
             peers: parts.peers,
-            epoch: parts.epoch,
+            clock: parts.clock,
             reports,
             from_peers: parts.from_peers,
             from_clients: parts.from_clients,
             stop: parts.stop,
             revisions: watch::Sender::new(0),
+            events: parts.events,
         })
     }
 
@@ -100,21 +106,24 @@ impl Driver {
     /// Runs until asked to stop.
     pub async fn run(mut self) {
         let stop = self.stop.clone();
-        let mut stop_at: Option<Instant> = None;
+        let mut stop_at: Option<Time> = None;
         loop {
             tokio::select! {
                 biased;
                 () = stop.notified(), if stop_at.is_none() => {
-                    stop_at = Some(Instant::now() + HANDOVER);
-                    self.replica.on_stop(self.now());
+                    let now = self.now();
+                    stop_at = Some(now + HANDOVER);
+                    self.replica.on_stop(now);
                 }
                 () = self.turn() => {}
             }
             self.replica.finish_turn(self.now());
+            // Answers were given in this turn, and leave once other tasks run.
+            self.events.flush();
             self.carry_out();
             self.tell_revision();
             let leads = self.replica.role() == Role::Leader;
-            if stop_at.is_some_and(|at| !leads || Instant::now() >= at) {
+            if stop_at.is_some_and(|at| !leads || self.now() >= at) {
                 return;
             }
         }
@@ -122,8 +131,10 @@ impl Driver {
 
     /// Waits until there is something to do, and steps it, with what else has come meanwhile.
     async fn turn(&mut self) {
-        let wake = self.replica.wake(self.now());
-        let wake = tokio::time::Instant::from_std(self.epoch + wake.0);
+        let now = self.now();
+        let wake = self.replica.wake(now);
+        // By the runtime's clock, which may run at another rate: then it is woken a little early or late.
+        let left = wake.0.saturating_sub(now.0);
         let mut news = News::default();
         // Nothing is lost when another branch wins: each takes only once it is ready.
         tokio::select! {
@@ -135,7 +146,7 @@ impl Driver {
             },
             event = self.from_peers.recv() => news.events.extend(event),
             request = self.from_clients.recv() => news.requests.extend(request),
-            () = sleep_until(wake) => {}
+            () = sleep(left) => {}
         }
         while let Ok(report) = self.reports.try_recv() {
             self.on_report(report);
@@ -208,7 +219,7 @@ impl Driver {
     }
 
     fn now(&self) -> Time {
-        Time(self.epoch.elapsed())
+        Time(self.clock.monotonic())
     }
 
     fn on_report(&mut self, report: Report) {
@@ -222,17 +233,9 @@ impl Driver {
 
     fn on_request(&mut self, request: Request) {
         let now = self.now();
-        request.put_to(&mut self.replica, now, wall_ms(), &self.revisions);
+        let wall_ms = self.clock.wall_ms();
+        request.put_to(&mut self.replica, now, wall_ms, &self.revisions);
     }
-}
-
-/// The wall clock, in milliseconds since 1970: negative only if a fault has set it so.
-fn wall_ms() -> f64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    now.map_or_else(
-        |before| -before.duration().as_secs_f64() * 1e3,
-        |since| since.as_secs_f64() * 1e3,
-    )
 }
 
 #[derive(Default)]

@@ -32,5 +32,5 @@ pub use core::{Core, Input};
 pub use message::{Appended, Body, Chunk, Message, Round};
 pub use quorum::{Configuration, Configured};
 pub use ready::{Cut, Promise, Ready, Refusal, Save, Ticket, Transition, Write};
-pub use status::{FollowerStatus, Status};
+pub use status::{FollowerStatus, Position, Status};
 pub use types::*;

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::acknowledge::Replication;
 use super::core::{Core, State};
-use super::quorum::Configured;
+use super::quorum::{Configuration, Configured};
 use super::transfer::Transfer;
 use super::types::{Index, LogId, NodeId, Role, Term, Time};
 
@@ -58,7 +58,48 @@ pub struct FollowerStatus {
     pub commit: Index,
 }
 
+/// Where a node stands, in short.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// Its part.
+    pub role: Role,
+    /// Its term.
+    pub term: Term,
+    /// The leader, as far as known.
+    pub leader: Option<NodeId>,
+    /// The last entry that it knows to be committed.
+    pub commit: LogId,
+    /// On a leader that hands over, to whom.
+    pub transfer: Option<NodeId>,
+    /// The entry that brought the configuration in effect; `0@0` where it is the command line's.
+    pub configured_by: LogId,
+}
+
 impl Core {
+    /// Where this node stands, in short. O(1).
+    pub fn position(&self) -> Position {
+        Position {
+            role: self.state.role(),
+            term: self.hard_state.term,
+            leader: self.leader,
+            commit: LogId {
+                index: self.commit,
+                // What is committed is in the log, or the last that its snapshot covers.
+                term: self.log.term_at(self.commit).unwrap_or_default(),
+            },
+            transfer: match &self.state {
+                State::Leader(leader) => leader.transfer.as_ref().map(Transfer::to),
+                _ => None,
+            },
+            configured_by: self.members.configured().by,
+        }
+    }
+
+    /// The configuration in effect. O(1).
+    pub fn configuration(&self) -> &Configuration {
+        &self.members.configured().configuration
+    }
+
     /// Where this node stands. O(followers).
     pub fn status(&self) -> Status {
         let followers = match &self.state {

@@ -15,7 +15,7 @@ impl Replica {
         let result = if self.role != Role::Leader {
             Err(Failure::NotLeader { leader })
         } else {
-            self.core.step(now, Input::Transfer { to });
+            self.step(now, Input::Transfer { to });
             let target = self.core.status().transfer;
             target.ok_or(Failure::NoSuccessor)
         };
@@ -24,7 +24,7 @@ impl Replica {
 
     /// This node is about to stop: a leader hands over.
     pub fn on_stop(&mut self, now: Time) {
-        self.core.step(now, Input::Transfer { to: None });
+        self.step(now, Input::Transfer { to: None });
     }
 
     /// Takes a snapshot of what is applied now. Answered once one that covers it is on disk, with its last index.

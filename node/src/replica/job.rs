@@ -93,18 +93,24 @@ impl Held {
 }
 
 impl Replica {
+    /// Whether a leader's snapshot, which is on disk already, is still being made into the state.
+    pub fn is_restoring(&self) -> bool {
+        self.restoring.is_some()
+    }
+
     /// A job is done.
     pub fn on_finished(&mut self, now: Time, finished: Finished) {
         match finished {
             Finished::Frozen(Snapshot { last, data, .. }) => {
                 self.freezing = false;
-                self.core.step(now, Input::Snapshot { last, data });
+                self.step(now, Input::Snapshot { last, data });
             }
             Finished::Restored(last, machine) => {
                 // Another one may be on its way by now.
                 if let Some(restoring) = self.restoring.take_if(|r| r.last == last) {
                     self.machine = *machine;
                     self.applied = last;
+                    self.tell_restored();
                     self.note_restored();
                     let line = format!("{} installed snapshot {last}", self.id);
                     self.work.lines.push(line);
@@ -138,6 +144,7 @@ impl Replica {
         for entry in &held.committed {
             self.apply(entry);
         }
+        self.tell_applied();
         self.apply_ahead(&held.ahead);
         if let Some(upto) = held.on_all {
             self.note_on_all(upto);

@@ -82,7 +82,7 @@ impl Replica {
             due,
             reply,
         });
-        self.core.step(now, Input::Change { id, change });
+        self.step(now, Input::Change { id, change });
     }
 
     pub(super) fn change_accepted(&mut self, id: RequestId, entry: LogId) {

@@ -7,6 +7,7 @@
 mod admin;
 mod ahead;
 mod clock;
+mod evidence;
 mod failure;
 mod job;
 mod membership;
@@ -25,6 +26,7 @@ pub use membership::Members;
 pub use status::{Follower, Status};
 
 use self::waiters::{ReplyTo, Stage, Waiter, Waiters};
+use crate::events::{Event, Events};
 use crate::kv::{Answer, Command, Machine, Query, Token, Written};
 use crate::raft::{
     Configured, Core, Index, Input, LogId, Message, NodeId, Promise, RequestId, Role, Time, Write,
@@ -50,6 +52,8 @@ pub struct Parts {
     pub incarnation: u64,
     /// How long a request may wait for its answer.
     pub request_timeout: Duration,
+    /// Told what the replica does.
+    pub events: Events,
 }
 
 /// What is to be done outside, in this order.
@@ -96,6 +100,7 @@ pub struct Replica {
     last_forwarded: BTreeMap<NodeId, RequestId>,
     clock: clock::Clock,
     ahead: ahead::Ahead,
+    evidence: evidence::Evidence,
     changing: Vec<membership::Changing>,
     work: Work,
 }
@@ -107,6 +112,7 @@ impl Replica {
         let ahead = ahead::Ahead::new(parts.core.replication());
         Replica {
             ahead,
+            evidence: evidence::Evidence::new(parts.events, parts.core.position()),
             id: status.id,
             role: status.role,
             leader: status.leader,
@@ -181,7 +187,7 @@ impl Replica {
     /// What the inputs so far have led to. Call it once after any number of them, and when it is due.
     pub fn finish_turn(&mut self, now: Time) {
         if now >= self.core.deadline() {
-            self.core.step(now, Input::Tick);
+            self.step(now, Input::Tick);
         }
         if self.parked_until.is_some_and(|until| now >= until) {
             self.unpark(now);
@@ -191,6 +197,7 @@ impl Replica {
         }
         loop {
             let ready = self.core.take_ready();
+            self.tell_position();
             let leader_changed = self.perform(now, ready);
             self.take_snapshot();
             if leader_changed && !self.parked.is_empty() {
@@ -224,13 +231,13 @@ impl Replica {
                 }
             }
         }
-        self.core.step(now, Input::Persisted(proof));
+        self.step(now, Input::Persisted(proof));
     }
 
     /// The disk has no space, or has space again.
     pub fn on_disk_full(&mut self, now: Time, full: bool) {
         self.disk_full = full;
-        self.core.step(now, Input::DiskFull(full));
+        self.step(now, Input::DiskFull(full));
     }
 
     /// A peer has spoken, or could not be spoken to.
@@ -249,7 +256,7 @@ impl Replica {
                         term,
                         body,
                     };
-                    self.core.step(now, Input::Message(message));
+                    self.step(now, Input::Message(message));
                 }
                 Payload::Forward(forward) => {
                     let last = self.last_forwarded.entry(from).or_insert(RequestId(0));
@@ -325,7 +332,8 @@ impl Replica {
                     reply,
                 };
                 let id = self.waiters.insert(now, waiter);
-                self.core.step(now, Input::Read { id });
+                self.tell(|| Event::ReadBegin { id: id.0 });
+                self.step(now, Input::Read { id });
             }
         }
     }
@@ -347,10 +355,10 @@ impl Replica {
             Some(Waiter::Write { command, .. }) => {
                 let command = command.clone();
                 if let Some(command) = self.decide(id, command) {
-                    self.core.step(now, Input::Propose { id, command });
+                    self.step(now, Input::Propose { id, command });
                 }
             }
-            Some(Waiter::Read { .. }) => self.core.step(now, Input::Read { id }),
+            Some(Waiter::Read { .. }) => self.step(now, Input::Read { id }),
             None => {}
         }
     }

@@ -6,6 +6,7 @@ use super::job::Held;
 use super::waiters::{ReplyTo, Waiter};
 use super::{Failure, Replica};
 use crate::bugs::{self, Bug};
+use crate::events::Event;
 use crate::kv::{Command, Logged, Machine, Outcome, Written, holds};
 use crate::raft::{Entry, Index, LogId, Message, NodeId, Ready, Refusal, RequestId, Role, Time};
 use crate::transport::Outgoing;
@@ -40,6 +41,7 @@ impl Replica {
             let line = format!("{} rolled back {}", self.id, entries.join(" "));
             self.work.lines.push(line);
             self.note_rolled_back(&ready.rolled_back);
+            self.tell_rolled_back(&ready.rolled_back);
         }
         if let Some(configured) = ready.configured {
             let (by, now) = (configured.by, &configured.configuration);
@@ -69,6 +71,7 @@ impl Replica {
         self.applied = entry.id;
         self.applied_bytes += entry.weight();
         let written = self.machine.apply(entry);
+        self.gather_applied(entry, &written);
         self.note_committed(entry, &written);
         self.note_applied(entry);
         for (accepted, waiter) in self.waiters.at(entry.id.index) {
@@ -124,11 +127,16 @@ impl Replica {
                 // The core offers a read only with, or after, the entries that it needs.
                 if let Some(Waiter::Read { query, reply, .. }) = self.waiters.remove(id) {
                     let state = self.ahead.state().unwrap_or(&self.machine);
+                    let applied = state.applied().0;
+                    self.tell(|| Event::Read { id: id.0, applied });
                     reply(Ok(state.answer(&query)));
                 }
             }
             // Nothing has happened; there is time left until its deadline.
-            Err(_) if *forward => self.park(now, id),
+            Err(_) if *forward => {
+                self.tell(|| Event::ReadRetried { id: id.0 });
+                self.park(now, id);
+            }
             Err(_) => {
                 let leader = self.leader.filter(|_| self.role != Role::Leader);
                 if let Some(waiter) = self.waiters.remove(id) {
@@ -162,7 +170,10 @@ impl Replica {
     pub(super) fn answer(&mut self, reply: ReplyTo, result: Result<Written, Failure>) {
         match reply {
             ReplyTo::Nobody => {}
-            ReplyTo::Client(reply) => reply(result),
+            ReplyTo::Client(reply) => {
+                self.tell_reply(&result);
+                reply(result);
+            }
             ReplyTo::Peer { node, id } => {
                 let term = self.core.status().term;
                 let reply = ForwardReply { id, result };

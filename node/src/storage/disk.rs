@@ -16,6 +16,7 @@ use super::snapshot;
 use super::wal::{Wal, segment};
 use super::{Aside, Damage, Durable, Identity, OpenError, Recovered, Storage, StorageError};
 use crate::bugs::{self, Bug};
+use crate::events::{Events, observed::Observed};
 use crate::raft::{Cut, HardState, Index, LogId, NodeId, Save, Ticket, Write};
 
 /// What SIGKILL costs.
@@ -40,6 +41,8 @@ pub struct Options {
     pub node: NodeId,
     /// Size of a segment of the log, in bytes.
     pub segment_size: u64,
+    /// Told what is written and what a sync made durable.
+    pub events: Events,
 }
 
 /// An open data directory.
@@ -82,6 +85,10 @@ impl Disk {
         let files: Arc<dyn Files> = match options.mode {
             Mode::Direct => Arc::new(Direct::new(&options.directory)),
             Mode::Lossy => Arc::new(Lossy::new(&options.directory)?),
+        };
+        let files: Arc<dyn Files> = match options.events.on() {
+            true => Arc::new(Observed::new(files, options.events.clone())),
+            false => files,
         };
         // Differs from that of every other data directory, as hash maps' keys do.
         let log = RandomState::new().hash_one(&options.cluster);

@@ -15,6 +15,7 @@ fn options(directory: &std::path::Path, mode: Mode) -> Options {
         cluster: "test".into(),
         node: NodeId(2),
         segment_size: wal::segment::MIN_SIZE,
+        events: crate::events::Events::default(),
     }
 }
 

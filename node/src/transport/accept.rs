@@ -13,6 +13,7 @@ use tokio::time::{sleep, timeout};
 use super::frame::{self, BadFrame, Header};
 use super::wire::{Hello, Payload};
 use super::{Event, Roster, Site};
+use crate::events::Event as Told;
 use crate::log::say;
 use crate::raft::NodeId;
 
@@ -108,6 +109,11 @@ async fn listen_to<S: AsyncRead + Unpin>(
         };
         if header.from != peer {
             return Closed::Impostor(header.from);
+        }
+        if site.events.on()
+            && let Some(told) = Told::receives(peer, header.term, &payload)
+        {
+            site.events.tell(|| told);
         }
         let event = Event::Received {
             from: peer,

@@ -11,6 +11,7 @@ use tokio::time::{sleep, timeout};
 use super::outbox::Outbox;
 use super::wire::{self, Hello};
 use super::{Site, frame};
+use crate::events::Event;
 use crate::raft::NodeId;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
@@ -49,6 +50,7 @@ async fn speak(site: &Site, peer: NodeId, mut stream: TcpStream, outbox: &Outbox
     let mut bytes = wire::encode_hello(peer, hello);
     let mut ignored = [0; 256];
     loop {
+        site.events.flush();
         if writer.write_all(&bytes).await.is_err() {
             return;
         }
@@ -61,6 +63,7 @@ async fn speak(site: &Site, peer: NodeId, mut stream: TcpStream, outbox: &Outbox
             },
             outgoing = outbox.take(GATHER) => {
                 for outgoing in &outgoing {
+                    site.events.tell(|| Event::sends(peer, outgoing));
                     bytes = wire::encode(bytes, site.id, peer, outgoing);
                 }
             }

@@ -19,6 +19,7 @@ pub use accept::{Closed, listen};
 pub use outbox::Outgoing;
 pub use wire::{ForwardReply, Payload};
 
+use crate::events::Events;
 use crate::raft::{Configuration, NodeId, RequestId, Term};
 use outbox::Outbox;
 
@@ -33,6 +34,8 @@ pub struct Site {
     pub incarnation: u64,
     /// Where to dial each peer.
     pub peers: BTreeMap<NodeId, SocketAddr>,
+    /// Told of every frame that leaves or arrives.
+    pub events: Events,
 }
 
 /// What arrives.

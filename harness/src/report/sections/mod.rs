@@ -11,6 +11,7 @@ mod setup;
 mod tiles;
 mod timeline;
 mod verdict;
+mod whitebox;
 
 pub use anomaly::anomaly;
 pub use clients::clients;
@@ -20,6 +21,7 @@ pub use lost::table as lost_writes;
 pub use setup::{left_out, setup};
 pub use timeline::timeline;
 pub use verdict::{headline, planted, verdict, word};
+pub use whitebox::whitebox;
 
 use super::html::Html;
 use super::units;

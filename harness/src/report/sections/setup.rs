@@ -109,6 +109,10 @@ fn files(data: &Data<'_>) -> String {
     ];
     for node in &data.nodes {
         files.push((format!("nodes/{node}.log"), "a node's own log"));
+        if data.run.judgement.is_some() {
+            let path = format!("nodes/{node}.events.jsonl");
+            files.push((path, "evidence of what a node did"));
+        }
     }
     let mut out = String::from("<h3>Raw files</h3>\n<ul class=\"files\">\n");
     for (path, what) in files {

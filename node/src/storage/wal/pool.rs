@@ -145,10 +145,16 @@ impl Pool {
             removed => removed?,
         }
         let file = files.create(&name)?;
-        let made = file.preallocate(self.size).and_then(|()| file.sync());
+        let made = file
+            .preallocate(self.size)
+            .and_then(|()| file.sync())
+            .and_then(|()| files.sync_dir());
         match made {
             Ok(()) => self.spares.push_back(0),
-            Err(_) => files.remove(&name)?,
+            Err(_) => {
+                files.remove(&name)?;
+                files.sync_dir()?;
+            }
         }
         made
     }
