@@ -86,6 +86,13 @@ struct RunArgs {
     /// Plant a bug in the system under test (`harness list bugs`); several are separated by commas.
     #[arg(long, value_name = "NAMES")]
     bug: Option<String>,
+    /// A flag for every node's own command, as --node-flag=--snapshot-every=20; may be given several times.
+    #[arg(
+        long = "node-flag",
+        value_name = "--FLAG=VALUE",
+        allow_hyphen_values = true
+    )]
+    node_flags: Vec<String>,
     /// Let nodes leave no evidence of what they do, and judge only what clients saw.
     #[arg(long)]
     no_events: bool,
@@ -213,13 +220,13 @@ fn names(list: &str) -> Vec<String> {
 }
 
 fn plan(args: RunArgs) -> Result<RunWish, Failure> {
-    if databases::find(&args.system).is_none() {
+    let Some(database) = databases::find(&args.system) else {
         return Err(unknown(
             "system",
             &args.system,
             databases::DATABASES.iter().map(|d| d.name()),
         ));
-    }
+    };
     if workloads::find(&args.workload).is_none() {
         return Err(unknown(
             "workload",
@@ -307,6 +314,9 @@ fn plan(args: RunArgs) -> Result<RunWish, Failure> {
             return Err(unknown("bug", name, bugs::BUGS.iter().map(|bug| bug.name)));
         }
     }
+    for flag in &args.node_flags {
+        database.check_flag(flag).map_err(usage)?;
+    }
     let seed = args
         .seed
         .unwrap_or_else(|| u64::from(rand::random::<u32>()));
@@ -325,6 +335,7 @@ fn plan(args: RunArgs) -> Result<RunWish, Failure> {
         kill_means: args.kill_means,
         replication,
         bugs,
+        node_flags: args.node_flags,
         events: !args.no_events,
         command: String::new(),
     };
@@ -369,6 +380,9 @@ fn command(plan: &Plan, binary: Option<&Path>, out: &Path) -> String {
     );
     if !plan.bugs.is_empty() {
         command += &format!(" --bug {}", plan.bugs.join(","));
+    }
+    for flag in &plan.node_flags {
+        command += &format!(" --node-flag='{flag}'");
     }
     if !plan.events {
         command += " --no-events";

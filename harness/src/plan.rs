@@ -38,6 +38,9 @@ pub struct Plan {
     pub replication: Replication,
     /// Planted bugs in the system under test.
     pub bugs: Vec<String>,
+    /// Flags that every node gets beside those of the harness, or instead of them.
+    #[serde(default)]
+    pub node_flags: Vec<String>,
     /// Nodes that can leave evidence of what they do for the white-box judge.
     #[serde(default)]
     pub events: bool,

@@ -22,7 +22,9 @@ use crate::progress::{Counts, Moment, Progress};
 use crate::site::Site;
 use crate::store::{self, Lines};
 use crate::worker::{self, Pinning};
-use crate::{binaries, databases, environment, judge, members, observe, recovery, stalls, whitebox};
+use crate::{
+    binaries, databases, environment, judge, members, observe, recovery, stalls, whitebox,
+};
 
 /// How long a client waits for an answer.
 const CLIENT_TIMEOUT: Duration = Duration::from_millis(1000);

@@ -20,6 +20,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         cluster: "recovery".into(),
         node: NodeId(1),
         segment_size: segment::DEFAULT_SIZE,
+        events: node::events::Events::default(),
     };
     if options.directory.exists() {
         return Err(format!("{directory} exists").into());

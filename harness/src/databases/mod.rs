@@ -38,6 +38,16 @@ pub trait Database: Sync {
     fn about(&self) -> &'static str;
     /// The package and features to build it from in this workspace, where it comes from here.
     fn package(&self) -> Option<&'static str>;
+    /// Whether a node's command may be given this flag (`--node-flag`).
+    ///
+    /// # Errors
+    /// Why not and what to do, in a sentence.
+    fn check_flag(&self, flag: &str) -> Result<(), String> {
+        let name = self.name();
+        Err(format!(
+            "--node-flag '{flag}': nodes of {name} take no flags of yours; drop it"
+        ))
+    }
     /// A deployment for one run; `binary` is the run's own copy.
     fn deploy(
         &self,

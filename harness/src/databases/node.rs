@@ -27,16 +27,50 @@ const STATUS_TIMEOUT: Duration = Duration::from_millis(250);
 /// How long a change of members may take: longer than a node waits for it.
 const CHANGE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How long a node lets a client wait before it says that the outcome is unknown. Short, so that workers
-/// pinned to a node that is cut off soon ask again.
-const REQUEST_TIMEOUT: &str = "600ms";
-/// Small, so that the log turns over to a new segment every few seconds, and is cut behind snapshots as often.
-const SEGMENT_SIZE: &str = "262144";
+/// What nodes are told unless `--node-flag` says otherwise. They let a client wait only for a moment before they
+/// say that the outcome is unknown, so that workers pinned to a node that is cut off soon ask again. Segments are so
+/// small, and snapshots so frequent, that the log turns over every few seconds; so few entries stay behind a snapshot
+/// that a node which was cut off, stopped or down needs one.
+const DEFAULTS: [&str; 4] = [
+    "--request-timeout=600ms",
+    "--segment-size=262144",
+    "--snapshot-every=1000",
+    "--keep-entries=100",
+];
 
-/// Entries between snapshots: one every few seconds, so that runs install and restart from them.
-const SNAPSHOT_EVERY: &str = "1000";
-/// Fewer than a node misses while it is cut off, stopped or down, so that some need the snapshot.
-const KEEP_ENTRIES: &str = "100";
+/// What the harness decides: addresses, identities, files, and what has flags of its own.
+const OWN: [&str; 11] = [
+    "--id",
+    "--cluster",
+    "--seed",
+    "--data-dir",
+    "--listen-client",
+    "--listen-peer",
+    "--peer",
+    "--disk",
+    "--replication",
+    "--bug",
+    "--events",
+];
+
+fn name_of(flag: &str) -> &str {
+    flag.split('=').next().unwrap_or(flag)
+}
+
+fn check(flag: &str) -> Result<(), String> {
+    let name = name_of(flag);
+    if name.len() < 3 || !name.starts_with("--") || flag.contains(['\'', ' ']) {
+        return Err(format!(
+            "--node-flag '{flag}' is no flag: write it as --node-flag=--snapshot-every=20"
+        ));
+    }
+    match OWN.contains(&name) {
+        true => Err(format!(
+            "--node-flag '{flag}': the harness itself decides on {name}"
+        )),
+        false => Ok(()),
+    }
+}
 
 /// The row in the table of databases.
 pub struct Node;
@@ -54,6 +88,10 @@ impl Database for Node {
         Some("node")
     }
 
+    fn check_flag(&self, flag: &str) -> Result<(), String> {
+        check(flag)
+    }
+
     fn deploy(
         &self,
         site: Arc<Site>,
@@ -64,11 +102,13 @@ impl Database for Node {
         let lossy =
             plan.kill_means == "power-loss" && plan.nemesis.iter().any(|name| name == "kill");
         let (bugs, seed, replication) = (plan.bugs.clone(), plan.seed, plan.replication);
+        let flags = plan.node_flags.clone();
         Ok(Box::new(Cluster {
             site,
             binary,
             lossy,
             bugs,
+            flags,
             events: plan.events,
             seed,
             replication,
@@ -100,6 +140,7 @@ struct Cluster {
     binary: PathBuf,
     lossy: bool,
     bugs: Vec<String>,
+    flags: Vec<String>,
     events: bool,
     seed: u64,
     replication: Replication,
@@ -126,15 +167,16 @@ impl Deployment for Cluster {
             .arg(site.node_folder(node))
             .args(["--listen-client", &site.client(node).to_string()])
             .args(["--listen-peer", &site.peer(node).to_string()])
-            .args(["--request-timeout", REQUEST_TIMEOUT])
-            .args(["--segment-size", SEGMENT_SIZE])
-            .args(["--snapshot-every", SNAPSHOT_EVERY])
-            .args(["--keep-entries", KEEP_ENTRIES])
             .args(["--replication", self.replication.name()])
             .args(["--disk", if self.lossy { "lossy" } else { "direct" }]);
         for peer in site.nodes().filter(|peer| *peer != node) {
             command.args(["--peer", &format!("{}={}", peer.0, site.link(node, peer))]);
         }
+        let defaults = DEFAULTS.iter().filter(|default| {
+            let given = |flag: &String| name_of(flag) == name_of(default);
+            !self.flags.iter().any(given)
+        });
+        command.args(defaults).args(&self.flags);
         for bug in &self.bugs {
             command.args(["--bug", bug]);
         }
