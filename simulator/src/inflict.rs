@@ -1,6 +1,6 @@
 //! Injuries in act: each draws its details from dice of its own, and undoes at its end what it did.
 
-use node::raft::{Change, NodeId};
+use node::raft::{Change, Membership, NodeId};
 
 use crate::disk::Failing;
 use crate::injury::{Injury, Kind, MILLISECOND};
@@ -245,6 +245,9 @@ impl World {
             2 | 3 => Change::Promote(node),
             4 => Change::Demote(node),
             5 => Change::Remove(node),
+            _ if self.scenario.swarm.config.membership == Membership::Single => {
+                Change::Promote(node)
+            }
             _ => Change::Replace(ids.iter().copied().filter(|_| rng.chance(60)).collect()),
         };
         self.ask_for(change);

@@ -83,7 +83,7 @@ kinds! {
     /// A follower that was cut off is back and asks for votes; then the leader is cut off.
     OldLeader 4,
     /// A member is added, promoted, demoted, removed, or all voters are replaced.
-    Membership 6,
+    Membership 10,
     /// Several nodes' election timers end at the same time.
     VoteStorm 2,
 }

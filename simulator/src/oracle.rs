@@ -391,7 +391,7 @@ impl Oracle {
         if led && !leads && before.term == status.term {
             coverage.check_quorum_step_downs += 1;
         }
-        self.commits(status, coverage)?;
+        self.commits(status, before, coverage)?;
         self.configured(status, coverage)?;
         let applied = machine.applied().0;
         let view = self.view(id);
@@ -446,7 +446,11 @@ impl Oracle {
 
     /// Committed entries never change (V07), lie on a majority's disks, and a leader counts only entries of its own
     /// term (V08, figure 8 of the Raft paper).
-    fn commits(&mut self, status: &Status, coverage: &mut Coverage) -> Judged {
+    fn commits(&mut self, status: &Status, before: &Status, coverage: &mut Coverage) -> Judged {
+        // Who led when the turn began may have committed before it stepped down.
+        let leads = status.role == Role::Leader;
+        let led = before.role == Role::Leader;
+        let led_in = if leads { status.term } else { before.term };
         let (id, commit) = (status.id, status.commit.0);
         let known = self.committed.len() as u64;
         let log = &self.views[usize::from(id.0) - 1].issued;
@@ -465,13 +469,13 @@ impl Oracle {
             ));
         };
         let last = LogId::new(commit, term);
-        if status.role != Role::Leader {
+        if !leads && !led {
             return Err((
                 "V09",
                 format!("{id} is the first to commit {last} and does not lead"),
             ));
         }
-        if term != status.term.0 {
+        if term != led_in.0 {
             return Err((
                 "V08",
                 format!("{id} commits {last} by counting in term {}", status.term),

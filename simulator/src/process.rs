@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use node::events::Events;
+use node::events::{Events, observed::Observed};
 use node::kv::Machine;
 use node::raft::{Core, NodeId, Role, Status, Time, Write};
 use node::replica::{Job, Parts, Replica};
+use node::storage::files::Files;
 use node::storage::{self, Boot, Mode, OpenError, Options, Recovered, Storage};
 
 use crate::disk::Disk;
@@ -156,10 +157,16 @@ impl Process {
             cluster: "simulated".into(),
             node: id,
             segment_size: swarm.segment_size,
-            events,
+            events: events.clone(),
+        };
+        let disk: Arc<dyn Files> = Arc::new(disk.clone());
+        let disk = match events.on() {
+            // Below everything that could be mistaken.
+            true => Arc::new(Observed::new(disk, events)),
+            false => disk,
         };
         let log = swarm.config.seed ^ u64::from(id.0);
-        storage::Disk::open_files(Arc::new(disk.clone()), &options, log)
+        storage::Disk::open_files(disk, &options, log)
     }
 
     /// Starts it, and gives what it found on its disk.
