@@ -425,6 +425,10 @@ impl World {
             return;
         };
         self.coverage.leases_ended += 1;
+        // What may be lost may be a lease.
+        if self.scenario.swarm.may_lose() {
+            return;
+        }
         let fastest = 1_000_000 + self.scenario.swarm.clock_drift_ppm;
         let passed = (self.now - since) / 1000 * fastest / 1_000_000;
         if passed < ttl_ms * 1000 {

@@ -153,8 +153,8 @@ impl Swarm {
     pub fn may_lose(&self) -> bool {
         match self.config.replication {
             Replication::Majority | Replication::Sync => false,
-            Replication::SemiSync => self.config.voters.len() > 3,
-            Replication::Async => self.config.voters.len() > 1,
+            Replication::SemiSync => self.config.voters.len() > 3 || self.changes,
+            Replication::Async => self.config.voters.len() > 1 || self.changes,
         }
     }
 
