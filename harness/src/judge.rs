@@ -254,7 +254,9 @@ fn rolled_back(
     observations: &[Observation],
     ending: Option<&Ending>,
 ) -> Option<Verdict> {
-    if !history.events().iter().any(|event| event.entry.is_some()) {
+    let columns = history.columns();
+    let all = || 0..columns.len();
+    if !all().any(|event| columns.entry(event).is_some()) {
         return None;
     }
     if ending.is_some() && observations.is_empty() {
@@ -262,11 +264,9 @@ fn rolled_back(
             "the observations of the nodes' logs are gone: nobody knows what was rolled back";
         return Some(verdict("rollback", Valid::Unknown, summary.into()));
     }
-    let acknowledged: HashSet<&SmolStr> = history
-        .events()
-        .iter()
-        .filter(|event| event.kind == Kind::Ok)
-        .filter_map(|event| event.entry.as_ref())
+    let acknowledged: HashSet<&SmolStr> = all()
+        .filter(|event| columns.kind(*event) == Kind::Ok)
+        .filter_map(|event| columns.entry(event))
         .collect();
     let mut dropped = 0;
     let mut violations = Vec::new();
@@ -280,11 +280,9 @@ fn rolled_back(
             .map(|entry| entry.to_smolstr())
             .filter(|entry| acknowledged.contains(entry))
         {
-            let event = history
-                .events()
-                .iter()
-                .find(|event| event.entry.as_ref() == Some(&entry));
-            violations.extend(event.map(|event| acknowledged_and_dropped(node, &entry, event)));
+            let event = all().find(|event| columns.entry(*event) == Some(&entry));
+            let event = event.map(|event| columns.event(event));
+            violations.extend(event.map(|event| acknowledged_and_dropped(node, &entry, &event)));
         }
     }
     let allowed = !plan.replication.keeps_what_is_acknowledged(plan.nodes);

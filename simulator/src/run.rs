@@ -244,6 +244,7 @@ fn judge(world: &mut World) {
     let limits = Limits {
         configurations: 1024,
         steps: 300_000,
+        bytes: 1 << 28,
     };
     let kind = model(world.scenario.swarm.workload);
     let verdict = match kind {
