@@ -8,9 +8,11 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::exit::{self, Failure};
 use crate::plan::Plan;
+use crate::progress::Style;
 use crate::replication::Replication;
+use crate::run::Shown;
 use crate::slo::{self, Slo};
-use crate::{bugs, databases, faults};
+use crate::{bugs, databases, faults, runs};
 
 /// Fault-injection testing of replicated databases, on one machine, by one command.
 ///
@@ -33,6 +35,8 @@ enum Sub {
         /// The run's folder, such as results/latest.
         run: PathBuf,
     },
+    #[command(flatten)]
+    Runs(runs::Command),
     /// Run the same plan in all four replication modes, and compare them in a table.
     Modes(Box<RunArgs>),
     /// List what can be asked for.
@@ -96,6 +100,9 @@ struct RunArgs {
     /// Let nodes leave no evidence of what they do, and judge only what clients saw.
     #[arg(long)]
     no_events: bool,
+    /// End the run as soon as a violation is certain.
+    #[arg(long)]
+    stop_on_violation: bool,
     /// The system's binary [default: built from this workspace, or found beside the harness].
     #[arg(long, value_name = "FILE")]
     binary: Option<PathBuf>,
@@ -108,6 +115,12 @@ struct RunArgs {
     /// No progress lines, only the verdict.
     #[arg(long)]
     quiet: bool,
+    /// For programs: a JSON object a line on standard output, for what is said, every second, and the verdict.
+    #[arg(long, conflicts_with = "quiet")]
+    json_lines: bool,
+    /// Show the run as it goes on a page for this machine's browser, too.
+    #[arg(long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = "127.0.0.1:0", require_equals = true)]
+    live: Option<std::net::SocketAddr>,
 }
 
 /// What the user wants.
@@ -122,6 +135,8 @@ pub enum Wish {
         /// The run's folder.
         run: PathBuf,
     },
+    /// Something with stored runs.
+    Runs(runs::Command),
     /// Print a list.
     List {
         /// Of what.
@@ -142,8 +157,8 @@ pub struct RunWish {
     pub out: PathBuf,
     /// Limits that the service must keep.
     pub slo: Option<Slo>,
-    /// Only the verdict.
-    pub quiet: bool,
+    /// How it is shown.
+    pub shown: Shown,
 }
 
 impl RunWish {
@@ -188,6 +203,7 @@ pub fn read(arguments: impl Iterator<Item = OsString>) -> Result<Wish, Failure> 
     };
     match cli.command {
         Some(Sub::Check { run }) => Ok(Wish::Check { run }),
+        Some(Sub::Runs(command)) => Ok(Wish::Runs(command)),
         Some(Sub::List { what, name }) => Ok(Wish::List { what, name }),
         Some(Sub::Modes(args)) => Ok(Wish::Modes(plan(*args)?)),
         None => plan(cli.run).map(Wish::Run),
@@ -337,6 +353,7 @@ fn plan(args: RunArgs) -> Result<RunWish, Failure> {
         bugs,
         node_flags: args.node_flags,
         events: !args.no_events,
+        stop_on_violation: args.stop_on_violation,
         command: String::new(),
     };
     plan.command = command(&plan, args.binary.as_deref(), &args.out);
@@ -349,7 +366,14 @@ fn plan(args: RunArgs) -> Result<RunWish, Failure> {
         binary: args.binary,
         out: args.out,
         slo,
-        quiet: args.quiet,
+        shown: Shown {
+            style: match (args.quiet, args.json_lines) {
+                (true, _) => Style::Quiet,
+                (_, true) => Style::JsonLines,
+                _ => Style::People,
+            },
+            live: args.live,
+        },
     })
 }
 
@@ -380,6 +404,9 @@ fn command(plan: &Plan, binary: Option<&Path>, out: &Path) -> String {
     );
     if !plan.bugs.is_empty() {
         command += &format!(" --bug {}", plan.bugs.join(","));
+    }
+    if plan.stop_on_violation {
+        command += " --stop-on-violation";
     }
     for flag in &plan.node_flags {
         command += &format!(" --node-flag='{flag}'");

@@ -8,7 +8,6 @@ use checker::availability::Availability;
 use checker::enough::{Minimum, WorkDone};
 use checker::history::jsonl::{self, ReadError};
 use checker::{Checker, Event, History, Kind, Valid, Verdict, Violation};
-use serde::Serialize;
 use serde_json::json;
 use smol_str::{SmolStr, ToSmolStr};
 
@@ -16,9 +15,12 @@ use crate::ending::Ending;
 use crate::exit::{self, Failure};
 use crate::injury::Injury;
 use crate::kept;
+use crate::messages::{self, Batch, Message};
 use crate::observation::Observation;
 use crate::plan::Plan;
+use crate::progress::{Progress, Style};
 use crate::report::{self, Run};
+use crate::runs::{FORMAT, VerdictFile};
 use crate::slo;
 use crate::store;
 use crate::terminal::{Colour, paint};
@@ -27,15 +29,6 @@ use crate::whitebox;
 /// Below this many operations that happened nothing is proved.
 const LEAST_OK: u64 = 100;
 
-/// `verdict.json`. `format` tells readers which version of this shape it has.
-#[derive(Serialize)]
-struct VerdictFile<'a> {
-    format: u32,
-    valid: Valid,
-    exit_code: u8,
-    verdicts: &'a [Verdict],
-}
-
 /// What others read of `verdict.json`.
 #[derive(Debug, serde::Deserialize)]
 pub struct Verdicts {
@@ -43,11 +36,12 @@ pub struct Verdicts {
     pub verdicts: Vec<Verdict>,
 }
 
-/// Judges the run in `folder`, writes `verdict.json` and `report.html` into it and prints the verdict.
+/// Judges the run in `folder`, writes `verdict.json` and `report.html` into it and prints the verdict, as `progress`
+/// would have it.
 ///
 /// # Errors
 /// The folder's files are missing or damaged, or it cannot be written to.
-pub fn judge_and_report(folder: &Path) -> Result<u8, Failure> {
+pub fn judge_and_report(folder: &Path, progress: &Progress) -> Result<u8, Failure> {
     let plan: Plan = store::read_json(&folder.join(store::PLAN))?;
     if !(1..=9).contains(&plan.nodes) || plan.keys > crate::cli::MOST_KEYS {
         let message = format!(
@@ -88,11 +82,13 @@ pub fn judge_and_report(folder: &Path) -> Result<u8, Failure> {
         .map(|verdict| verdict.valid)
         .max()
         .unwrap_or(Valid::Unknown);
+    let (figures, _) = report::measured(&history, &injuries, &observations);
     let file = VerdictFile {
-        format: 1,
+        format: FORMAT,
         valid,
         exit_code,
-        verdicts: &verdicts,
+        figures: Some(figures),
+        verdicts,
     };
     let cannot =
         |name: &str, error: std::io::Error| store::cannot_write(&folder.join(name), &error);
@@ -101,11 +97,12 @@ pub fn judge_and_report(folder: &Path) -> Result<u8, Failure> {
     let notes = notes(&plan, ending.as_ref(), torn);
     let environment = ending.map(|ending| ending.environment).unwrap_or_default();
     let run = Run {
+        messages: messages(folder)?,
         plan,
         history,
         injuries,
         observations,
-        verdicts,
+        verdicts: file.verdicts,
         exit_code,
         notes,
         environment,
@@ -114,7 +111,19 @@ pub fn judge_and_report(folder: &Path) -> Result<u8, Failure> {
     let page = report::render(&run);
     store::write_whole(&folder.join(store::REPORT), page.as_bytes())
         .map_err(|error| cannot(store::REPORT, error))?;
-    print(&run, folder);
+    let said: Vec<_> = (run.verdicts.iter())
+        .map(|v| json!({"checker": v.checker, "valid": v.valid, "summary": plain(&v.summary)}))
+        .collect();
+    progress.verdict(&json!({
+        "valid": valid,
+        "exit_code": exit_code,
+        "verdicts": said,
+        "folder": folder,
+        "report": folder.join(store::REPORT),
+    }));
+    if progress.style() != Style::JsonLines {
+        print(&run, folder);
+    }
     Ok(exit_code)
 }
 
@@ -132,8 +141,21 @@ pub fn read_history(path: &Path) -> Result<(History, bool), Failure> {
     }
 }
 
+/// What the nodes said to each other; nothing in runs of harnesses that did not write it down.
+///
+/// # Errors
+/// The file is damaged: code 65.
+pub fn messages(folder: &Path) -> Result<Vec<Message>, Failure> {
+    let path = folder.join(store::MESSAGES);
+    if !path.exists() {
+        return Ok(Vec::new());
+    }
+    let batches: Vec<Batch> = store::read_lines(&path)?;
+    Ok(messages::unpack(&batches).0)
+}
+
 /// What a reader must know beside the verdict.
-fn notes(plan: &Plan, ending: Option<&Ending>, torn: bool) -> Vec<String> {
+pub fn notes(plan: &Plan, ending: Option<&Ending>, torn: bool) -> Vec<String> {
     let mut notes = Vec::new();
     match ending {
         None => notes

@@ -3,13 +3,14 @@
 use std::process::ExitCode;
 
 use harness::cli::{self, Wish};
-use harness::{check, lists, modes, run};
+use harness::{check, lists, modes, run, runs};
 
 fn main() -> ExitCode {
     let done = cli::read(std::env::args_os()).and_then(|wish| match wish {
         Wish::Run(wish) => run::run(&wish).map(|(code, _)| code),
         Wish::Modes(wish) => modes::compare(&wish),
         Wish::Check { run } => check::check(&run),
+        Wish::Runs(command) => runs::act(&command),
         Wish::List { what, name } => lists::print(&what, name.as_deref()),
     });
     match done {

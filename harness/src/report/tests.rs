@@ -9,7 +9,7 @@ use crate::observation::Observation;
 
 /// Panics unless every tag that must be closed is, in order, and no `id` is given twice.
 fn well_formed(page: &str) {
-    const VOID: [&str; 3] = ["meta", "!DOCTYPE", "br"];
+    const VOID: [&str; 4] = ["meta", "link", "!DOCTYPE", "br"];
     let mut open: Vec<&str> = Vec::new();
     let mut ids: HashMap<&str, usize> = HashMap::new();
     // The script holds a `>` of its own; style sheets hold none that begins a tag.

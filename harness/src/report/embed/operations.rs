@@ -110,11 +110,7 @@ impl<'a> Operations<'a> {
         for (number, operation) in history.operations().iter().enumerate() {
             let (invoke, complete) = (operation.invoke(), operation.complete());
             let is_final = columns.is_final(invoke);
-            let open_to = if is_final {
-                end_ns
-            } else {
-                main_end_ns
-            };
+            let open_to = if is_final { end_ns } else { main_end_ns };
             let start_ns = columns.time_ns(invoke);
             out.all.push(Op {
                 start_ns,
