@@ -90,9 +90,10 @@ impl Service {
 /// True if the database did what was asked, or told truly why the value forbade it.
 pub fn is_served(history: &History, operation: &Operation) -> bool {
     let refused_by_value = || {
-        let completion = history.completion(operation);
-        completion.is_some_and(|event| {
-            event.f == "cas" && (event.current.is_some() || event.error.is_none())
+        let columns = history.columns();
+        operation.complete().is_some_and(|event| {
+            columns.verb(event) == "cas"
+                && (columns.current(event).is_some() || columns.error(event).is_none())
         })
     };
     match operation.outcome {
@@ -105,25 +106,26 @@ pub fn is_served(history: &History, operation: &Operation) -> bool {
 /// Measures. O(operations log operations). Final reads are no part of the service: they come after a time in
 /// which nobody asked.
 pub fn measure(history: &History, heals: &[Duration]) -> Service {
-    let last = (history.events().iter())
-        .rfind(|event| !event.is_final)
-        .map_or(0, |event| ns(event.time));
+    let columns = history.columns();
+    let last = (0..columns.len())
+        .rfind(|event| !columns.is_final(*event))
+        .map_or(0, |event| columns.time_ns(event));
     let mut all = Tally::default();
     let mut nodes: BTreeMap<SmolStr, Tally> = BTreeMap::new();
     let mut answers: Vec<(u64, u64)> = Vec::new();
     for operation in history.operations() {
-        let invocation = history.invocation(operation);
-        if invocation.is_final {
+        let invoke = operation.invoke();
+        if columns.is_final(invoke) {
             continue;
         }
-        let start = ns(invocation.time);
+        let start = columns.time_ns(invoke);
         let served = is_served(history, operation);
-        let end = history
-            .completion(operation)
-            .map_or(last, |event| ns(event.time));
+        let end = operation
+            .complete()
+            .map_or(last, |event| columns.time_ns(event));
         let done = served.then_some(end);
         all.add(start, end, served);
-        if let Some(node) = &invocation.node {
+        if let Some(node) = columns.node(invoke) {
             nodes
                 .entry(node.clone())
                 .or_default()

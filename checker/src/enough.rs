@@ -48,7 +48,7 @@ impl WorkDone {
         let mut done = WorkDone::default();
         for operation in history.operations() {
             let ok = u64::from(operation.outcome == Outcome::Ok);
-            let is_final = u64::from(history.invocation(operation).is_final);
+            let is_final = u64::from(history.columns().is_final(operation.invoke()));
             done.ok_operations += ok * (1 - is_final);
             done.final_reads_ok += ok * is_final;
             done.final_reads_expected += is_final;

@@ -20,9 +20,12 @@
 pub mod availability;
 pub mod enough;
 pub mod explain;
+mod hash;
 pub mod history;
 pub mod linearizable;
 pub mod models;
+pub mod online;
+pub mod promises;
 pub mod stats;
 pub mod verdict;
 pub mod whitebox;

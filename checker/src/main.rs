@@ -1,17 +1,23 @@
 //! `checker FILE…`: judges histories from anywhere and says what is wrong.
 
+mod budget;
+
+use std::fs::File;
 use std::io::{BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
+use budget::Budgeted;
 use checker::enough::Minimum;
 use checker::explain::lanes_svg;
 use checker::history::jsonl::{ReadError, Recorded};
 use checker::history::{self, Format};
 use checker::linearizable::objects::Objects;
-use checker::linearizable::{Limits, Linearizable};
+use checker::linearizable::{Limits, Linearizable, Meter};
 use checker::models::ModelKind;
-use checker::{Checker, Valid, Verdict};
+use checker::promises::Promises;
+use checker::{Valid, Verdict};
 use clap::Parser;
 use clap::error::ErrorKind;
 
@@ -40,11 +46,14 @@ struct Arguments {
     /// Operations that must have succeeded before "valid" is said.
     #[arg(long, value_name = "N", default_value_t = Minimum::default().ok_operations)]
     minimum: u64,
-    /// Configurations that the search keeps at once, for each key.
-    #[arg(long, value_name = "N", default_value_t = Linearizable::default().limits.configurations)]
-    configurations: usize,
-    /// Configurations that the search makes in all, for each key.
-    #[arg(long, value_name = "N", default_value_t = Linearizable::default().limits.steps)]
+    /// Seconds for each history; then what is not decided is unknown, with what is proved.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60.0)]
+    time: f64,
+    /// Megabytes that the whole process may take, the history included.
+    #[arg(long, value_name = "MB", default_value_t = 2048)]
+    memory: usize,
+    /// Configurations that the search makes in all, for each key; without it only time and memory count.
+    #[arg(long, value_name = "N", default_value_t = u64::MAX)]
     steps: u64,
 }
 
@@ -60,27 +69,41 @@ fn main() -> ExitCode {
             };
         }
     };
-    let limits = Limits {
-        configurations: arguments.configurations,
-        steps: arguments.steps,
-    };
     let minimum = Minimum {
         ok_operations: arguments.minimum,
         ..Minimum::default()
     };
+    // What no number of seconds can say means no end.
+    let time = Duration::try_from_secs_f64(arguments.time).unwrap_or(Duration::MAX);
+    let memory = arguments.memory.saturating_mul(1 << 20);
     let codes = arguments
         .files
         .iter()
-        .map(|file| match read(file, arguments.format) {
+        .map(|file| {
+            let stop = budget::stop(Instant::now(), time, memory);
+            let read = read(file, arguments.format, &stop);
+            (file, stop, read)
+        })
+        .map(|(file, stop, read)| match read {
+            Err(ReadError::Io { .. }) if stop() => {
+                println!(
+                    "{file}: Unknown: the given time or memory was used up while it was read."
+                );
+                2
+            }
             Ok(recorded) => {
                 let kind =
                     (arguments.model).unwrap_or_else(|| ModelKind::recognise(&recorded.history));
                 let checker = Objects {
                     kind,
-                    limits,
+                    limits: Limits {
+                        steps: arguments.steps,
+                        bytes: memory.saturating_sub(budget::resident()),
+                        ..Linearizable::default().limits
+                    },
                     minimum,
                 };
-                let verdict = checker.check(&recorded.history);
+                let verdict = checker.check_within(&recorded.history, &Meter::new(&stop));
                 let text = match arguments.json {
                     true => in_json(file, recorded.truncated, &verdict),
                     false => in_words(file, recorded.truncated, &verdict),
@@ -120,10 +143,27 @@ fn worse(code: u8) -> u8 {
     }
 }
 
-fn read(file: &str, format: Option<Format>) -> Result<Recorded, ReadError> {
-    match file {
-        "-" => history::read("standard input", BufReader::new(std::io::stdin()), format),
-        file => history::open(Path::new(file), format),
+fn read(
+    file: &str,
+    format: Option<Format>,
+    stop: &dyn Fn() -> bool,
+) -> Result<Recorded, ReadError> {
+    if file == "-" {
+        let input = BufReader::new(std::io::stdin());
+        return history::read("standard input", Budgeted::new(input, stop), format);
+    }
+    match File::open(file) {
+        Ok(input) => {
+            let input = BufReader::with_capacity(1 << 16, input);
+            history::read(file, Budgeted::new(input, stop), format)
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Err(ReadError::Missing { file: file.into() })
+        }
+        Err(error) => Err(ReadError::Io {
+            file: file.into(),
+            error,
+        }),
     }
 }
 
@@ -168,6 +208,13 @@ fn in_words(file: &str, truncated: bool, verdict: &Verdict) -> String {
                 operation.outcome,
                 operation.node.as_deref().unwrap_or_default()
             );
+        }
+    }
+    let promises = verdict.details.get("promises").cloned().unwrap_or_default();
+    if let Ok(promises) = serde_json::from_value::<Promises>(promises) {
+        text += "\n  What it gives all the same:\n";
+        for sentence in promises.sentences() {
+            text += &format!("    {sentence}\n");
         }
     }
     text

@@ -1,7 +1,6 @@
 //! Counts, rates and latencies, by verb and outcome.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
@@ -64,19 +63,22 @@ impl Stats {
         let mut groups: BTreeMap<(SmolStr, u8), (u64, Vec<u64>)> = BTreeMap::new();
         let mut rates: BTreeMap<u64, Rate> = BTreeMap::new();
         for operation in history.operations() {
-            let invocation = history.invocation(operation);
+            let columns = history.columns();
             let rank = match operation.outcome {
                 Outcome::Ok => 0,
                 Outcome::Fail => 1,
                 Outcome::Info => 2,
             };
-            let group = groups.entry((invocation.f.clone(), rank)).or_default();
+            let f = history.verb(operation).clone();
+            let group = groups.entry((f, rank)).or_default();
             group.0 += 1;
-            let Some(completion) = history.completion(operation) else {
+            let Some(complete) = operation.complete() else {
                 continue;
             };
-            group.1.push(ns(completion.time - invocation.time));
-            let second = completion.time.as_secs();
+            group
+                .1
+                .push(columns.time_ns(complete) - columns.time_ns(operation.invoke()));
+            let second = columns.time_ns(complete) / 1_000_000_000;
             let rate = rates.entry(second).or_insert(Rate {
                 second,
                 ..Rate::default()
@@ -128,10 +130,6 @@ impl Quantiles {
             max_ns,
         })
     }
-}
-
-fn ns(time: Duration) -> u64 {
-    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

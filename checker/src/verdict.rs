@@ -1,12 +1,10 @@
 //! What a checker says: valid, unknown or invalid, and why.
 
-use std::time::Duration;
-
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use smol_str::SmolStr;
 
-use crate::history::{History, Outcome};
+use crate::history::{Datum, History, Outcome};
 
 /// The worst of many is the maximum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -81,30 +79,34 @@ impl Involved {
     /// Copies what a reader needs of operation number `number` of `history`.
     pub fn new(history: &History, number: usize, essential: bool) -> Involved {
         let operation = &history.operations()[number];
-        let invocation = history.invocation(operation);
-        let completion = history.completion(operation);
-        let ns = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        let columns = history.columns();
+        let invoke = operation.invoke();
         // An unknown outcome has a completion event, but no end: it may take effect at any later time.
-        let ended = completion.filter(|_| operation.outcome != Outcome::Info);
+        let ended = operation
+            .complete()
+            .filter(|_| operation.outcome != Outcome::Info);
         Involved {
-            invoke: operation.invoke as u64,
-            complete: ended.map(|event| event.index),
-            process: match invocation.process {
+            invoke: invoke as u64,
+            complete: ended.map(|event| event as u64),
+            process: match columns.process(invoke) {
                 crate::history::Process::Client(id) => id,
                 crate::history::Process::Nemesis => u64::MAX,
             },
-            node: invocation.node.clone(),
-            f: invocation.f.clone(),
-            value: history.value(operation).clone(),
-            current: completion.and_then(|event| event.current.clone()),
+            node: columns.node(invoke).cloned(),
+            f: columns.verb(invoke).clone(),
+            value: history.value(operation),
+            current: operation
+                .complete()
+                .and_then(|event| columns.current(event))
+                .map(Datum::to_value),
             outcome: match operation.outcome {
                 Outcome::Ok => "ok",
                 Outcome::Fail => "fail",
                 Outcome::Info => "info",
             }
             .into(),
-            start_ns: ns(invocation.time),
-            end_ns: ended.map(|event| ns(event.time)),
+            start_ns: columns.time_ns(invoke),
+            end_ns: ended.map(|event| columns.time_ns(event)),
             essential,
         }
     }

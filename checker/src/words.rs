@@ -28,10 +28,11 @@ impl<'a> Words<'a> {
             .map(|event| event.time)
             .collect();
         times.sort_unstable();
-        let span = history
-            .events()
-            .last()
-            .map_or(Duration::ZERO, |event| event.time);
+        let columns = history.columns();
+        let span = columns
+            .len()
+            .checked_sub(1)
+            .map_or(Duration::ZERO, |last| columns.time(last));
         Words {
             history,
             digits: (span >= Duration::from_millis(1)).then(|| digits(&times)),
@@ -51,19 +52,19 @@ impl<'a> Words<'a> {
         let operation = &self.history.operations()[number];
         let invocation = self.history.invocation(operation);
         let completion = self.history.completion(operation);
-        let process = process(invocation);
+        let process = process(&invocation);
         let (from, through) = match &invocation.node {
             Some(node) => (format!(" from {node}"), format!(" through {node}")),
             None => (String::new(), String::new()),
         };
-        let begun = self.moment(invocation);
+        let begun = self.moment(&invocation);
         let (Some(completion), true) = (completion, operation.outcome != Outcome::Info) else {
             let noun = self.deed(number);
             return format!(
                 "{process} began {noun}{through} at {begun} and never learned the outcome"
             );
         };
-        let ended = self.moment(completion);
+        let ended = self.moment(&completion);
         let when = match begun == ended {
             true => format!("at {begun}"),
             false => format!("between {begun} and {ended}"),
@@ -122,19 +123,19 @@ impl<'a> Words<'a> {
         let invocation = self.history.invocation(&self.history.operations()[number]);
         let deed = self.deed(number);
         let deed = deed.split_once(' ').map_or(deed.as_str(), |(_, rest)| rest);
-        format!("{}'s {deed}", process(invocation))
+        format!("{}'s {deed}", process(&invocation))
     }
 
     /// When it was invoked.
     pub fn begun(&self, number: usize) -> String {
-        self.moment(self.history.invocation(&self.history.operations()[number]))
+        self.moment(&self.history.invocation(&self.history.operations()[number]))
     }
 
     /// When it ended; empty where it did not.
     pub fn ended(&self, number: usize) -> String {
         let completion = self.history.completion(&self.history.operations()[number]);
         completion
-            .map(|event| self.moment(event))
+            .map(|event| self.moment(&event))
             .unwrap_or_default()
     }
 
@@ -152,7 +153,7 @@ impl<'a> Words<'a> {
         let invocation = self.history.invocation(operation);
         let (old, new) = pair(&invocation.value);
         match invocation.f.as_str() {
-            "read" => format!("a read of {}", show(self.history.value(operation))),
+            "read" => format!("a read of {}", show(&self.history.value(operation))),
             "write" => format!("a write of {}", show(&invocation.value)),
             f if f != "cas" && invocation.value.is_null() => article(f),
             f if f != "cas" => format!("{} of {}", article(f), show(&invocation.value)),

@@ -175,3 +175,26 @@ fn each_violation_is_drawn_into_the_folder_that_is_named() {
     let output = checker(&["--plots", &file.display().to_string(), &bad()]);
     assert_eq!(output.status.code(), Some(73), "{}", err(&output));
 }
+
+#[test]
+fn budgets_of_time_and_memory_end_in_unknown() {
+    let hard = specimen("generated/regs_c20_n1000_u0_valid.jsonl");
+    for budget in ["--time", "--memory"] {
+        let output = checker(&[budget, "0", &hard]);
+        assert_eq!(output.status.code(), Some(2), "{budget}");
+        assert!(out(&output).contains("Unknown: "), "{}", out(&output));
+    }
+    let forever = checker(&["--time", "1e300", &hard]);
+    assert_eq!(forever.status.code(), Some(0));
+}
+
+#[test]
+fn a_register_that_is_wrong_is_told_what_it_gives_all_the_same() {
+    let output = checker(&[&specimen("generated/regu_c5_n1000_u0_invalid.jsonl")]);
+    let text = out(&output);
+    assert!(
+        text.contains("1 of 489 reads were stale: at most 1 versions"),
+        "{text}"
+    );
+    assert!(text.contains("monotonic reads: kept"), "{text}");
+}

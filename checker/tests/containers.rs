@@ -14,6 +14,7 @@ use checker::models::{Call, Calls, Model};
 const LIMITS: Limits = Limits {
     configurations: 100_000,
     steps: 10_000_000,
+    bytes: 1 << 30,
 };
 
 /// SplitMix64 (Steele, Lea, Flood, OOPSLA 2014): the same histories in every run.

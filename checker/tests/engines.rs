@@ -1,10 +1,12 @@
 //! All engines against brute force on small random histories, valid ones and broken ones.
 
 use checker::Valid;
+use checker::linearizable::beam::Beam;
+use checker::linearizable::limits::{Limits, Meter, NO_END};
 use checker::linearizable::order::certifies;
 use checker::linearizable::portfolio::judge;
 use checker::linearizable::reduce::from_zones;
-use checker::linearizable::search::{Found, Limits, search};
+use checker::linearizable::search::{Found, search};
 use checker::linearizable::shrink::from_search;
 use checker::linearizable::zones::{Zones, judge as zones};
 use checker::models::register::{Action, INITIAL, NEVER, Part, Step, prefix};
@@ -14,6 +16,7 @@ use proptest::test_runner::RngSeed;
 const LIMITS: Limits = Limits {
     configurations: 100_000,
     steps: 10_000_000,
+    bytes: 1 << 30,
 };
 
 /// The same cases in every run; `CHECKER_CASES=1000000` asks for so many new ones.
@@ -178,12 +181,30 @@ fn agree(steps: &[Step]) -> Result<(), TestCaseError> {
     let narrow = Limits {
         configurations: 1,
         steps: 10_000_000,
+        bytes: 1 << 30,
     };
     match search(steps, &[INITIAL], narrow, false).found {
         Found::Linearizable => prop_assert!(truth, "the narrow search says yes"),
         Found::Stuck { .. } => prop_assert!(!truth, "the narrow search says no"),
         Found::Undecided { proved } => {
             prop_assert!(brute_force(&prefix(steps, proved)), "proved too much")
+        }
+    }
+    for width in [1, 2] {
+        // So few that it must go back, and prove where it is stuck.
+        let mut beam = Beam::narrow(steps, width);
+        match beam.run(&LIMITS, &Meter::new(NO_END)) {
+            Found::Linearizable => {
+                prop_assert!(truth, "the beam says yes");
+                let order = beam.order().unwrap_or_default();
+                prop_assert!(certifies(steps, &order), "the beam's certificate is wrong");
+            }
+            Found::Stuck { time } => {
+                prop_assert!(!truth, "the beam says no");
+                prop_assert!(!brute_force(&prefix(steps, time)), "the prefix is right");
+                prop_assert!(brute_force(&prefix(steps, time - 1)), "not the shortest");
+            }
+            Found::Undecided { .. } => prop_assert!(false, "the beam gave up"),
         }
     }
     let judged = judge(&part(steps), LIMITS);

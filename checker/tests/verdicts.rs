@@ -306,6 +306,7 @@ fn too_small_a_budget_is_unknown_and_says_what_is_proved() {
     let limits = Limits {
         configurations: 1,
         steps: 6,
+        bytes: 1 << 30,
     };
     let verdict = Linearizable {
         limits,

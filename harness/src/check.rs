@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::exit::{self, Failure};
+use crate::progress::{Progress, Style};
 use crate::{judge, store};
 
 /// Judges the run in `folder`; a history file alone may be named too, by its folder.
@@ -18,5 +19,5 @@ pub fn check(folder: &Path) -> Result<u8, Failure> {
         );
         return Err(Failure::new(exit::MISSING, message));
     }
-    judge::judge_and_report(folder)
+    judge::judge_and_report(folder, &Progress::new(Style::People))
 }

@@ -9,9 +9,11 @@ use clap::{Args, Parser, Subcommand};
 use crate::exit::{self, Failure};
 use crate::faults::Order;
 use crate::plan::Plan;
+use crate::progress::Style;
 use crate::replication::Replication;
+use crate::run::Shown;
 use crate::slo::{self, Slo};
-use crate::{bugs, databases, faults, schedule, store};
+use crate::{bugs, databases, faults, runs, schedule, store};
 
 /// Fault-injection testing of replicated databases, on one machine, by one command.
 ///
@@ -40,6 +42,8 @@ enum Sub {
     Doctor,
     /// End what an earlier harness that was killed may have left.
     Heal,
+    #[command(flatten)]
+    Runs(runs::Command),
     /// Run the same plan in all four replication modes, and compare them in a table.
     Modes(Box<RunArgs>),
     /// List what can be asked for.
@@ -119,6 +123,9 @@ struct RunArgs {
     /// Let nodes leave no evidence of what they do, and judge only what clients saw.
     #[arg(long)]
     no_events: bool,
+    /// End the run as soon as a violation is certain.
+    #[arg(long)]
+    stop_on_violation: bool,
     /// The system's binary [default: built from this workspace, or found beside the harness].
     #[arg(long, value_name = "FILE")]
     binary: Option<PathBuf>,
@@ -131,6 +138,12 @@ struct RunArgs {
     /// No progress lines, only the verdict.
     #[arg(long)]
     quiet: bool,
+    /// For programs: a JSON object a line on standard output, for what is said, every second, and the verdict.
+    #[arg(long, conflicts_with = "quiet")]
+    json_lines: bool,
+    /// Show the run as it goes on a page for this machine's browser, too.
+    #[arg(long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = "127.0.0.1:0", require_equals = true)]
+    live: Option<std::net::SocketAddr>,
 }
 
 /// Which runs a table is made of.
@@ -171,6 +184,8 @@ pub enum Wish {
     Doctor,
     /// End what was left behind.
     Heal,
+    /// Something with stored runs.
+    Runs(runs::Command),
     /// Print a list.
     List {
         /// Of what.
@@ -191,8 +206,8 @@ pub struct RunWish {
     pub out: PathBuf,
     /// Limits that the service must keep.
     pub slo: Option<Slo>,
-    /// Only the verdict.
-    pub quiet: bool,
+    /// How it is shown.
+    pub shown: Shown,
     /// How often.
     pub repeat: u32,
 }
@@ -242,6 +257,7 @@ pub fn read(arguments: impl Iterator<Item = OsString>) -> Result<Wish, Failure> 
         Some(Sub::Table(args)) => Ok(Wish::Table(args)),
         Some(Sub::Doctor) => Ok(Wish::Doctor),
         Some(Sub::Heal) => Ok(Wish::Heal),
+        Some(Sub::Runs(command)) => Ok(Wish::Runs(command)),
         Some(Sub::List { what, name }) => Ok(Wish::List { what, name }),
         Some(Sub::Modes(args)) => Ok(Wish::Modes(plan(*args)?)),
         None => plan(cli.run).map(Wish::Run),
@@ -283,6 +299,14 @@ fn replayed(run: &Path) -> Result<Plan, Failure> {
 }
 
 fn plan(args: RunArgs) -> Result<RunWish, Failure> {
+    let shown = Shown {
+        style: match (args.quiet, args.json_lines) {
+            (true, _) => Style::Quiet,
+            (_, true) => Style::JsonLines,
+            _ => Style::People,
+        },
+        live: args.live,
+    };
     if let Some(run) = &args.replay {
         let plan = Box::new(replayed(run)?);
         return Ok(RunWish {
@@ -290,7 +314,7 @@ fn plan(args: RunArgs) -> Result<RunWish, Failure> {
             binary: args.binary,
             out: args.out,
             slo: args.slo.as_deref().map(slo::read).transpose()?,
-            quiet: args.quiet,
+            shown,
             repeat: args.repeat,
         });
     }
@@ -421,6 +445,7 @@ fn plan(args: RunArgs) -> Result<RunWish, Failure> {
         bugs,
         node_flags: args.node_flags,
         events: !args.no_events,
+        stop_on_violation: args.stop_on_violation,
         command: String::new(),
     };
     plan.command = command(&plan, args.binary.as_deref(), &args.out);
@@ -436,8 +461,8 @@ fn plan(args: RunArgs) -> Result<RunWish, Failure> {
         binary: args.binary,
         out: args.out,
         slo,
-        quiet: args.quiet,
         repeat: args.repeat,
+        shown,
     })
 }
 
@@ -525,6 +550,9 @@ fn command(plan: &Plan, binary: Option<&Path>, out: &Path) -> String {
     );
     if !plan.bugs.is_empty() {
         command += &format!(" --bug {}", plan.bugs.join(","));
+    }
+    if plan.stop_on_violation {
+        command += " --stop-on-violation";
     }
     for flag in &plan.node_flags {
         command += &format!(" --node-flag='{flag}'");

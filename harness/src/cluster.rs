@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use crate::databases::Deployment;
 use crate::exit::{self, Failure};
 use crate::links::{Counters, LinkId, Links, Route, Rule};
+use crate::messages::Batch;
 use crate::observation::{NodeStatus, Observation};
 use crate::process::{Limit, Process};
 use crate::shim::{Library, Shim};
@@ -259,6 +260,13 @@ impl Cluster {
         let snapshot = self.links.counters();
         let wanted = |id: LinkId| links.contains(&(NodeId(id.from), NodeId(id.to)));
         snapshot.only(wanted).total()
+    }
+
+    /// What the nodes said to each other since this was last asked with the same `known`, a batch for each link.
+    pub fn messages(&self, known: &mut BTreeMap<LinkId, u64>) -> Vec<Batch> {
+        let news = self.links.news(known).into_iter();
+        news.map(|(link, seen, missed)| Batch::new(link, self.began, &seen, missed))
+            .collect()
     }
 
     /// Puts everything right, whatever was done: links, disks, clocks, stopped and dead processes.

@@ -11,6 +11,7 @@ use smol_str::{SmolStr, ToSmolStr};
 use tokio::sync::{mpsc, oneshot};
 use workloads::{Context, Generator, Next, Op};
 
+use crate::histogram::Histogram;
 use crate::history::Recorder;
 use crate::site::NodeId;
 use crate::worker::{Done, Job};
@@ -53,6 +54,8 @@ pub struct Totals {
     pub info: AtomicU64,
     /// Final reads that were answered.
     pub final_ok: AtomicU64,
+    /// How long those that happened took.
+    pub latencies: Histogram,
     /// Set when the history cannot be written.
     pub write_failed: std::sync::atomic::AtomicBool,
 }
@@ -66,6 +69,7 @@ struct Worker {
 
 struct Open {
     op: Op,
+    since: Duration,
     node: NodeId,
     is_final: bool,
 }
@@ -218,6 +222,7 @@ impl Interpreter {
         });
         worker.open = Some(Open {
             op,
+            since: time,
             node: asked,
             is_final: phase.is_final,
         });
@@ -250,6 +255,10 @@ impl Interpreter {
         if kind == Kind::Info {
             // The logical client is gone: its operation may take effect at any later time.
             worker.process += count;
+        }
+        if kind == Kind::Ok && !open.is_final {
+            let took = time.saturating_sub(open.since).as_nanos();
+            (self.totals.latencies).add(u64::try_from(took).unwrap_or(u64::MAX));
         }
         match kind {
             Kind::Ok if open.is_final => self.totals.final_ok.fetch_add(1, Relaxed),

@@ -16,11 +16,7 @@ pub fn check(history: &History, journal: &[i64], replication: Replication, nodes
     let kept: BTreeSet<i64> = journal.iter().copied().collect();
     let mut acknowledged = 0;
     let (mut violations, mut listed) = (Vec::new(), Vec::new());
-    for event in history
-        .events()
-        .iter()
-        .filter(|event| event.kind == Kind::Ok)
-    {
+    for event in history.events().filter(|event| event.kind == Kind::Ok) {
         let value = match event.f.as_str() {
             "write" => event.value.as_i64(),
             "cas" => event.value.get(1).and_then(|new| new.as_i64()),

@@ -8,7 +8,6 @@ use checker::availability::Availability;
 use checker::enough::{Minimum, WorkDone};
 use checker::history::jsonl::{self, ReadError};
 use checker::{Checker, Event, History, Kind, Valid, Verdict, Violation};
-use serde::Serialize;
 use serde_json::json;
 use smol_str::{SmolStr, ToSmolStr};
 
@@ -17,9 +16,12 @@ use crate::exit::{self, Failure};
 use crate::injury::Injury;
 use crate::journal;
 use crate::kept;
+use crate::messages::{self, Batch, Message};
 use crate::observation::Observation;
 use crate::plan::Plan;
+use crate::progress::{Progress, Style};
 use crate::report::{self, Run};
+use crate::runs::{FORMAT, VerdictFile};
 use crate::slo;
 use crate::store;
 use crate::terminal::{Colour, paint};
@@ -28,15 +30,6 @@ use crate::whitebox;
 /// Below this many operations that happened nothing is proved.
 const LEAST_OK: u64 = 100;
 
-/// `verdict.json`. `format` tells readers which version of this shape it has.
-#[derive(Serialize)]
-struct VerdictFile<'a> {
-    format: u32,
-    valid: Valid,
-    exit_code: u8,
-    verdicts: &'a [Verdict],
-}
-
 /// What others read of `verdict.json`.
 #[derive(Debug, serde::Deserialize)]
 pub struct Verdicts {
@@ -44,11 +37,12 @@ pub struct Verdicts {
     pub verdicts: Vec<Verdict>,
 }
 
-/// Judges the run in `folder`, writes `verdict.json` and `report.html` into it and prints the verdict.
+/// Judges the run in `folder`, writes `verdict.json` and `report.html` into it and prints the verdict, as `progress`
+/// would have it.
 ///
 /// # Errors
 /// The folder's files are missing or damaged, or it cannot be written to.
-pub fn judge_and_report(folder: &Path) -> Result<u8, Failure> {
+pub fn judge_and_report(folder: &Path, progress: &Progress) -> Result<u8, Failure> {
     let plan: Plan = store::read_json(&folder.join(store::PLAN))?;
     if !(1..=9).contains(&plan.nodes) || plan.keys > crate::cli::MOST_KEYS {
         let message = format!(
@@ -89,11 +83,13 @@ pub fn judge_and_report(folder: &Path) -> Result<u8, Failure> {
         .map(|verdict| verdict.valid)
         .max()
         .unwrap_or(Valid::Unknown);
+    let (figures, _) = report::measured(&history, &injuries, &observations);
     let file = VerdictFile {
-        format: 1,
+        format: FORMAT,
         valid,
         exit_code,
-        verdicts: &verdicts,
+        figures: Some(figures),
+        verdicts,
     };
     let cannot =
         |name: &str, error: std::io::Error| store::cannot_write(&folder.join(name), &error);
@@ -102,11 +98,12 @@ pub fn judge_and_report(folder: &Path) -> Result<u8, Failure> {
     let notes = notes(&plan, ending.as_ref(), torn);
     let environment = ending.map(|ending| ending.environment).unwrap_or_default();
     let run = Run {
+        messages: messages(folder)?,
         plan,
         history,
         injuries,
         observations,
-        verdicts,
+        verdicts: file.verdicts,
         exit_code,
         notes,
         environment,
@@ -115,7 +112,19 @@ pub fn judge_and_report(folder: &Path) -> Result<u8, Failure> {
     let page = report::render(&run);
     store::write_whole(&folder.join(store::REPORT), page.as_bytes())
         .map_err(|error| cannot(store::REPORT, error))?;
-    print(&run, folder);
+    let said: Vec<_> = (run.verdicts.iter())
+        .map(|v| json!({"checker": v.checker, "valid": v.valid, "summary": plain(&v.summary)}))
+        .collect();
+    progress.verdict(&json!({
+        "valid": valid,
+        "exit_code": exit_code,
+        "verdicts": said,
+        "folder": folder,
+        "report": folder.join(store::REPORT),
+    }));
+    if progress.style() != Style::JsonLines {
+        print(&run, folder);
+    }
     Ok(exit_code)
 }
 
@@ -133,8 +142,21 @@ pub fn read_history(path: &Path) -> Result<(History, bool), Failure> {
     }
 }
 
+/// What the nodes said to each other; nothing in runs of harnesses that did not write it down.
+///
+/// # Errors
+/// The file is damaged: code 65.
+pub fn messages(folder: &Path) -> Result<Vec<Message>, Failure> {
+    let path = folder.join(store::MESSAGES);
+    if !path.exists() {
+        return Ok(Vec::new());
+    }
+    let batches: Vec<Batch> = store::read_lines(&path)?;
+    Ok(messages::unpack(&batches).0)
+}
+
 /// What a reader must know beside the verdict.
-fn notes(plan: &Plan, ending: Option<&Ending>, torn: bool) -> Vec<String> {
+pub fn notes(plan: &Plan, ending: Option<&Ending>, torn: bool) -> Vec<String> {
     let mut notes = Vec::new();
     match ending {
         None => notes
@@ -263,7 +285,9 @@ fn rolled_back(
     observations: &[Observation],
     ending: Option<&Ending>,
 ) -> Option<Verdict> {
-    if !history.events().iter().any(|event| event.entry.is_some()) {
+    let columns = history.columns();
+    let all = || 0..columns.len();
+    if !all().any(|event| columns.entry(event).is_some()) {
         return None;
     }
     if ending.is_some() && observations.is_empty() {
@@ -271,11 +295,9 @@ fn rolled_back(
             "the observations of the nodes' logs are gone: nobody knows what was rolled back";
         return Some(verdict("rollback", Valid::Unknown, summary.into()));
     }
-    let acknowledged: HashSet<&SmolStr> = history
-        .events()
-        .iter()
-        .filter(|event| event.kind == Kind::Ok)
-        .filter_map(|event| event.entry.as_ref())
+    let acknowledged: HashSet<&SmolStr> = all()
+        .filter(|event| columns.kind(*event) == Kind::Ok)
+        .filter_map(|event| columns.entry(event))
         .collect();
     let mut dropped = 0;
     let mut violations = Vec::new();
@@ -289,11 +311,9 @@ fn rolled_back(
             .map(|entry| entry.to_smolstr())
             .filter(|entry| acknowledged.contains(entry))
         {
-            let event = history
-                .events()
-                .iter()
-                .find(|event| event.entry.as_ref() == Some(&entry));
-            violations.extend(event.map(|event| acknowledged_and_dropped(node, &entry, event)));
+            let event = all().find(|event| columns.entry(*event) == Some(&entry));
+            let event = event.map(|event| columns.event(event));
+            violations.extend(event.map(|event| acknowledged_and_dropped(node, &entry, &event)));
         }
     }
     let allowed = !plan.replication.keeps_what_is_acknowledged(plan.nodes);

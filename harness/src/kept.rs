@@ -114,11 +114,11 @@ pub fn kept(
     (logs, recovered): (&[AppliedLog], bool),
 ) -> Option<Verdict> {
     let acknowledged = || {
-        let ok = history
-            .events()
-            .iter()
-            .filter(|event| event.kind == Kind::Ok);
-        ok.filter_map(|event| Some((event, event.entry.as_deref().and_then(parse)?)))
+        let ok = history.events().filter(|event| event.kind == Kind::Ok);
+        ok.filter_map(|event| {
+            let entry = event.entry.as_deref().and_then(parse)?;
+            Some((event, entry))
+        })
     };
     let count = acknowledged().count();
     if count == 0 {
@@ -373,7 +373,7 @@ mod tests {
             index: index as u64,
             ..event
         });
-        History::new(events.collect()).expect("a history")
+        History::new(events).expect("a history")
     }
 
     fn log(node: &str, applied: &str, terms: &[&str]) -> AppliedLog {

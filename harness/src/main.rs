@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use harness::cli::{self, Wish};
-use harness::{check, doctor, lists, modes, repeat, sweep, table};
+use harness::{check, doctor, lists, modes, repeat, runs, sweep, table};
 
 fn main() -> ExitCode {
     let done = cli::read(std::env::args_os()).and_then(|wish| match wish {
@@ -13,6 +13,7 @@ fn main() -> ExitCode {
         Wish::Table(args) => table::print(&args),
         Wish::Doctor => doctor::examine(),
         Wish::Heal => sweep::sweep(),
+        Wish::Runs(command) => runs::act(&command),
         Wish::List { what, name } => lists::print(&what, name.as_deref()),
     });
     match done {

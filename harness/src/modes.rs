@@ -11,6 +11,7 @@ use crate::ending::Ending;
 use crate::exit::{self, Failure};
 use crate::kept::{self, Lost};
 use crate::plan::Plan;
+use crate::progress::Style;
 use crate::replication::Replication;
 use crate::report::{self, Figures};
 use crate::{environment, judge, run, store};
@@ -63,7 +64,7 @@ pub struct Row {
 pub fn compare(wish: &RunWish) -> Result<u8, Failure> {
     let mut rows = Vec::new();
     for mode in Replication::ALL {
-        if !wish.quiet {
+        if wish.shown.style != Style::Quiet {
             println!("--replication {mode}");
         }
         let (exit_code, folder) = run::run(&wish.in_mode(mode))?;

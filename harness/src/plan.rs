@@ -55,6 +55,9 @@ pub struct Plan {
     /// Nodes that can leave evidence of what they do for the white-box judge.
     #[serde(default)]
     pub events: bool,
+    /// The run ends as soon as a violation is certain.
+    #[serde(default)]
+    pub stop_on_violation: bool,
     /// The command that repeats this plan.
     pub command: String,
 }

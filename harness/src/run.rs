@@ -18,12 +18,13 @@ use crate::kept::AppliedLog;
 use crate::nemesis::Nemesis;
 use crate::observation::Observation;
 use crate::plan::Plan;
-use crate::progress::{Counts, Moment, Progress};
+use crate::progress::{Counts, Moment, NodeNow, Progress, Style};
 use crate::site::Site;
 use crate::store::{self, Lines};
 use crate::worker::{self, Pinning};
 use crate::{
-    binaries, databases, environment, judge, members, observe, recovery, stalls, whitebox,
+    binaries, databases, environment, judge, listening, live, members, observe, recovery, stalls,
+    whitebox,
 };
 
 /// How long a client waits for an answer.
@@ -35,6 +36,15 @@ const TAIL: Duration = Duration::from_secs(1);
 /// No faults and no work: what is under way may end.
 const QUIET: Duration = Duration::from_millis(300);
 
+/// How a run is shown as it goes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Shown {
+    /// To whom.
+    pub style: Style,
+    /// Where a page shows it too.
+    pub live: Option<std::net::SocketAddr>,
+}
+
 /// Does the run and says how it ended, and in which folder that stands.
 ///
 /// # Errors
@@ -45,10 +55,10 @@ pub fn run(wish: &RunWish) -> Result<(u8, PathBuf), Failure> {
         binary,
         out,
         slo,
-        quiet,
+        shown,
         ..
     } = wish;
-    let (binary, quiet) = (binary.as_deref(), *quiet);
+    let (binary, shown) = (binary.as_deref(), *shown);
     if let Some(binary) = binary {
         binaries::check_executable(binary)?;
     }
@@ -61,7 +71,7 @@ pub fn run(wish: &RunWish) -> Result<(u8, PathBuf), Failure> {
     if let Some(problem) = database.missing().filter(|_| binary.is_none()) {
         return Err(Failure::new(exit::MISSING, problem));
     }
-    let progress = Arc::new(Progress::new(quiet));
+    let progress = Arc::new(Progress::new(shown.style));
     let folder = store::create(out, plan, &environment::utc_compact())?;
     store::check_space(&folder)?;
     if let Some(slo) = slo {
@@ -83,6 +93,9 @@ pub fn run(wish: &RunWish) -> Result<(u8, PathBuf), Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::new(exit::INTERNAL, format!("cannot start: {error}")))?;
+    if let Some(address) = shown.live {
+        runtime.block_on(live::start(address, progress.clone()))?;
+    }
     let code = runtime.block_on(async {
         let site = Arc::new(Site::take(plan.nodes, &folder)?);
         let deployment = database.deploy(site.clone(), plan, binaries.system)?;
@@ -109,7 +122,11 @@ pub fn run(wish: &RunWish) -> Result<(u8, PathBuf), Failure> {
     code?;
     progress.say("judging");
     // The runtime is still there, and with it whoever listens to signals.
-    let code = judge::judge_and_report(&folder);
+    let code = judge::judge_and_report(&folder, &progress);
+    if shown.live.is_some() {
+        // Whoever looks at the page is to hear the end of it.
+        std::thread::sleep(Duration::from_millis(200));
+    }
     runtime.shutdown_background();
     code.map(|code| (code, folder))
 }
@@ -158,6 +175,8 @@ async fn act(
     tokio::spawn(interrupts(stop.clone(), progress.clone()));
     let watchers = watch_cluster(cluster);
     let _stalls = watch_stalls(cluster)?;
+    let messages = Arc::new(Lines::create(folder.join(store::MESSAGES))?);
+    let listener = tokio::spawn(write_messages(cluster.clone(), messages.clone()));
     for node in cluster.nodes() {
         cluster
             .start(node)
@@ -206,6 +225,9 @@ async fn act(
         let interpreter = Interpreter::new(cluster.began(), recorder, workers, totals.clone());
         tokio::spawn(interpreter.run(done_in, notes_in, phases_in))
     };
+    if plan.stop_on_violation {
+        listening::stop_when_wrong(folder.join(store::HISTORY), stop.clone(), progress.clone());
+    }
     tokio::spawn(stop_when_unwritable(stop, totals.clone()));
     let nemesis = Arc::new(Nemesis::new(
         plan,
@@ -284,9 +306,25 @@ async fn act(
     for watcher in watchers {
         watcher.abort();
     }
+    listener.abort();
+    messages.check()?;
     let (_, failure) = recorder.finish();
     nemesis.check()?;
     Ok((ending, failure))
+}
+
+/// How often messages are fetched from the links, which remember 512 each.
+const LISTEN_EVERY: Duration = Duration::from_millis(50);
+
+/// Writes down what the nodes say to each other, for ever.
+async fn write_messages(cluster: Arc<Cluster>, lines: Arc<Lines>) {
+    let mut known = std::collections::BTreeMap::new();
+    loop {
+        for batch in cluster.messages(&mut known) {
+            lines.append(&batch);
+        }
+        tokio::time::sleep(LISTEN_EVERY).await;
+    }
 }
 
 /// What each node that answers has applied.
@@ -422,32 +460,69 @@ async fn show(
     nemesis: Arc<Nemesis>,
     until: Instant,
 ) {
-    let mut last = (Instant::now(), 0);
-    let mut rate = 0;
+    let began = Instant::now();
+    let mut last = (began, 0, totals.latencies.counted());
+    let mut lately = (0, None, None);
     loop {
         tokio::time::sleep(progress.every()).await;
         let ok = totals.ok.load(Relaxed);
         let passed = last.0.elapsed();
-        if passed >= Duration::from_secs(1) || rate == 0 {
-            rate = ((ok - last.1) as f64 / passed.as_secs_f64()).round() as u64;
-            last = (Instant::now(), ok);
+        if passed >= Duration::from_secs(1) || lately.0 == 0 {
+            let counted = totals.latencies.counted();
+            let latencies = counted.since(&last.2);
+            let rate = ((ok - last.1) as f64 / passed.as_secs_f64()).round() as u64;
+            lately = (
+                rate,
+                latencies.quantile_ms(0.5),
+                latencies.quantile_ms(0.99),
+            );
+            last = (Instant::now(), ok, counted);
         }
+        let (injuries, injuries_with_effect) = nemesis.counts();
         progress.moment(&Moment {
-            left: until.saturating_duration_since(Instant::now()),
+            passed_s: began.elapsed().as_secs_f64(),
+            left_s: until
+                .saturating_duration_since(Instant::now())
+                .as_secs_f64(),
             counts: Counts {
                 ok,
                 unequal: totals.unequal.load(Relaxed),
                 fail: totals.fail.load(Relaxed),
                 info: totals.info.load(Relaxed),
             },
-            rate,
+            rate: lately.0,
+            p50_ms: lately.1,
+            p99_ms: lately.2,
             leader: cluster
                 .leader_and_term()
                 .map_or("nobody leads".into(), |(node, term)| {
                     format!("{node} leads in term {term}")
                 }),
+            nodes: nodes_now(&cluster),
             faults: nemesis.active(),
-            injuries: nemesis.counts(),
+            injuries,
+            injuries_with_effect,
+            anomalies: cluster.failures(),
         });
     }
+}
+
+/// What every node was within the last second.
+fn nodes_now(cluster: &Cluster) -> Vec<NodeNow> {
+    let since = Instant::now().checked_sub(Duration::from_secs(1));
+    let statuses = since.map_or_else(Vec::new, |since| cluster.statuses_since(since));
+    let now = |node| {
+        let status = statuses.iter().find(|(asked, _)| *asked == node);
+        let role = match status {
+            _ if !cluster.is_running(node) => "down".into(),
+            Some((_, status)) => status.role.clone(),
+            None => "silent".into(),
+        };
+        NodeNow {
+            node: node.to_string(),
+            role,
+            term: status.map(|(_, status)| status.term),
+        }
+    };
+    cluster.nodes().into_iter().map(now).collect()
 }

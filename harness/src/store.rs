@@ -21,6 +21,8 @@ pub const HISTORY: &str = "history.jsonl";
 pub const INJURIES: &str = "injuries.jsonl";
 /// What the harness saw of nodes and of its own machine.
 pub const OBSERVATIONS: &str = "observations.jsonl";
+/// What nodes said to each other, as the proxies saw it, a batch a line.
+pub const MESSAGES: &str = "messages.jsonl";
 /// The verdicts and the exit code.
 pub const VERDICT: &str = "verdict.json";
 /// For people.

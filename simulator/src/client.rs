@@ -14,6 +14,7 @@ use crate::injury::MILLISECOND;
 use crate::oracle::Judged;
 use crate::rng::Rng;
 use crate::scenario::Scenario;
+use crate::swarm::Workload;
 use crate::workload::{Came, Op};
 use crate::world::{Event, World};
 
@@ -53,10 +54,14 @@ struct Client {
     heard: Option<(u64, Came)>,
     session: Option<u64>,
     sequence: u64,
+    /// Its lease, its time to live in milliseconds, and when the last success began.
+    lease: Option<(u64, u64, u64)>,
     is_final: bool,
 }
 
 struct Open {
+    /// In nanoseconds of the run.
+    since: u64,
     op: Op,
     node: NodeId,
     tries: u32,
@@ -69,7 +74,7 @@ struct Open {
 impl Clients {
     /// The clients of a scenario.
     pub fn new(scenario: &Scenario) -> Clients {
-        let ids = scenario.swarm.ids();
+        let ids = scenario.swarm.voters();
         let client = |number: usize| Client {
             rng: Rng::new(scenario.seed, 100 + number as u64),
             // Three of four ask one node for ever.
@@ -80,6 +85,7 @@ impl Clients {
             heard: None,
             session: None,
             sequence: 0,
+            lease: None,
             is_final: false,
         };
         Clients {
@@ -110,22 +116,27 @@ impl Clients {
 impl World {
     /// A client begins something, if it has work.
     pub fn begin(&mut self, number: usize) {
-        let swarm = &self.scenario.swarm;
-        let (workload, keys) = (swarm.workload, swarm.keys);
-        let lifetime = swarm.session_lifetime;
-        let in_session = swarm.sessions;
         let World {
-            clients, oracle, ..
+            clients,
+            oracle,
+            scenario,
+            ..
         } = self;
+        let swarm = &scenario.swarm;
         let client = &mut clients.list[number];
         if client.open.is_some() || !clients.working {
             return;
         }
-        let op = if in_session && client.session.is_none() {
-            Op::Open(lifetime)
+        let op = if swarm.workload == Workload::Lease && number % 2 == 1 {
+            match client.lease {
+                None => Op::Grant(client.rng.one_of(&[200, 500, 1000])),
+                Some((lease, ..)) => Op::KeepAlive(lease),
+            }
+        } else if swarm.sessions && client.session.is_none() {
+            Op::Open(swarm.session_lifetime)
         } else {
             let next = clients.next_value + 1;
-            let op = Op::draw(&mut client.rng, workload, keys, clients.last_value, next);
+            let op = Op::draw(&mut client.rng, swarm, clients.last_value, next);
             if op.writes() {
                 clients.next_value = next;
             }
@@ -146,7 +157,7 @@ impl World {
         keys.sort();
         keys.dedup();
         let floor = self.oracle.acknowledged;
-        for id in self.scenario.swarm.ids() {
+        for id in self.scenario.swarm.voters() {
             for key in &keys {
                 let number = self.clients.list.len();
                 let process = self.clients.next_process;
@@ -160,6 +171,7 @@ impl World {
                     heard: None,
                     session: None,
                     sequence: 0,
+                    lease: None,
                     is_final: true,
                 });
                 self.open(number, Op::Read(key.to_string()), floor);
@@ -173,6 +185,7 @@ impl World {
             client.sequence += 1;
         }
         client.open = Some(Open {
+            since: self.now,
             op,
             node: NodeId(1),
             tries: 0,
@@ -184,7 +197,7 @@ impl World {
 
     /// Sends it, to the same node or to another one.
     fn attempt(&mut self, number: usize, first: bool) {
-        let ids = self.scenario.swarm.ids();
+        let ids = self.scenario.swarm.voters();
         let leader = self.leader();
         let timeout = self.scenario.swarm.client_timeout.as_nanos() as u64;
         let client = &mut self.clients.list[number];
@@ -217,7 +230,8 @@ impl World {
         };
         let (node, op) = (open.node, open.op.clone());
         let token = match (&op, client.session) {
-            (Op::Open(_) | Op::Read(_), _) | (_, None) => None,
+            (_, None) => None,
+            (op, _) if !op.is_recorded() || !op.writes() => None,
             (_, Some(session)) => Some(Token {
                 session,
                 sequence: client.sequence,
@@ -352,7 +366,22 @@ impl World {
             return self.attempt(number, false);
         }
         let doubt = open.doubt;
+        let (op, since) = (open.op.clone(), open.since);
         match came {
+            Came::Leased(lease) => {
+                let ttl_ms = match (&op, client.lease) {
+                    (Op::Grant(ttl_ms), _) => *ttl_ms,
+                    (_, known) => known.map_or(0, |(_, ttl_ms, _)| ttl_ms),
+                };
+                client.lease = Some((lease, ttl_ms, since));
+                self.coverage.leases_kept_alive += 1;
+                self.record(number, Kind::Ok, None, None, None);
+            }
+            Came::NoLease => {
+                let held = client.lease.take();
+                self.record(number, Kind::Fail, None, None, None);
+                self.lease_ended(number, held);
+            }
             Came::Opened(session) => {
                 client.session = Some(session);
                 client.sequence = 0;
@@ -389,6 +418,27 @@ impl World {
         }
     }
 
+    /// A lease is over although its client has kept it alive: no earlier than its time to live by the fastest clock
+    /// (V21).
+    fn lease_ended(&mut self, number: usize, held: Option<(u64, u64, u64)>) {
+        let Some((lease, ttl_ms, since)) = held else {
+            return;
+        };
+        self.coverage.leases_ended += 1;
+        // What may be lost may be a lease.
+        if self.scenario.swarm.may_lose() {
+            return;
+        }
+        let fastest = 1_000_000 + self.scenario.swarm.clock_drift_ppm;
+        let passed = (self.now - since) / 1000 * fastest / 1_000_000;
+        if passed < ttl_ms * 1000 {
+            let what = format!(
+                "client {number}'s lease {lease} of {ttl_ms} ms has ended {passed} us after it was kept alive"
+            );
+            self.object("V21", what);
+        }
+    }
+
     fn record(
         &mut self,
         number: usize,
@@ -420,7 +470,7 @@ impl World {
             client.process = clients.next_process;
             clients.next_process += 1;
         }
-        if matches!(op, Op::Open(_)) {
+        if !op.is_recorded() {
             return;
         }
         clients.history.push(Line {

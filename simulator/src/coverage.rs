@@ -101,6 +101,14 @@ counters! {
     repeats_recognised_by_another_leader,
     /// Requests that another node forwarded to its leader.
     forwards,
+    /// Leases granted or kept alive.
+    leases_kept_alive,
+    /// Leases that had ended when their clients came to keep them alive.
+    leases_ended,
+    /// Turns of nodes in a configuration with two majorities.
+    turns_in_a_joint_configuration,
+    /// Turns of nodes that only listen.
+    turns_of_learners,
     /// Clock rates and jumps.
     clock_faults,
     /// Histories that were judged valid.
@@ -109,6 +117,8 @@ counters! {
     not_promised,
     /// Histories that could not be decided, or told too little.
     undecided,
+    /// Events that nodes told as evidence.
+    evidence,
     /// Messages between nodes.
     messages,
     /// Events of the simulator.

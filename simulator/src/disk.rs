@@ -109,14 +109,19 @@ impl Disk {
         self.lock().fails = failing;
     }
 
-    /// Something of a file is written and not synced, or a name is.
+    /// Something that counts is written and not synced, or a name of it is. What is being made aside does not count.
     pub fn is_dirty(&self) -> bool {
+        const COUNTS: [&str; 3] = ["wal-", "hard-state", "snapshot-"];
+        let counts = |name: &str| {
+            COUNTS.iter().any(|start| name.starts_with(start)) && !name.ends_with(".new")
+        };
         let state = self.lock();
-        state.seen != state.durable
-            || state
-                .seen
-                .values()
-                .any(|i| !state.inodes[*i].dirty.is_empty())
+        let named = |(name, inode): (&String, &usize)| {
+            counts(name)
+                && (state.durable.get(name) != Some(inode)
+                    || !state.inodes[*inode].dirty.is_empty())
+        };
+        state.seen.iter().any(named)
     }
 
     /// A power loss: of what was not synced each sector survives in `percent` of a hundred, and so does the whole of
@@ -478,7 +483,7 @@ mod tests {
     use super::*;
 
     fn synced(disk: &Disk, bytes: &[u8]) -> Box<dyn File> {
-        let file = disk.create("a").unwrap();
+        let file = disk.create("wal-a").unwrap();
         file.write_at(0, bytes).unwrap();
         file.sync().unwrap();
         disk.sync_dir().unwrap();
@@ -493,7 +498,7 @@ mod tests {
         assert!(disk.is_dirty());
         let torn = disk.copy();
         torn.lose_power(&mut Rng::new(1, 0), 50);
-        let bytes = torn.open("a").unwrap().read_all().unwrap();
+        let bytes = torn.open("wal-a").unwrap().read_all().unwrap();
         let kept = |at: usize| bytes[at] == 2;
         assert!((0..3).any(|sector| kept(sector * 512 + 300)));
         assert!((0..3).any(|sector| !kept(sector * 512 + 300)));
@@ -507,10 +512,10 @@ mod tests {
         let disk = Disk::default();
         synced(&disk, b"old");
         disk.create("b").unwrap().sync().unwrap();
-        disk.rename("a", "c").unwrap();
+        disk.rename("wal-a", "c").unwrap();
         disk.lose_power(&mut Rng::new(1, 0), 0);
-        assert_eq!(disk.list().unwrap(), ["a"]);
-        assert_eq!(disk.open("a").unwrap().read_all().unwrap(), b"old");
+        assert_eq!(disk.list().unwrap(), ["wal-a"]);
+        assert_eq!(disk.open("wal-a").unwrap().read_all().unwrap(), b"old");
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! What a driver does for a replica, in simulated time: turns, writes, messages, starts and ends.
 
+use node::events::{Event as Told, Events};
 use node::raft::{Appended, Body, NodeId, RequestId, Role};
+use node::replica::{Finished, Job};
 use node::storage::{OpenError, StorageError};
 use node::transport::{self, Outgoing, Payload};
 
@@ -16,18 +18,20 @@ const AGAIN: u64 = 50 * MILLISECOND;
 impl World {
     /// Starts a node that is down.
     pub fn restart(&mut self, id: NodeId) {
-        if self.process(id).is_up() {
+        if self.process(id).is_up() || self.retired.contains(&id) {
             return;
         }
         let now = self.now;
         let World {
             processes,
             scenario,
+            evidence,
             ..
         } = self;
+        let events = evidence.as_ref().map_or(Events::default(), |e| e.of(id));
         let process = &mut processes[usize::from(id.0) - 1];
         process.paused_until = now;
-        let started = process.start(now, &scenario.swarm);
+        let started = process.start(now, &scenario.swarm, events);
         let flipped = process.flipped.is_some();
         // A start that failed for it has told so already.
         process.disk.toll();
@@ -65,6 +69,7 @@ impl World {
             }
             Err(NoStart::Refused(OpenError::Damage(damage))) if flipped => {
                 self.coverage.damage_refused += 1;
+                self.tell(id, || Told::Refused);
                 self.say(format_args!("{id} refuses to start: {damage}"));
             }
             Err(NoStart::Refused(error)) => {
@@ -161,6 +166,20 @@ impl World {
         if boot.is_some_and(|boot| boot != process.boot) {
             return;
         }
+        if !process.is_up() {
+            return;
+        }
+        if let transport::Event::Received {
+            from,
+            term,
+            payload,
+        } = message.as_ref()
+            && self.evidence.is_some()
+            && let Some(told) = Told::receives(*from, *term, payload)
+        {
+            self.tell(id, || told);
+        }
+        let process = self.process_mut(id);
         let time = process.clock.at(now);
         let Some(running) = &mut process.running else {
             return;
@@ -221,14 +240,8 @@ impl World {
             return;
         };
         running.turn_at = None;
-        for finished in running.finished.drain(..) {
-            running.replica.on_finished(time, finished);
-        }
         running.replica.finish_turn(time);
         let work = running.replica.take_work();
-        let jobs = work.jobs.into_iter().map(node::replica::Job::run);
-        running.finished.extend(jobs);
-
         let before = std::mem::replace(&mut running.status, running.replica.core().status());
         let judged = oracle.issued(id, &work.writes, coverage);
         self.judge(judged);
@@ -244,24 +257,61 @@ impl World {
         for (to, outgoing) in work.messages {
             self.transmit((id, to), outgoing);
         }
+        self.begin_jobs(id, work.jobs);
         self.tell_clients(id);
         self.begin_sync(id);
         self.set_alarm(id);
-        self.call_back(id);
     }
 
-    /// Lets the replica have what its jobs made, a moment later: other turns may come first.
-    fn call_back(&mut self, id: NodeId) {
-        const A_WHILE: u64 = 1_000_000;
-        let until = self.now + A_WHILE;
-        let process = self.process_mut(id);
-        let boot = process.boot;
-        if let Some(running) = &mut process.running
-            && !running.finished.is_empty()
-        {
-            running.turn_at = Some(running.turn_at.map_or(until, |at| at.min(until)));
-            self.at(until, Event::Turn(id, boot));
+    /// Work on whole states begins on a thread of its own: mostly soon done, sometimes long after.
+    fn begin_jobs(&mut self, id: NodeId, jobs: Vec<Job>) {
+        for job in jobs {
+            let longest = if self.rng.chance(20) { 300 } else { 2 };
+            let at = self.now + self.rng.between(100_000, longest * MILLISECOND);
+            let boot = self.process(id).boot;
+            if let Some(running) = &mut self.process_mut(id).running {
+                running.jobs.push((at, job));
+                self.at(at, Event::Done(id, boot));
+            }
         }
+    }
+
+    /// Work on whole states is done.
+    pub fn done(&mut self, id: NodeId, boot: u64) {
+        let now = self.now;
+        let process = self.process_mut(id);
+        if process.boot != boot {
+            return;
+        }
+        if process.paused_until > now {
+            let until = process.paused_until;
+            return self.at(until, Event::Done(id, boot));
+        }
+        let time = process.clock.at(now);
+        let Some(running) = &mut process.running else {
+            return;
+        };
+        let due = running.jobs.iter().position(|(at, _)| *at <= now);
+        let Some(due) = due else { return };
+        let finished = running.jobs.remove(due).1.run();
+        if let Finished::Frozen(snapshot) = &finished
+            && let Some(aside) = running.storage.aside()
+        {
+            aside.write(snapshot);
+            // What fails there is of no consequence.
+            let toll = process.disk.toll();
+            self.coverage.refused_for_space += toll.refused;
+        }
+        if self.process(id).disk.is_dead() {
+            self.coverage.power_losses_in_a_write += 1;
+            self.end(id);
+            self.lose_power(id);
+            return self.after(AGAIN, Event::Restart(id));
+        }
+        if let Some(running) = &mut self.process_mut(id).running {
+            running.replica.on_finished(time, finished);
+        }
+        self.turn(id);
     }
 
     fn set_alarm(&mut self, id: NodeId) {
@@ -315,6 +365,7 @@ impl World {
             return;
         }
         let kind = kind(&outgoing);
+        self.tell(from, || Told::sends(to, &outgoing));
         self.coverage.messages += 1;
         if let Outgoing::Raft(message) = &outgoing {
             let durable = self.process(from).disk.is_dead();
@@ -353,8 +404,10 @@ impl World {
             }
             Outgoing::ForwardReply { term, reply } => (term, Payload::ForwardReply(reply)),
         };
-        let boot = (self.scenario.swarm.in_order && self.process(to).is_up())
-            .then(|| self.process(to).boot);
+        // A stream ends with the process that hears it. Raft bears what outlives it; a forward may not come again to
+        // another life of the same node, which has forgotten its name.
+        let once = !matches!(payload, Payload::Raft(_));
+        let boot = (self.scenario.swarm.in_order || once).then(|| self.process(to).boot);
         let event = |payload| {
             Box::new(transport::Event::Received {
                 from,
@@ -565,7 +618,7 @@ impl World {
     /// What a node that starts from this disk would find (V30).
     pub fn scan(&mut self, id: NodeId) {
         let copy: Disk = self.process(id).disk.copy();
-        match Process::open(&copy, id, &self.scenario.swarm) {
+        match Process::open(&copy, id, &self.scenario.swarm, Events::default()) {
             Ok((_, recovered, _)) => {
                 let judged = self.oracle.holds(id, &recovered);
                 self.judge(judged);

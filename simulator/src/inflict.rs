@@ -1,6 +1,6 @@
 //! Injuries in act: each draws its details from dice of its own, and undoes at its end what it did.
 
-use node::raft::NodeId;
+use node::raft::{Change, Membership, NodeId};
 
 use crate::disk::Failing;
 use crate::injury::{Injury, Kind, MILLISECOND};
@@ -159,7 +159,7 @@ impl World {
             Kind::ClockRate => self.change_clock(victim, rng),
             Kind::ClockJump => {
                 // Leases reckon with wrong rates only.
-                if self.scenario.swarm.config.lease_drift_percent.is_none() {
+                if self.scenario.swarm.clocks_may_jump() {
                     self.coverage.clock_faults += 1;
                     let by = rng.between(1, 1000) * MILLISECOND;
                     self.process_mut(victim).clock.jump(now, by);
@@ -181,6 +181,27 @@ impl World {
                 }
             }
             Kind::NewLeader => self.armed_for_leader.push((number, injury.length)),
+            Kind::LateAnswers => {
+                let longest = self.scenario.swarm.config.election_timeout.0.as_micros() as u64;
+                let rule = Rule {
+                    kinds: bits(&[7, 9]),
+                    percent: 100,
+                    loss: 0,
+                    twice: 0,
+                    late: (longest / 4, longest * rng.between(30, 100) / 100),
+                };
+                self.network.rule(number, rule);
+                self.halfway_later(injury);
+            }
+            Kind::OldLeader => {
+                if let Some(back) = others.get(rng.below(others.len().max(1) as u64) as usize) {
+                    let rest: Vec<NodeId> = ids.iter().copied().filter(|n| n != back).collect();
+                    self.network.cut(number, between(&[*back], &rest));
+                    self.armed_for_vote.push((number, *back, injury.length));
+                    self.halfway_later(injury);
+                }
+            }
+            Kind::Membership => self.change(ids, rng),
             Kind::VoteStorm => self.storm(victim, &others, rng, number),
         }
     }
@@ -196,7 +217,7 @@ impl World {
             late: (5_000, rng.one_of(&[20_000, 450_000])),
         };
         self.network.rule(number, late);
-        if self.scenario.swarm.config.lease_drift_percent.is_none() {
+        if self.scenario.swarm.clocks_may_jump() {
             let now = self.now;
             let by = self.scenario.swarm.config.election_timeout.1.as_nanos() as u64;
             for id in others {
@@ -207,6 +228,80 @@ impl World {
                     self.turn_soon(*id);
                 }
             }
+        }
+    }
+
+    /// Asks the leader for some change; many are refused.
+    fn change(&mut self, ids: &[NodeId], rng: &mut Rng) {
+        if !self.scenario.swarm.changes {
+            return;
+        }
+        let node = rng.one_of(ids);
+        let change = match rng.below(8) {
+            0 | 1 => Change::AddLearner {
+                node,
+                address: None,
+            },
+            2 | 3 => Change::Promote(node),
+            4 => Change::Demote(node),
+            5 => Change::Remove(node),
+            _ if self.scenario.swarm.config.membership == Membership::Single => {
+                Change::Promote(node)
+            }
+            _ => Change::Replace(ids.iter().copied().filter(|_| rng.chance(60)).collect()),
+        };
+        self.ask_for(change);
+    }
+
+    /// The leader is asked for a change.
+    pub fn ask_for(&mut self, change: Change) {
+        let Some(leader) = self.leader() else { return };
+        let now = self.now;
+        if self.is_traced() {
+            self.say(format_args!("{leader} is asked for {change:?}"));
+        }
+        let process = self.process_mut(leader);
+        let time = process.clock.at(now);
+        if process.paused_until <= now
+            && let Some(running) = &mut process.running
+        {
+            running.replica.change(time, change, Box::new(|_| {}));
+            self.turn_soon(leader);
+        }
+    }
+
+    fn halfway_later(&mut self, injury: &Injury) {
+        let place = self
+            .scenario
+            .injuries
+            .iter()
+            .position(|i| i.number == injury.number);
+        if let Some(place) = place {
+            self.after(injury.length / 2, Event::Halfway(place));
+        }
+    }
+
+    /// The second half of an injury that has two.
+    pub fn halfway(&mut self, place: usize) {
+        if !self.faults {
+            return;
+        }
+        let injury = self.scenario.injuries[place].clone();
+        match injury.kind {
+            Kind::LateAnswers => self.cut_leader(injury.number),
+            Kind::OldLeader => {
+                self.network.heal(Some(injury.number));
+                self.release();
+            }
+            _ => {}
+        }
+    }
+
+    /// Who leads now can talk to no other node.
+    fn cut_leader(&mut self, number: usize) {
+        if let Some(leader) = self.leader() {
+            let others = self.ids(|process| process.id != leader);
+            self.network.cut(number, between(&[leader], &others));
         }
     }
 
@@ -231,6 +326,10 @@ impl World {
 
     /// Flips a bit on a node's disk, while it is down and as long as a majority stays whole.
     fn flip(&mut self, id: NodeId, rng: &mut Rng) {
+        // With members that come and go, nobody could say what a minority is.
+        if self.scenario.swarm.changes {
+            return;
+        }
         let damaged = self.ids(|process| process.flipped.is_some());
         if (damaged.len() + 1) * 2 >= self.processes.len() || damaged.contains(&id) {
             return;
@@ -260,6 +359,22 @@ impl World {
 
     /// A node has said something of this kind: perhaps its last word.
     pub fn spoken(&mut self, from: NodeId, kind: u8) {
+        const VOTE: u8 = 4;
+        let asked = |(_, node, _): &(usize, NodeId, u64)| *node == from && kind == VOTE;
+        if let Some(position) = self.armed_for_vote.iter().position(asked) {
+            let (number, _, length) = self.armed_for_vote.remove(position);
+            if !self.network.is_cut((from, self.leader().unwrap_or(from))) {
+                self.cut_leader(number);
+                let place = self
+                    .scenario
+                    .injuries
+                    .iter()
+                    .position(|i| i.number == number);
+                if let Some(place) = place {
+                    self.after(length, Event::Heal(place));
+                }
+            }
+        }
         let armed = self
             .armed
             .iter()
@@ -299,6 +414,10 @@ impl World {
         let now = self.now;
         match injury.kind {
             Kind::PowerLossOnWord => self.armed.retain(|(number, _)| *number != injury.number),
+            Kind::OldLeader => {
+                self.armed_for_vote
+                    .retain(|(number, ..)| *number != injury.number);
+            }
             Kind::SlowDisk => self.processes.iter_mut().for_each(|p| p.slow = None),
             Kind::FullDisk => self.processes.iter().for_each(|p| p.disk.set_space(None)),
             Kind::ClockRate => {
@@ -328,6 +447,7 @@ impl World {
         self.faults = false;
         self.armed.clear();
         self.armed_for_leader.clear();
+        self.armed_for_vote.clear();
         self.network.heal(None);
         self.release();
         let now = self.now;

@@ -78,6 +78,12 @@ kinds! {
     Snapshot 2,
     /// A node that has just become leader is cut off, while those that were cut off before are back.
     NewLeader 4,
+    /// Answers to a leader come late; half-way it is cut off, and clients go on asking it.
+    LateAnswers 4,
+    /// A follower that was cut off is back and asks for votes; then the leader is cut off.
+    OldLeader 4,
+    /// A member is added, promoted, demoted, removed, or all voters are replaced.
+    Membership 10,
     /// Several nodes' election timers end at the same time.
     VoteStorm 2,
 }

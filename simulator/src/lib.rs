@@ -7,6 +7,7 @@ pub mod client;
 pub mod coverage;
 pub mod disk;
 mod duties;
+pub mod evidence;
 mod inflict;
 pub mod injury;
 pub mod log;

@@ -1,6 +1,8 @@
 //! A log as the oracle keeps it: terms and hashes of entries by index.
 
-use node::raft::{Cut, Entry, LogId, Payload, Write};
+use std::sync::Arc;
+
+use node::raft::{Configuration, Configured, Cut, Entry, LogId, Payload, Write};
 
 use crate::rng::mix;
 
@@ -8,6 +10,8 @@ use crate::rng::mix;
 #[derive(Clone, Debug, Default)]
 pub struct Log {
     entries: Vec<(u64, u64)>,
+    /// Configurations that it holds, with their indices.
+    configurations: Vec<(u64, Arc<Configuration>)>,
     /// The last entry that a snapshot covers.
     pub covered: LogId,
 }
@@ -30,6 +34,11 @@ impl Log {
         LogId::new(self.last(), term)
     }
 
+    /// The configuration in effect, which is the last one, and its index; `None`: that of the beginning.
+    pub fn configuration(&self) -> Option<&(u64, Arc<Configuration>)> {
+        self.configurations.last()
+    }
+
     /// Replaces all from `entry` on. False: that would leave a gap.
     pub fn put(&mut self, entry: &Entry) -> bool {
         let position = entry.id.index.0 as usize - 1;
@@ -37,12 +46,29 @@ impl Log {
             return false;
         }
         self.entries.truncate(position);
+        self.configurations
+            .retain(|(index, _)| *index < entry.id.index.0);
+        if let Payload::Configuration(configuration) = &entry.payload {
+            self.configurations
+                .push((entry.id.index.0, configuration.clone()));
+        }
         self.entries.push((entry.id.term.0, hash(entry)));
         true
     }
 
     /// A leader's snapshot takes the place of everything: what it stands in for is what is committed.
-    pub fn restart(&mut self, last: LogId, committed: impl Iterator<Item = (u64, u64)>) {
+    pub fn restart(
+        &mut self,
+        last: LogId,
+        configured: &Configured,
+        committed: impl Iterator<Item = (u64, u64)>,
+    ) {
+        self.configurations.clear();
+        if configured.by.index.0 > 0 {
+            let configuration = configured.configuration.clone();
+            self.configurations
+                .push((configured.by.index.0, configuration));
+        }
         self.entries.clear();
         self.entries.extend(committed.take(last.index.0 as usize));
         self.covered = last;
@@ -53,7 +79,14 @@ impl Log {
         if let Some(save) = &write.snapshot {
             match save.cut {
                 Cut::Prefix(_) => self.covered = save.snapshot.last,
-                Cut::Everything => self.restart(save.snapshot.last, committed.iter().copied()),
+                Cut::Everything => {
+                    let snapshot = &save.snapshot;
+                    self.restart(
+                        snapshot.last,
+                        &snapshot.configured,
+                        committed.iter().copied(),
+                    );
+                }
             }
         }
         write.entries.iter().all(|entry| self.put(entry))

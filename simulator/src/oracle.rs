@@ -1,14 +1,16 @@
 //! What must hold whatever happens, judged from writes, messages, disks and states rather than by a node's word.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use node::kv::{Digest, Machine};
-use node::raft::{Appended, Body, Cut, LogId, Message, NodeId, Role, Status, Write};
+use node::raft::{Appended, Body, Configuration, Cut, LogId, Message, NodeId, Role, Status, Write};
 use node::storage::Recovered;
 
 use crate::coverage::Coverage;
 use crate::disk::Disk;
 use crate::log::{Log, hash, hash_bytes};
+use crate::swarm::Swarm;
 
 /// Which check speaks, and why.
 pub type Judged = Result<(), (&'static str, String)>;
@@ -33,6 +35,8 @@ struct View {
 /// Everything that is known.
 #[derive(Debug)]
 pub struct Oracle {
+    /// The configuration of the beginning.
+    first: Arc<Configuration>,
     views: Vec<View>,
     /// Who led in which term.
     leaders: Vec<u16>,
@@ -62,8 +66,9 @@ fn slot(votes: &mut Vec<u16>, term: u64) -> &mut u16 {
 
 impl Oracle {
     /// Of a cluster of so many nodes.
-    pub fn new(nodes: usize) -> Oracle {
+    pub fn new(nodes: usize, swarm: &Swarm) -> Oracle {
         Oracle {
+            first: Arc::new(Configuration::new(swarm.config.voters.clone())),
             views: (0..nodes).map(|_| View::default()).collect(),
             leaders: Vec::new(),
             votes: vec![Vec::new(); nodes],
@@ -127,7 +132,12 @@ impl Oracle {
             if let Some(save) = &write.snapshot
                 && save.cut == Cut::Everything
             {
-                log.restart(save.snapshot.last, committed.iter().copied());
+                let snapshot = &save.snapshot;
+                log.restart(
+                    snapshot.last,
+                    &snapshot.configured,
+                    committed.iter().copied(),
+                );
                 if fits(&log) {
                     return Ok(());
                 }
@@ -158,9 +168,8 @@ impl Oracle {
         let view = self.view(id);
         let covered = found.snapshot.as_ref().map_or(LogId::default(), |s| s.last);
         let mut log = Log::default();
-        log.restart(covered, committed.iter().copied());
-        if found.snapshot.is_none() {
-            log = Log::default();
+        if let Some(snapshot) = &found.snapshot {
+            log.restart(covered, &snapshot.configured, committed.iter().copied());
         }
         for entry in &found.entries {
             if log.get(entry.id.index.0) != Some((entry.id.term.0, hash(entry))) {
@@ -382,7 +391,8 @@ impl Oracle {
         if led && !leads && before.term == status.term {
             coverage.check_quorum_step_downs += 1;
         }
-        self.commits(status, coverage)?;
+        self.commits(status, before, coverage)?;
+        self.configured(status, coverage)?;
         let applied = machine.applied().0;
         let view = self.view(id);
         let (was_applied, was_commit) = (view.applied, view.commit);
@@ -406,7 +416,7 @@ impl Oracle {
         let arrives =
             |write: &Write| matches!(&write.snapshot, Some(save) if save.cut == Cut::Everything);
         let installs = self.view(id).pending.iter().any(arrives);
-        if !installs && !restoring && !order.is_sorted() {
+        if !installs && !restoring && !order.is_sorted() || applied > status.commit.0 {
             return Err(("V11", format!("{id}: {status:?}")));
         }
         if applied > was_applied {
@@ -436,7 +446,11 @@ impl Oracle {
 
     /// Committed entries never change (V07), lie on a majority's disks, and a leader counts only entries of its own
     /// term (V08, figure 8 of the Raft paper).
-    fn commits(&mut self, status: &Status, coverage: &mut Coverage) -> Judged {
+    fn commits(&mut self, status: &Status, before: &Status, coverage: &mut Coverage) -> Judged {
+        // Who led when the turn began may have committed before it stepped down.
+        let leads = status.role == Role::Leader;
+        let led = before.role == Role::Leader;
+        let led_in = if leads { status.term } else { before.term };
         let (id, commit) = (status.id, status.commit.0);
         let known = self.committed.len() as u64;
         let log = &self.views[usize::from(id.0) - 1].issued;
@@ -455,27 +469,33 @@ impl Oracle {
             ));
         };
         let last = LogId::new(commit, term);
-        if status.role != Role::Leader {
+        if !leads && !led {
             return Err((
                 "V09",
                 format!("{id} is the first to commit {last} and does not lead"),
             ));
         }
-        if term != status.term.0 {
+        if term != led_in.0 {
             return Err((
                 "V08",
                 format!("{id} commits {last} by counting in term {}", status.term),
             ));
         }
-        let copies = self
-            .views
-            .iter()
-            .filter(|view| view.durable.get(commit) == log.get(commit));
-        let copies = copies.count();
-        if copies <= self.views.len() / 2 {
+        let holders = self.views.iter().zip(1..).filter(|(view, _)| {
+            let held = view.durable.get(commit);
+            held.is_some() && held == log.get(commit)
+        });
+        let holders: BTreeSet<NodeId> = holders.map(|(_, number)| NodeId(number)).collect();
+        let members = log
+            .configuration()
+            .map_or(&self.first, |(_, members)| members);
+        let majority = |voters: &BTreeSet<NodeId>| {
+            voters.is_empty() || (voters & &holders).len() > voters.len() / 2
+        };
+        if !majority(members.voters()) || !majority(members.outgoing()) {
             return Err((
                 "V08",
-                format!("{id} commits {last}, which is on {copies} disks"),
+                format!("{id} commits {last}, which is on the disks of {holders:?} of {members}"),
             ));
         }
         for index in known + 1..=commit {
@@ -486,6 +506,26 @@ impl Oracle {
                 self.committed_in.push(term);
             }
         }
+        Ok(())
+    }
+
+    /// The configuration in effect is the last one in the log (V17), and who leads votes in it or has led before
+    /// (V29).
+    fn configured(&self, status: &Status, coverage: &mut Coverage) -> Judged {
+        let (id, now) = (status.id, &status.configured);
+        let log = &self.views[usize::from(id.0) - 1].issued;
+        let Some((index, configuration)) = log.configuration() else {
+            return Ok(());
+        };
+        if now.by.index.0 != *index || now.configuration != *configuration {
+            let what = format!(
+                "{id} goes by {} of {}, and {index} says {configuration}",
+                now.configuration, now.by
+            );
+            return Err(("V17", what));
+        }
+        coverage.turns_in_a_joint_configuration += u64::from(configuration.is_joint());
+        coverage.turns_of_learners += u64::from(configuration.learners().contains(&id));
         Ok(())
     }
 

@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use node::events::Events;
+use node::events::{Events, observed::Observed};
 use node::kv::Machine;
 use node::raft::{Core, NodeId, Role, Status, Time, Write};
-use node::replica::{Finished, Parts, Replica};
+use node::replica::{Job, Parts, Replica};
+use node::storage::files::Files;
 use node::storage::{self, Boot, Mode, OpenError, Options, Recovered, Storage};
 
 use crate::disk::Disk;
@@ -53,8 +54,8 @@ pub struct Running {
     pub status: Status,
     /// Storage wants to be asked for work that waits at that time.
     pub idle_at: Option<u64>,
-    /// Work on whole states that is done; the replica hears of it in its next turn.
-    pub finished: Vec<Finished>,
+    /// Work on whole states, each with the time at which it is done.
+    pub jobs: Vec<(u64, Job)>,
 }
 
 /// A monotonic clock that may run at another rate than the run's own, and jump ahead.
@@ -148,6 +149,7 @@ impl Process {
         disk: &Disk,
         id: NodeId,
         swarm: &Swarm,
+        events: Events,
     ) -> Result<(storage::Disk, Recovered, Boot), OpenError> {
         let options = Options {
             directory: ".".into(),
@@ -155,19 +157,33 @@ impl Process {
             cluster: "simulated".into(),
             node: id,
             segment_size: swarm.segment_size,
-            events: Events::default(),
+            events: events.clone(),
+        };
+        let disk: Arc<dyn Files> = Arc::new(disk.clone());
+        let disk = match events.on() {
+            // Below everything that could be mistaken.
+            true => Arc::new(Observed::new(disk, events)),
+            false => disk,
         };
         let log = swarm.config.seed ^ u64::from(id.0);
-        storage::Disk::open_files(Arc::new(disk.clone()), &options, log)
+        storage::Disk::open_files(disk, &options, log)
     }
 
     /// Starts it, and gives what it found on its disk.
     ///
     /// # Errors
     /// Where its data directory cannot be used; it stays down.
-    pub fn start(&mut self, now: u64, swarm: &Swarm) -> Result<(Recovered, Boot), NoStart> {
+    pub fn start(
+        &mut self,
+        now: u64,
+        swarm: &Swarm,
+        events: Events,
+    ) -> Result<(Recovered, Boot), NoStart> {
+        let id = self.id;
+        events.tell(|| node::events::Event::Start { node: id });
         let (disk, recovered, boot) =
-            Process::open(&self.disk, self.id, swarm).map_err(NoStart::Refused)?;
+            Process::open(&self.disk, id, swarm, events.clone()).map_err(NoStart::Refused)?;
+        events.tell(|| crate::evidence::boot(id, swarm, &recovered, boot));
         let machine = match &recovered.snapshot {
             None => Machine::new(),
             Some(snapshot) => Machine::restore(&snapshot.data)
@@ -189,7 +205,7 @@ impl Process {
             snapshot_every: swarm.snapshot_every,
             incarnation: boot.incarnation,
             request_timeout: swarm.request_timeout,
-            events: Events::default(),
+            events,
         });
         self.running = Some(Running {
             replica,
@@ -201,7 +217,7 @@ impl Process {
             wake_at: u64::MAX,
             status,
             idle_at: None,
-            finished: Vec::new(),
+            jobs: Vec::new(),
         });
         Ok((recovered, boot))
     }

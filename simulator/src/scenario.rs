@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::str::FromStr;
 
 use crate::injury::{self, Injury, MILLISECOND};
 use crate::swarm::Swarm;
@@ -65,5 +66,50 @@ impl fmt::Display for Scenario {
             }
         }
         Ok(())
+    }
+}
+
+/// Reads what [`Display`](fmt::Display) writes.
+impl FromStr for Scenario {
+    type Err = String;
+
+    fn from_str(options: &str) -> Result<Scenario, String> {
+        let words: Vec<&str> = options.split_whitespace().collect();
+        let value = |option: &str| {
+            let place = words.iter().position(|word| *word == option);
+            place.and_then(|place| words.get(place + 1).copied())
+        };
+        let number = |option: &str| {
+            let text = value(option).ok_or_else(|| format!("{option} is missing"))?;
+            text.parse::<u64>()
+                .map_err(|_| format!("{option} takes a number, not {text}"))
+        };
+        let clients = number("--clients")? as usize;
+        let scenario = Scenario::new(number("--seeds")?, number("--ms")?, clients);
+        Ok(match value("--keep") {
+            None => scenario,
+            Some(kept) => {
+                let numbers = kept.split(',').filter_map(|number| number.parse().ok());
+                scenario.keep(&numbers.collect())
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scenario_is_what_its_options_say() {
+        let whole = Scenario::new(17, 20_000, 3);
+        assert!(whole.injuries.len() > 3);
+        let some = whole.clone().keep(&[0, 2].into());
+        let none = whole.clone().keep(&BTreeSet::new());
+        for scenario in [whole, some, none] {
+            let again: Scenario = scenario.to_string().parse().unwrap();
+            assert_eq!(again.injuries, scenario.injuries);
+            assert_eq!(again.to_string(), scenario.to_string());
+        }
     }
 }

@@ -1,8 +1,9 @@
 //! What one seed's cluster is like: size, switches, thresholds, latencies. Drawn, because features hide each other's bugs.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use node::raft::{Config, NodeId, Replication};
+use node::raft::{Config, Membership, NodeId, Replication};
 
 use crate::rng::Rng;
 
@@ -29,6 +30,10 @@ pub struct Swarm {
     pub session_lifetime: u64,
     /// How many keys.
     pub keys: u64,
+    /// Registers are deleted, too.
+    pub deletes: bool,
+    /// By how many bytes the longest key is longer than the shortest, so that commands differ in size.
+    pub padding: u64,
     /// Usual delay of a message: from and to, in microseconds.
     pub latency: (u64, u64),
     /// Usual time of a sync: from and to, in microseconds.
@@ -41,6 +46,10 @@ pub struct Swarm {
     pub survive_percent: u64,
     /// How often something is injured: usual pause in milliseconds.
     pub cadence: u64,
+    /// Nodes that are to join a cluster that has begun without them.
+    pub spares: Vec<NodeId>,
+    /// Members come and go.
+    pub changes: bool,
     /// Kinds of injury that this seed does not have, as bits.
     pub spared: u64,
 }
@@ -63,6 +72,8 @@ pub enum Workload {
     Append,
     /// Add to counters and read them.
     Counter,
+    /// As [`Workload::Register`], while others keep leases alive.
+    Lease,
 }
 
 impl Swarm {
@@ -74,6 +85,9 @@ impl Swarm {
         let (check_quorum, stickiness) = (rng.chance(75), rng.chance(70));
         let leases = check_quorum && stickiness && rng.chance(50);
         let timeout = rng.one_of(&[100, 150, 150, 300]);
+        let mut dice = Rng::new(seed, 6);
+        let (changes, by_joint) = (dice.chance(40), dice.chance(60));
+        let spares = if changes { dice.below(3) as u16 } else { 0 };
         let config = Config {
             election_timeout: (
                 Duration::from_millis(timeout),
@@ -91,6 +105,10 @@ impl Swarm {
             snapshot_chunk_bytes: rng.one_of(&[64, 512, 4096, 65_536]),
             max_uncommitted_bytes: rng.one_of(&[500, 1 << 20, 1 << 20]),
             replication: replication(seed),
+            membership: match by_joint {
+                true => Membership::Joint,
+                false => Membership::Single,
+            },
             seed: rng.next(),
             ..Config::new(NodeId(1), voters)
         };
@@ -107,7 +125,12 @@ impl Swarm {
                 Workload::Register,
                 Workload::Append,
                 Workload::Counter,
+                Workload::Lease,
             ]),
+            spares: (size + 1..=size + spares).map(NodeId).collect(),
+            changes,
+            deletes: rng.chance(25),
+            padding: rng.one_of(&[0, 0, 30, 300]),
             sessions: rng.chance(40),
             session_lifetime: rng.one_of(&[30, 1000, 100_000]),
             keys: rng.one_of(&[1, 2, 5]),
@@ -130,22 +153,42 @@ impl Swarm {
     pub fn may_lose(&self) -> bool {
         match self.config.replication {
             Replication::Majority | Replication::Sync => false,
-            Replication::SemiSync => self.config.voters.len() > 3,
-            Replication::Async => self.config.voters.len() > 1,
+            Replication::SemiSync => self.config.voters.len() > 3 || self.changes,
+            Replication::Async => self.config.voters.len() > 1 || self.changes,
         }
     }
 
     /// The core's configuration on one node in one boot.
     pub fn config_of(&self, id: NodeId, boot: u64) -> Config {
+        let joins = self.spares.contains(&id);
         Config {
             id,
+            voters: match joins {
+                true => BTreeSet::new(),
+                false => self.config.voters.clone(),
+            },
             seed: self.config.seed ^ u64::from(id.0) << 48 ^ boot << 32,
             ..self.config.clone()
         }
     }
 
+    /// Nothing rests on clocks that only run at wrong rates.
+    pub fn clocks_may_jump(&self) -> bool {
+        self.config.lease_drift_percent.is_none() && self.workload != Workload::Lease
+    }
+
     /// All nodes.
     pub fn ids(&self) -> Vec<NodeId> {
+        self.config
+            .voters
+            .iter()
+            .chain(&self.spares)
+            .copied()
+            .collect()
+    }
+
+    /// Those that vote in the beginning, and in the end.
+    pub fn voters(&self) -> Vec<NodeId> {
         self.config.voters.iter().copied().collect()
     }
 }

@@ -5,7 +5,7 @@ use node::kv::{Answer, Command, Data, Done, Operation, Outcome, Query};
 use serde_json::{Value, json};
 
 use crate::rng::Rng;
-use crate::swarm::Workload;
+use crate::swarm::{Swarm, Workload};
 
 /// How many items a list gets before clients go on to the next one: reading it all again is quadratic.
 const ITEMS: u64 = 60;
@@ -23,8 +23,14 @@ pub enum Op {
     Append(String, i64),
     /// Adds to a counter.
     Add(String, i64),
+    /// Deletes a key: in the history it writes no value.
+    Delete(String),
     /// Opens a session; not part of the history.
     Open(u64),
+    /// Is granted a lease of so many milliseconds; not part of the history.
+    Grant(u64),
+    /// Keeps a lease alive; not part of the history.
+    KeepAlive(u64),
 }
 
 /// What an attempt came to.
@@ -40,16 +46,23 @@ pub enum Came {
     NoSession,
     /// A session is open.
     Opened(u64),
+    /// A lease has its whole time.
+    Leased(u64),
+    /// A lease is over.
+    NoLease,
 }
 
 impl Op {
     /// Draws an operation. `last` is a value that was written or seen lately, `next` one that never was.
-    pub fn draw(rng: &mut Rng, workload: Workload, keys: u64, last: Option<i64>, next: i64) -> Op {
+    pub fn draw(rng: &mut Rng, swarm: &Swarm, last: Option<i64>, next: i64) -> Op {
+        let keys = swarm.keys;
         let key = rng.below(keys);
-        match workload {
-            Workload::Register => {
-                let key = format!("r{key}");
+        match swarm.workload {
+            Workload::Register | Workload::Lease => {
+                let padding = (swarm.padding * key / keys.max(2)) as usize;
+                let key = format!("r{key}{:x<padding$}", "");
                 match rng.below(10) {
+                    0 if swarm.deletes => Op::Delete(key),
                     0..5 => Op::Read(key),
                     5..8 => Op::Write(key, next),
                     _ => Op::Cas(key, last, next),
@@ -77,6 +90,11 @@ impl Op {
         !matches!(self, Op::Read(_))
     }
 
+    /// It stands in the history.
+    pub fn is_recorded(&self) -> bool {
+        !matches!(self, Op::Open(_) | Op::Grant(_) | Op::KeepAlive(_))
+    }
+
     /// The key.
     pub fn key(&self) -> &str {
         match self {
@@ -84,8 +102,9 @@ impl Op {
             | Op::Write(key, _)
             | Op::Cas(key, ..)
             | Op::Append(key, _)
-            | Op::Add(key, _) => key,
-            Op::Open(_) => "",
+            | Op::Add(key, _)
+            | Op::Delete(key) => key,
+            Op::Open(_) | Op::Grant(_) | Op::KeepAlive(_) => "",
         }
     }
 
@@ -93,21 +112,23 @@ impl Op {
     pub fn verb(&self) -> &'static str {
         match self {
             Op::Read(_) => "read",
-            Op::Write(..) => "write",
+            Op::Write(..) | Op::Delete(_) => "write",
             Op::Cas(..) => "cas",
             Op::Append(..) => "append",
             Op::Add(..) => "add",
             Op::Open(_) => "open",
+            Op::Grant(_) => "grant",
+            Op::KeepAlive(_) => "keep-alive",
         }
     }
 
     /// The argument in the history.
     pub fn argument(&self) -> Value {
         match self {
-            Op::Read(_) => Value::Null,
+            Op::Read(_) | Op::Delete(_) => Value::Null,
             Op::Write(_, value) | Op::Append(_, value) | Op::Add(_, value) => json!(value),
             Op::Cas(_, old, new) => json!([old, new]),
-            Op::Open(lifetime) => json!(lifetime),
+            Op::Open(number) | Op::Grant(number) | Op::KeepAlive(number) => json!(number),
         }
     }
 
@@ -129,7 +150,10 @@ impl Op {
                 value: value.to_string(),
             }),
             Op::Add(key, by) => Command::Do(Operation::Add { key, by }),
+            Op::Delete(key) => Command::Delete { key },
             Op::Open(lifetime) => Command::OpenSession { lifetime },
+            Op::Grant(ttl_ms) => Command::GrantLease { ttl_ms },
+            Op::KeepAlive(lease) => Command::KeepAlive { lease },
         })
     }
 
@@ -141,7 +165,9 @@ impl Op {
     /// What the node's answer to a command says.
     pub fn wrote(&self, outcome: &Outcome) -> Came {
         match outcome {
-            Outcome::Written { .. } => Came::Done(self.argument()),
+            Outcome::Written { .. } | Outcome::Deleted { .. } => Came::Done(self.argument()),
+            Outcome::Leased { lease, .. } => Came::Leased(*lease),
+            Outcome::NoLease => Came::NoLease,
             Outcome::Mismatch { current, .. } => {
                 let current = current.as_ref().map(|value| number(&value.data));
                 Came::Not(Some(current.unwrap_or_default()))
@@ -163,7 +189,7 @@ impl Op {
             return Came::Unknown;
         };
         Came::Done(match (workload, value.as_ref().map(|value| &value.data)) {
-            (Workload::Register, None) => Value::Null,
+            (Workload::Register | Workload::Lease, None) => Value::Null,
             (Workload::Append, None) => json!([]),
             (Workload::Counter, None) => json!(0),
             (_, Some(data)) => number(data),
@@ -183,7 +209,7 @@ fn number(data: &Data) -> Value {
 /// By which model a workload is judged.
 pub fn model(workload: Workload) -> ModelKind {
     match workload {
-        Workload::Register => ModelKind::Register,
+        Workload::Register | Workload::Lease => ModelKind::Register,
         Workload::Append => ModelKind::Log,
         Workload::Counter => ModelKind::Counter,
     }

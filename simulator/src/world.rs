@@ -8,6 +8,7 @@ use node::transport;
 
 use crate::client::Clients;
 use crate::coverage::Coverage;
+use crate::evidence::Evidence;
 use crate::injury::{Kind, MILLISECOND};
 use crate::network::{Link, Network};
 use crate::oracle::Oracle;
@@ -36,6 +37,8 @@ pub enum Event {
     Idle(NodeId, u64),
     /// A node gets round to what accumulated, or is woken.
     Turn(NodeId, u64),
+    /// Work on a whole state is done.
+    Done(NodeId, u64),
     /// A client begins something.
     Begin(usize),
     /// A client's request arrives.
@@ -46,6 +49,8 @@ pub enum Event {
     GiveUp(usize, u64),
     /// An injury, by its place in the list.
     Injure(usize),
+    /// It goes on with its second half.
+    Halfway(usize),
     /// It ends.
     Heal(usize),
     /// A node that is down starts.
@@ -94,6 +99,8 @@ pub struct World {
     pub clients: Clients,
     /// Who watches.
     pub oracle: Oracle,
+    /// What nodes tell of themselves, where that is judged.
+    pub evidence: Option<Evidence>,
     /// What happened.
     pub coverage: Coverage,
     /// Dice of everything that is not an injury's or a client's.
@@ -106,6 +113,10 @@ pub struct World {
     pub armed: Vec<(usize, u32)>,
     /// The next leader is cut off for so long, on behalf of injuries.
     pub armed_for_leader: Vec<(usize, u64)>,
+    /// The leader is cut off for so long when that node next asks for votes, on behalf of injuries.
+    pub armed_for_vote: Vec<(usize, NodeId, u64)>,
+    /// Nodes that have left for good.
+    pub retired: Vec<NodeId>,
     /// Held back: injury, link, message.
     pub held: Vec<(Link, Option<u64>, Box<transport::Event>)>,
     queue: BinaryHeap<Reverse<Item>>,
@@ -129,16 +140,20 @@ impl World {
             .collect();
         let mut world = World {
             now: 0,
-            oracle: Oracle::new(processes.len()),
+            oracle: Oracle::new(processes.len(), &scenario.swarm),
             clients: Clients::new(&scenario),
             processes,
             network: Network::default(),
+            // It takes longer than everything else together.
+            evidence: scenario.seed.is_multiple_of(4).then(Evidence::new),
             coverage: Coverage::default(),
             rng,
             violation: None,
             faults: true,
             armed: Vec::new(),
             armed_for_leader: Vec::new(),
+            armed_for_vote: Vec::new(),
+            retired: Vec::new(),
             held: Vec::new(),
             queue: BinaryHeap::new(),
             sequence: 0,
@@ -188,6 +203,7 @@ impl World {
             self.now = self.now.max(item.at);
             self.coverage.events += 1;
             self.handle(item.event);
+            self.weigh();
         }
         self.now = self.now.max(end);
     }
@@ -198,11 +214,13 @@ impl World {
             Event::Synced(id, boot) => self.synced(id, boot),
             Event::Idle(id, boot) => self.idle(id, boot),
             Event::Turn(id, boot) => self.woken(id, boot),
+            Event::Done(id, boot) => self.done(id, boot),
             Event::Begin(client) => self.begin(client),
             Event::Ask(client, attempt) => self.ask(client, attempt),
             Event::Hear(client, attempt) => self.hear(client, attempt),
             Event::GiveUp(client, attempt) => self.give_up(client, attempt),
             Event::Injure(number) => self.injure(number),
+            Event::Halfway(number) => self.halfway(number),
             Event::Heal(number) => self.heal(number),
             Event::Restart(id) => self.restart(id),
             Event::Kill(id, boot) if self.faults && self.process(id).boot == boot => self.kill(id),

@@ -34,6 +34,7 @@ fn no_check_speaks_in_any_of_two_hundred_seeds_and_everything_happens() {
         sum.add(&quarter.join().expect("no check speaks"));
     }
     for (name, count) in sum.all() {
-        assert!(count > 0 || name == "undecided", "never: {name}");
+        let may_not = ["undecided", "writes_lost"].contains(&name);
+        assert!(count > 0 || may_not, "never: {name}");
     }
 }

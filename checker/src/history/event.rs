@@ -77,6 +77,26 @@ pub struct Event {
     pub is_final: bool,
 }
 
+impl Event {
+    /// An event that says no more than this, at time 0.
+    pub fn new(index: u64, process: Process, kind: Kind, f: &str, value: Value) -> Event {
+        Event {
+            index,
+            time: Duration::ZERO,
+            process,
+            kind,
+            f: f.into(),
+            key: None,
+            value,
+            error: None,
+            node: None,
+            current: None,
+            entry: None,
+            is_final: false,
+        }
+    }
+}
+
 /// Keeps `"current": null` apart from no `current` at all.
 pub(super) fn present<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Value>, D::Error> {
     Value::deserialize(d).map(Some)

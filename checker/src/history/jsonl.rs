@@ -10,7 +10,10 @@ use serde::Deserialize;
 use serde_json::Value;
 use smol_str::{SmolStr, ToSmolStr};
 
-use super::{Event, History, Kind, Process};
+use super::columns::Said;
+use super::line::{self, Key};
+use super::operation::Recorder;
+use super::{Event, History, Kind, Malformed, Process};
 
 /// A history as it was found in a file.
 #[derive(Clone, Debug, Default)]
@@ -103,7 +106,7 @@ pub fn read(name: &str, mut input: impl BufRead) -> Result<Recorded, ReadError> 
         line,
         reason,
     };
-    let mut events: Vec<Event> = Vec::new();
+    let mut recorder = Recorder::default();
     let mut text = Vec::new();
     let mut truncated = false;
     let mut blank: Option<usize> = None;
@@ -118,26 +121,78 @@ pub fn read(name: &str, mut input: impl BufRead) -> Result<Recorded, ReadError> 
         if length == 0 {
             break;
         }
-        if text.iter().all(u8::is_ascii_whitespace) {
-            blank.get_or_insert(line);
-            continue;
-        }
-        // Lines and events keep the same count, so that a refused event can be named by its line.
-        if let Some(blank) = blank {
-            return Err(damaged(blank, "an empty line, expected an event".into()));
-        }
-        match serde_json::from_slice::<Line>(&text) {
-            Ok(parsed) => {
-                let last = events.last().map_or(Duration::ZERO, |event| event.time);
-                events.push(parsed.into_event(events.len() as u64, last));
+        let recorded = match line::read(&text, recorder.columns_mut().values_mut()) {
+            Some(plain) if blank.is_none() => recorded(&mut recorder, &plain),
+            _ if text.iter().all(u8::is_ascii_whitespace) => {
+                blank.get_or_insert(line);
+                continue;
             }
-            Err(_) if text.last() != Some(&b'\n') => truncated = true,
-            Err(error) => return Err(damaged(line, reason(&error))),
-        }
+            // Lines and events keep the same count, so that a refused event can be named by its line.
+            _ if blank.is_some() => {
+                let blank = blank.unwrap_or(line);
+                return Err(damaged(blank, "an empty line, expected an event".into()));
+            }
+            _ => match serde_json::from_slice::<Line>(&text) {
+                Ok(parsed) => {
+                    let columns = recorder.columns_mut();
+                    let last = columns
+                        .len()
+                        .checked_sub(1)
+                        .map_or(0, |at| columns.time_ns(at));
+                    let event = parsed.into_event(columns.len() as u64, Duration::from_nanos(last));
+                    recorder.record(&event)
+                }
+                Err(_) if text.last() != Some(&b'\n') => {
+                    truncated = true;
+                    Ok(())
+                }
+                Err(error) => return Err(damaged(line, reason(&error))),
+            },
+        };
+        recorded.map_err(|malformed| damaged(malformed.index + 1, malformed.reason))?;
     }
-    let history =
-        History::new(events).map_err(|malformed| damaged(malformed.index + 1, malformed.reason))?;
-    Ok(Recorded { history, truncated })
+    Ok(Recorded {
+        history: recorder.into_history(),
+        truncated,
+    })
+}
+
+/// Records a plain line.
+fn recorded(recorder: &mut Recorder, line: &line::Line<'_>) -> Result<(), Malformed> {
+    let columns = recorder.columns_mut();
+    let at = columns.len();
+    if line.index.is_some_and(|index| index != at as u64) {
+        return Err(Malformed {
+            index: at,
+            reason: format!(
+                "its index is {}, expected {at}",
+                line.index.unwrap_or_default()
+            ),
+        });
+    }
+    let number;
+    let key = match line.key {
+        Key::None => None,
+        Key::Text(text) => Some(text),
+        Key::Number(key) => {
+            number = key.to_smolstr();
+            Some(number.as_str())
+        }
+    };
+    let last = at.checked_sub(1).map_or(0, |at| columns.time_ns(at));
+    recorder.record_said(&Said {
+        time: line.time.unwrap_or(last),
+        process: line.process.map_or(Process::Nemesis, Process::Client),
+        kind: line.kind,
+        f: line.f,
+        key,
+        value: line.value,
+        error: line.error,
+        node: line.node,
+        current: line.current,
+        entry: line.entry,
+        is_final: line.is_final,
+    })
 }
 
 /// The line of one event, newline included.
@@ -267,11 +322,10 @@ mod tests {
         let mut writer = Writer::new(Vec::new());
         first
             .events()
-            .iter()
-            .for_each(|event| writer.append(event).unwrap());
+            .for_each(|event| writer.append(&event).unwrap());
         assert_eq!(String::from_utf8(writer.output.clone()).unwrap(), WHOLE);
         let second = read("h", writer.output.as_slice()).unwrap().history;
-        assert_eq!(first.events(), second.events());
+        assert!(first.events().eq(second.events()));
     }
 
     #[test]
@@ -321,7 +375,7 @@ mod tests {
     fn an_index_is_counted_where_there_is_none_and_keys_may_be_numbers() {
         let text = "{\"process\":0,\"type\":\"invoke\",\"f\":\"read\",\"key\":3,\"value\":null}\n";
         let history = read("h", text.as_bytes()).unwrap().history;
-        assert_eq!(history.events()[0].key.as_deref(), Some("3"));
+        assert_eq!(history.columns().event(0).key.as_deref(), Some("3"));
         assert_eq!(history.operations().len(), 1);
     }
 
@@ -330,15 +384,15 @@ mod tests {
         let told =
             "{\"process\":0,\"type\":\"invoke\",\"f\":\"cas\",\"value\":[1,2],\"current\":null}\n";
         let history = read("h", told.as_bytes()).unwrap().history;
-        assert_eq!(history.events()[0].current, Some(Value::Null));
+        assert_eq!(history.columns().event(0).current, Some(Value::Null));
         let silent = told.replace(",\"current\":null", "");
         let history = read("h", silent.as_bytes()).unwrap().history;
-        assert_eq!(history.events()[0].current, None);
+        assert_eq!(history.columns().event(0).current, None);
     }
 
     #[test]
     fn an_empty_file_is_an_empty_history() {
         let recorded = read("h", &b""[..]).unwrap();
-        assert!(recorded.history.events().is_empty() && !recorded.truncated);
+        assert!(recorded.history.columns().is_empty() && !recorded.truncated);
     }
 }

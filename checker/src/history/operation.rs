@@ -1,13 +1,15 @@
 //! A history whose events have been paired into operations; ill-formed ones are refused here.
 
-use std::collections::HashMap;
 use std::fmt;
-use std::time::Duration;
+use std::num::NonZeroU32;
 
 use serde_json::Value;
 use smol_str::SmolStr;
 
+use super::cell::Datum;
+use super::columns::{Columns, Said};
 use super::event::{Event, Kind, Process};
+use crate::hash::Map;
 
 /// How an operation ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,18 +25,30 @@ pub enum Outcome {
 /// An invocation and, where there is one, its completion. Refers to events by index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Operation {
-    /// Index of the invocation in [`History::events`].
-    pub invoke: usize,
-    /// Index of the completion; `None` where the history ended first.
-    pub complete: Option<usize>,
+    invoke: u32,
+    /// Never 0: something was invoked before.
+    complete: Option<NonZeroU32>,
     /// How it ended.
     pub outcome: Outcome,
 }
 
-/// A well-formed history. The only way to one is [`History::new`].
+impl Operation {
+    /// Index of the invocation among the events.
+    pub fn invoke(&self) -> usize {
+        self.invoke as usize
+    }
+
+    /// Index of the completion; `None` where the history ended first.
+    pub fn complete(&self) -> Option<usize> {
+        self.complete.map(|at| at.get() as usize)
+    }
+}
+
+/// A well-formed history, in columns: about forty bytes an event. The only ways to one are [`History::new`] and
+/// [`Recorder`].
 #[derive(Clone, Debug, Default)]
 pub struct History {
-    events: Vec<Event>,
+    columns: Columns,
     operations: Vec<Operation>,
 }
 
@@ -55,76 +69,177 @@ impl fmt::Display for Malformed {
 
 impl std::error::Error for Malformed {}
 
+/// Nothing is open.
+const FREE: u32 = 0;
+
+/// Never acts again.
+const GONE: u32 = u32::MAX;
+
+/// Processes below this have a place of their own, the others are looked up.
+const NEAR: u64 = 1 << 22;
+
+/// Builds a history event by event, as they happen.
+///
+/// ```
+/// use checker::history::Recorder;
+/// use checker::{Kind, Process};
+///
+/// let mut recorder = Recorder::default();
+/// recorder.record(&checker::Event::new(0, Process::Client(3), Kind::Invoke, "read", ().into()))?;
+/// recorder.record(&checker::Event::new(1, Process::Client(3), Kind::Ok, "read", 7.into()))?;
+/// assert_eq!(recorder.history().operations().len(), 1);
+/// # Ok::<(), checker::Malformed>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Recorder {
+    history: History,
+    /// By process: [`FREE`], [`GONE`], or the number of its open operation plus one.
+    near: Vec<u32>,
+    far: Map<u64, u32>,
+}
+
+impl Recorder {
+    /// Appends an event. O(1).
+    ///
+    /// # Errors
+    /// As [`History::new`]. The event is then left out.
+    pub fn record(&mut self, event: &Event) -> Result<(), Malformed> {
+        let index = self.history.columns.len();
+        if event.index != index as u64 {
+            return Err(Malformed {
+                index,
+                reason: format!("its index is {}, expected {index}", event.index),
+            });
+        }
+        let time = u64::try_from(event.time.as_nanos()).unwrap_or(u64::MAX);
+        let operation = self.pair(event.process, event.kind, &event.f, time)?;
+        self.history.columns.push_event(event);
+        self.keep(operation);
+        Ok(())
+    }
+
+    /// Appends what a parser has read.
+    pub(super) fn record_said(&mut self, said: &Said<'_>) -> Result<(), Malformed> {
+        let operation = self.pair(said.process, said.kind, said.f, said.time)?;
+        self.history.columns.push(said);
+        self.keep(operation);
+        Ok(())
+    }
+
+    /// What was recorded so far.
+    pub fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// What was recorded.
+    pub fn into_history(self) -> History {
+        self.history
+    }
+
+    pub(super) fn columns_mut(&mut self) -> &mut Columns {
+        &mut self.history.columns
+    }
+
+    fn keep(&mut self, operation: Option<Operation>) {
+        self.history.operations.extend(operation);
+    }
+
+    /// Checks an event and pairs a completion with its invocation; the operation that begins, if one does.
+    fn pair(
+        &mut self,
+        process: Process,
+        kind: Kind,
+        f: &str,
+        time: u64,
+    ) -> Result<Option<Operation>, Malformed> {
+        let History {
+            columns,
+            operations,
+        } = &mut self.history;
+        let index = columns.len();
+        let refuse = |reason: String| Err(Malformed { index, reason });
+        if index >= u32::MAX as usize - 1 {
+            return refuse("there are too many events".into());
+        }
+        if index > 0 && time < columns.time_ns(index - 1) {
+            return refuse("time goes back".into());
+        }
+        let Process::Client(process) = process else {
+            return Ok(None);
+        };
+        let slot = match process < NEAR {
+            true => {
+                let at = process as usize;
+                if self.near.len() <= at {
+                    self.near.resize(at + 1, FREE);
+                }
+                &mut self.near[at]
+            }
+            false => self.far.entry(process).or_insert(FREE),
+        };
+        if kind == Kind::Invoke {
+            match *slot {
+                FREE => {}
+                GONE => {
+                    return refuse(format!(
+                        "process {process} acts again after an unknown outcome"
+                    ));
+                }
+                _ => return refuse(format!("process {process} has two operations open")),
+            }
+            *slot = operations.len() as u32 + 1;
+            return Ok(Some(Operation {
+                invoke: index as u32,
+                complete: None,
+                outcome: Outcome::Info,
+            }));
+        }
+        if *slot == FREE || *slot == GONE {
+            return refuse(format!("process {process} completes what it never invoked"));
+        }
+        let operation = &mut operations[*slot as usize - 1];
+        let invoked = columns.verb(operation.invoke());
+        if invoked != f {
+            return refuse(format!(
+                "process {process} completes {f} but had invoked {invoked}"
+            ));
+        }
+        operation.complete = NonZeroU32::new(index as u32);
+        operation.outcome = match kind {
+            Kind::Ok => Outcome::Ok,
+            Kind::Fail => Outcome::Fail,
+            _ => Outcome::Info,
+        };
+        *slot = match kind {
+            Kind::Info => GONE,
+            _ => FREE,
+        };
+        Ok(None)
+    }
+}
+
 impl History {
     /// Pairs invocations with completions. O(events).
     ///
     /// # Errors
     /// A completion without an invocation, a process with two open operations, a process that acts after
     /// its operation ended in info, an index out of order, or time that goes back.
-    pub fn new(events: Vec<Event>) -> Result<History, Malformed> {
-        let mut operations = Vec::with_capacity(events.len() / 2);
-        let mut open: HashMap<u64, usize> = HashMap::new();
-        let mut gone: std::collections::HashSet<u64> = std::collections::HashSet::new();
-        let mut last = Duration::ZERO;
-        for (position, event) in events.iter().enumerate() {
-            let refuse = |reason: String| {
-                Err(Malformed {
-                    index: position,
-                    reason,
-                })
-            };
-            if event.index != position as u64 {
-                return refuse(format!("its index is {}, expected {position}", event.index));
-            }
-            if event.time < last {
-                return refuse("time goes back".into());
-            }
-            last = event.time;
-            let Process::Client(process) = event.process else {
-                continue;
-            };
-            if event.kind == Kind::Invoke {
-                if gone.contains(&process) {
-                    return refuse(format!(
-                        "process {process} acts again after an unknown outcome"
-                    ));
-                }
-                if open.insert(process, operations.len()).is_some() {
-                    return refuse(format!("process {process} has two operations open"));
-                }
-                operations.push(Operation {
-                    invoke: position,
-                    complete: None,
-                    outcome: Outcome::Info,
-                });
-                continue;
-            }
-            let Some(number) = open.remove(&process) else {
-                return refuse(format!("process {process} completes what it never invoked"));
-            };
-            let operation: &mut Operation = &mut operations[number];
-            operation.complete = Some(position);
-            operation.outcome = match event.kind {
-                Kind::Ok => Outcome::Ok,
-                Kind::Fail => Outcome::Fail,
-                _ => {
-                    gone.insert(process);
-                    Outcome::Info
-                }
-            };
-            if events[operation.invoke].f != event.f {
-                return refuse(format!(
-                    "process {process} completes {} but had invoked {}",
-                    event.f, events[operation.invoke].f
-                ));
-            }
-        }
-        Ok(History { events, operations })
+    pub fn new(events: impl IntoIterator<Item = Event>) -> Result<History, Malformed> {
+        let mut recorder = Recorder::default();
+        events
+            .into_iter()
+            .try_for_each(|event| recorder.record(&event))?;
+        Ok(recorder.into_history())
     }
 
-    /// All events, the nemesis' too, in order.
-    pub fn events(&self) -> &[Event] {
-        &self.events
+    /// All events, the nemesis' too, by column.
+    pub fn columns(&self) -> &Columns {
+        &self.columns
+    }
+
+    /// All events in order, each copied out of the columns.
+    pub fn events(&self) -> impl ExactSizeIterator<Item = Event> + DoubleEndedIterator + '_ {
+        (0..self.columns.len()).map(|at| self.columns.event(at))
     }
 
     /// All operations of clients, in the order of their invocations.
@@ -132,26 +247,44 @@ impl History {
         &self.operations
     }
 
-    /// The invocation of an operation.
-    pub fn invocation(&self, operation: &Operation) -> &Event {
-        &self.events[operation.invoke]
+    /// The invocation of an operation, copied out.
+    pub fn invocation(&self, operation: &Operation) -> Event {
+        self.columns.event(operation.invoke())
     }
 
-    /// The completion of an operation, if it has one.
-    pub fn completion(&self, operation: &Operation) -> Option<&Event> {
-        operation.complete.map(|at| &self.events[at])
+    /// The completion of an operation, if it has one, copied out.
+    pub fn completion(&self, operation: &Operation) -> Option<Event> {
+        operation.complete().map(|at| self.columns.event(at))
+    }
+
+    /// The verb of an operation.
+    pub fn verb(&self, operation: &Operation) -> &SmolStr {
+        self.columns.verb(operation.invoke())
     }
 
     /// The key that an operation touches.
     pub fn key(&self, operation: &Operation) -> Option<&SmolStr> {
-        self.events[operation.invoke].key.as_ref()
+        self.columns.key(operation.invoke())
+    }
+
+    /// What an operation asked for.
+    pub fn argument(&self, operation: &Operation) -> Datum<'_> {
+        self.columns.value(operation.invoke())
+    }
+
+    /// What was answered, if it happened.
+    pub fn answer(&self, operation: &Operation) -> Option<Datum<'_>> {
+        let complete = operation
+            .complete()
+            .filter(|_| operation.outcome == Outcome::Ok);
+        complete.map(|at| self.columns.value(at))
     }
 
     /// What a completed read returned, or what an invocation asked for.
-    pub fn value(&self, operation: &Operation) -> &Value {
-        match self.completion(operation) {
-            Some(event) if event.kind == Kind::Ok => &event.value,
-            _ => &self.events[operation.invoke].value,
-        }
+    pub fn value(&self, operation: &Operation) -> Value {
+        let datum = self
+            .answer(operation)
+            .unwrap_or_else(|| self.argument(operation));
+        datum.to_value()
     }
 }

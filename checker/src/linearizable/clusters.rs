@@ -71,6 +71,28 @@ pub enum Contradiction {
     },
 }
 
+impl Contradiction {
+    /// The steps that it speaks of.
+    pub fn members(&self) -> Vec<u32> {
+        use Contradiction::*;
+        let mut members = match self {
+            Unwritten { by } | Impossible { by } => vec![*by],
+            Replaced { first, second } => vec![*first, *second],
+            Circle { steps } => steps.clone(),
+            Reversed { first, then } => vec![*first, *then],
+            Crossed {
+                a_ends,
+                a_starts,
+                b_ends,
+                b_starts,
+            } => vec![*a_ends, *a_starts, *b_ends, *b_starts],
+            Throughout { by, before, after } => vec![*by, *before, *after],
+        };
+        members.retain(|at| *at != NOBODY);
+        members
+    }
+}
+
 /// What the values alone tell, before any time is looked at.
 #[derive(Clone, Debug, Default)]
 pub struct Clusters {

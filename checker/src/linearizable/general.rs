@@ -12,10 +12,10 @@
 //!
 //! Each configuration knows how it came to be, so that the answer "linearizable" comes with the order.
 
-use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 
-use super::search::Limits;
+use super::limits::{Limits, Meter, NO_END};
+use crate::hash::{Map, Set};
 use crate::models::register::NEVER;
 use crate::models::{Call, Model};
 
@@ -53,7 +53,17 @@ pub struct Searched {
 
 /// Judges calls, which must be in the order of their invocations.
 pub fn search<M: Model>(model: &M, calls: &[Call<M::Op, M::Reply>], limits: Limits) -> Searched {
-    let mut search = Search::new(model, calls, limits);
+    search_within(model, calls, limits, &Meter::new(NO_END))
+}
+
+/// As [`search`], until the meter says stop.
+pub fn search_within<M: Model>(
+    model: &M,
+    calls: &[Call<M::Op, M::Reply>],
+    limits: Limits,
+    meter: &Meter<'_>,
+) -> Searched {
+    let mut search = Search::new(model, calls, limits, meter);
     let found = search.run();
     Searched {
         found,
@@ -100,18 +110,21 @@ struct Search<'a, M: Model> {
     model: &'a M,
     calls: &'a [Call<M::Op, M::Reply>],
     limits: Limits,
+    meter: &'a Meter<'a>,
     made: u64,
+    /// Bytes that states hold beside themselves, and what a configuration holds.
+    weights: usize,
     /// By class: its first call, and whether it changes states.
     classes: Vec<(u32, bool)>,
     class_of: Vec<u32>,
     states: Vec<M::State>,
-    state_ids: HashMap<M::State, u32>,
-    steps: HashMap<(u32, u32), u32>,
+    state_ids: Map<M::State, u32>,
+    steps: Map<(u32, u32), u32>,
     slots: Vec<Option<Slot>>,
     open: Mask,
     observers: Mask,
     /// By class: calls of unknown outcome that were invoked.
-    unknown: HashMap<u32, Vec<u32>>,
+    unknown: Map<u32, Vec<u32>>,
     unknown_classes: Vec<u32>,
     /// How each configuration came to be: a call, and the link before.
     links: Vec<(u32, u32)>,
@@ -119,8 +132,13 @@ struct Search<'a, M: Model> {
 }
 
 impl<'a, M: Model> Search<'a, M> {
-    fn new(model: &'a M, calls: &'a [Call<M::Op, M::Reply>], limits: Limits) -> Self {
-        let mut known: HashMap<(&M::Op, Option<&M::Reply>), u32> = HashMap::new();
+    fn new(
+        model: &'a M,
+        calls: &'a [Call<M::Op, M::Reply>],
+        limits: Limits,
+        meter: &'a Meter<'a>,
+    ) -> Self {
+        let mut known: Map<(&M::Op, Option<&M::Reply>), u32> = Map::default();
         let mut classes = Vec::new();
         let class_of = (calls.iter().enumerate())
             .map(|(at, call)| {
@@ -137,16 +155,18 @@ impl<'a, M: Model> Search<'a, M> {
             model,
             calls,
             limits,
+            meter,
             made: 0,
+            weights: 0,
             classes,
             class_of,
-            state_ids: HashMap::from([(init.clone(), 0)]),
+            state_ids: Map::from_iter([(init.clone(), 0)]),
             states: vec![init],
-            steps: HashMap::new(),
+            steps: Map::default(),
             slots: (0..Mask::BITS).map(|_| None).collect(),
             open: 0,
             observers: 0,
-            unknown: HashMap::new(),
+            unknown: Map::default(),
             unknown_classes: Vec::new(),
             links: Vec::new(),
             configurations: vec![(
@@ -233,7 +253,7 @@ impl<'a, M: Model> Search<'a, M> {
         let bit: Mask = 1 << slot;
         let mut kept: Vec<(Configuration, u32)> = Vec::new();
         let mut todo: Vec<(Configuration, u32)> = Vec::new();
-        let mut seen: HashSet<Configuration> = HashSet::new();
+        let mut seen: Set<Configuration> = Set::default();
         for (configuration, link) in std::mem::take(&mut self.configurations) {
             match configuration.done & bit != 0 {
                 true => kept.push((configuration, link)),
@@ -254,8 +274,12 @@ impl<'a, M: Model> Search<'a, M> {
                     false => todo.push((new, link)),
                 }
             }
-            let many = kept.len() + todo.len() > self.limits.configurations;
-            if self.made > self.limits.steps || many {
+            let many = kept.len() + todo.len();
+            if self.made > self.limits.steps
+                || many > self.limits.configurations
+                || self.bytes(many + 2 * seen.len()) > self.limits.bytes
+                || self.meter.spent(4)
+            {
                 return None;
             }
         }
@@ -268,6 +292,16 @@ impl<'a, M: Model> Search<'a, M> {
         self.configurations = self.thin_out(kept);
         self.forget();
         Some(!self.configurations.is_empty())
+    }
+
+    /// Bytes held, about, with so many configurations.
+    fn bytes(&self, configurations: usize) -> usize {
+        let state = 2 * size_of::<M::State>() + 32;
+        configurations * 2 * size_of::<(Configuration, u32)>()
+            + self.states.len() * state
+            + self.weights
+            + self.links.capacity() * size_of::<(u32, u32)>()
+            + self.steps.len() * 24
     }
 
     /// All configurations one change of state further on.
@@ -374,6 +408,10 @@ impl<'a, M: Model> Search<'a, M> {
                 Some(id) => *id,
                 None => {
                     let id = self.states.len() as u32;
+                    // A state that is large takes long to make, too.
+                    let weight = 2 * self.model.weight(&next);
+                    self.weights += weight;
+                    self.meter.spent(weight as u64 / 64);
                     self.states.push(next.clone());
                     self.state_ids.insert(next, id);
                     id
@@ -386,7 +424,7 @@ impl<'a, M: Model> Search<'a, M> {
 
     /// Drops configurations in which fewer observers took effect than in another that is equal but for that.
     fn thin_out(&self, all: Vec<(Configuration, u32)>) -> Vec<(Configuration, u32)> {
-        let mut groups: HashMap<Configuration, Vec<(Mask, u32)>> = HashMap::new();
+        let mut groups: Map<Configuration, Vec<(Mask, u32)>> = Map::default();
         let mut names = Vec::new();
         for (mut configuration, link) in all {
             let observed = configuration.done & self.observers;
@@ -423,7 +461,7 @@ impl<'a, M: Model> Search<'a, M> {
             return;
         }
         let mut states = Vec::new();
-        let mut new_id: HashMap<u32, u32> = HashMap::new();
+        let mut new_id: Map<u32, u32> = Map::default();
         for (configuration, _) in &mut self.configurations {
             configuration.state = *new_id.entry(configuration.state).or_insert_with(|| {
                 states.push(self.states[configuration.state as usize].clone());
@@ -431,6 +469,10 @@ impl<'a, M: Model> Search<'a, M> {
             });
         }
         self.steps.clear();
+        self.weights = states
+            .iter()
+            .map(|state| 2 * self.model.weight(state))
+            .sum();
         self.state_ids = (states.iter().cloned()).zip(0..).collect();
         self.states = states;
     }

@@ -1,12 +1,14 @@
 //! Linearizability of registers, key by key: yes, no with the reason, or not decided within the limits.
 
 mod anomaly;
+pub mod beam;
 mod chain;
 pub mod clusters;
 pub mod configuration;
 pub mod exact;
 pub mod general;
 pub mod grow_sets;
+pub mod limits;
 pub mod objects;
 pub mod order;
 pub mod portfolio;
@@ -18,6 +20,7 @@ mod shorten;
 pub mod shrink;
 pub mod stacks;
 pub mod things;
+pub mod trail;
 mod trees;
 pub mod unknowns;
 pub mod window;
@@ -26,18 +29,23 @@ pub mod zones;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
-pub use search::Limits;
+pub use limits::{Limits, Meter};
 
 use crate::enough::{Minimum, WorkDone};
 use crate::history::History;
-use crate::models::register::{NEVER, Part, Step, parts, prefix};
+use crate::models::register::{NEVER, Part, Step, parts, prefix, some_parts};
+use crate::promises::Promises;
 use crate::verdict::{Checker, Involved, Valid, Verdict, Violation};
 use crate::words::name_key;
-use portfolio::{Judged, judge};
+use limits::NO_END;
+use portfolio::{Judged, judge_all};
 use reduce::Reduced;
 
 /// How many violations are explained; the others are only counted.
 const EXPLAINED: usize = 10;
+
+/// Above this many operations a violation is told by the last of them.
+const TELLABLE: usize = 16;
 
 /// How many operations are shown around the essential ones.
 const NEIGHBOURS: usize = 4;
@@ -60,8 +68,9 @@ impl Default for Linearizable {
     fn default() -> Self {
         Linearizable {
             limits: Limits {
-                configurations: 4096,
-                steps: 20_000_000,
+                configurations: 1 << 18,
+                steps: 30_000_000,
+                bytes: 1 << 30,
             },
             minimum: Minimum::default(),
         }
@@ -77,6 +86,9 @@ pub struct Details {
     pub unknown_outcomes: u64,
     /// By key, in the order of first use.
     pub keys: Vec<KeyDetails>,
+    /// Where something is not linearizable: what the system gives all the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub promises: Option<Promises>,
 }
 
 /// One key in [`Details`].
@@ -90,12 +102,14 @@ pub struct KeyDetails {
     pub operations: u64,
     /// Of these, with an unknown outcome.
     pub unknown_outcomes: u64,
-    /// `zones`, `search` or `refuter`: see [`Judged::engine`].
+    /// `values`, `zones` or `search`: see [`Judged::engine`].
     pub engine: String,
     /// The prefix up to this event, itself included, is proved linearizable; `None`: all is, or nothing.
     pub proved_to_event: Option<u64>,
     /// Configurations that the search made.
     pub search_steps: u64,
+    /// True: a linearization was found and verified once more by the definition.
+    pub certified: bool,
 }
 
 impl Checker for Linearizable {
@@ -104,6 +118,23 @@ impl Checker for Linearizable {
     }
 
     fn check(&self, history: &History) -> Verdict {
+        self.check_within(history, &Meter::new(NO_END))
+    }
+}
+
+/// Judges those keys whose numbers are wanted.
+pub(crate) fn judged_parts(
+    history: &History,
+    limits: Limits,
+    meter: &Meter<'_>,
+    wanted: impl Fn(u32) -> bool,
+) -> Result<Vec<Judged>, String> {
+    Ok(judge_all(&some_parts(history, wanted)?, limits, meter))
+}
+
+impl Linearizable {
+    /// As [`Checker::check`], until the meter says stop; what is not decided by then is unknown.
+    pub fn check_within(&self, history: &History, meter: &Meter<'_>) -> Verdict {
         let unknown = |reason: String| Verdict {
             checker: "linearizable".into(),
             valid: Valid::Unknown,
@@ -111,18 +142,30 @@ impl Checker for Linearizable {
             violations: Vec::new(),
             details: serde_json::to_value(Details::default()).unwrap_or_default(),
         };
+        // What the operations take once they are sorted by key.
+        if history
+            .operations()
+            .len()
+            .saturating_mul(2 * size_of::<Step>())
+            > self.limits.bytes
+        {
+            return unknown("the history is too large for the given memory".into());
+        }
         let parts = match parts(history) {
             Ok(parts) => parts,
             Err(reason) => return unknown(reason),
         };
-        let judged: Vec<Judged> = parts.iter().map(|part| judge(part, self.limits)).collect();
-        let details = details(&parts, &judged);
+        let judged = judge_all(&parts, self.limits, meter);
+        let mut details = details(&parts, &judged);
+        if judged.iter().any(|judged| judged.valid == Valid::No) {
+            details.promises = Promises::of(history, &parts);
+        }
         let mut wrong: Vec<(u32, &Part, &Judged)> = (parts.iter().zip(&judged))
             .filter_map(|(part, judged)| Some((judged.wrong_at?, part, judged)))
             .collect();
         wrong.sort_by_key(|(time, ..)| *time);
         let violations: Vec<Violation> = (wrong.iter().take(EXPLAINED))
-            .map(|(time, part, judged)| violation(history, part, judged, *time, self.limits))
+            .map(|(time, part, judged)| violation(history, part, judged, *time, self.limits, meter))
             .collect();
         let valid = judged
             .iter()
@@ -153,11 +196,14 @@ impl Checker for Linearizable {
                     details.unknown_outcomes
                 ),
             ),
-            _ => (Valid::Unknown, undecided(&details, self.limits)),
+            _ => (
+                Valid::Unknown,
+                undecided(history, &details, self.limits, meter),
+            ),
         };
         let details = serde_json::to_value(&details).unwrap_or_default();
         Verdict {
-            checker: self.name().into(),
+            checker: "linearizable".into(),
             valid,
             summary,
             violations,
@@ -177,30 +223,38 @@ fn details(parts: &[Part], judged: &[Judged]) -> Details {
             .contains(&judged.proved)
             .then(|| u64::from(judged.proved) - 1),
         search_steps: judged.steps,
+        certified: judged.certified,
     };
     Details {
         operations: parts.iter().map(|part| part.operations).sum(),
         unknown_outcomes: parts.iter().map(|part| part.unknown).sum(),
         keys: parts.iter().zip(judged).map(key).collect(),
+        promises: None,
     }
 }
 
-fn undecided(details: &Details, limits: Limits) -> String {
+/// Says what was not decided, and what is proved all the same.
+fn undecided(history: &History, details: &Details, limits: Limits, meter: &Meter<'_>) -> String {
     let open: Vec<&KeyDetails> = details
         .keys
         .iter()
         .filter(|key| key.valid == Valid::Unknown)
         .collect();
-    let proved = open.iter().filter_map(|key| key.proved_to_event).min();
+    let proved = open.iter().map(|key| key.proved_to_event).min().flatten();
     format!(
-        "Unknown: {} of {} keys could not be decided within {} configurations and {} steps each; {}.",
+        "Unknown: {} of {} keys could not be decided within {}; {}.",
         open.len(),
         details.keys.len(),
-        limits.configurations,
-        limits.steps,
+        match meter.is_over() {
+            true => "the given time and memory".into(),
+            false => format!("{} steps and {} MB each", limits.steps, limits.bytes >> 20),
+        },
         match proved {
-            Some(event) => format!("all up to event {event} is linearizable"),
-            None => "nothing is proved of them".into(),
+            Some(event) => format!(
+                "the others are linearizable, and these up to event {event} ({:.3} s) at least",
+                history.columns().time(event as usize).as_secs_f64()
+            ),
+            None => "the others are linearizable, and nothing is proved of these".into(),
         }
     )
 }
@@ -211,18 +265,20 @@ fn violation(
     judged: &Judged,
     time: u32,
     limits: Limits,
+    meter: &Meter<'_>,
 ) -> Violation {
     let steps = prefix(&part.steps, time);
     let reduced = match &judged.contradiction {
         Some(contradiction) => reduce::from_zones(&steps, part.values, contradiction),
         None => {
             let limits = Limits {
-                configurations: limits.configurations,
                 steps: limits.steps / 100,
+                ..limits
             };
-            shrink::from_search(&steps, limits)
+            shrink::from_search_within(&steps, limits, meter)
         }
     };
+    let reduced = tellable(&steps, reduced, time);
     let explained = anomaly::explain(history, &part.steps, &steps, &reduced);
     let mut shown: Vec<(usize, bool)> = reduced
         .essential
@@ -245,6 +301,17 @@ fn violation(
             .map(|(number, essential)| Involved::new(history, number, essential))
             .collect(),
     }
+}
+
+/// Nobody reads many operations: where the budget ended before they were few, the one with whose end it became
+/// certain stands for them.
+fn tellable(steps: &[Step], mut reduced: Reduced, time: u32) -> Reduced {
+    if reduced.essential.len() > TELLABLE && reduced.contradiction.is_none() {
+        reduced
+            .essential
+            .retain(|at| steps[*at as usize].end == time);
+    }
+    reduced
 }
 
 /// The operations of the key that were under way, or ended last, when the contradiction became certain.

@@ -1,12 +1,11 @@
 //! Linearizability of everything that is not a register: the exact algorithm where there is one, else a search.
 
-use std::collections::HashMap;
-
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 use super::exact::{Exact, Judged};
-use super::general::{Found, certifies, search};
+use super::general::{Found, certifies, search_within};
+use super::limits::{Meter, NO_END};
 use super::shorten::{Contradiction, reduce, shortest};
 use super::{Limits, Linearizable};
 use crate::enough::{Minimum, WorkDone};
@@ -17,7 +16,7 @@ use crate::models::lock::Lock;
 use crate::models::log::Log;
 use crate::models::priority_queue::PriorityQueue;
 use crate::models::queue::Queue;
-use crate::models::register::NEVER;
+use crate::models::register::{NEVER, by_key};
 use crate::models::set::Set;
 use crate::models::stack::Stack;
 use crate::models::{Call, Calls, ModelKind, Told};
@@ -29,9 +28,6 @@ const EXPLAINED: usize = 10;
 
 /// Above this many operations a violation is told by the last of them.
 const TELLABLE: usize = 16;
-
-/// How many times more configurations than of a register are kept: they are cheap, and none dominates another.
-const MORE: usize = 64;
 
 /// Judges whether a history of one kind of object is linearizable, key by key. Registers are passed on to
 /// [`Linearizable`].
@@ -79,26 +75,36 @@ impl Checker for Objects {
     }
 
     fn check(&self, history: &History) -> Verdict {
+        self.check_within(history, &Meter::new(NO_END))
+    }
+}
+
+impl Objects {
+    /// As [`Checker::check`], until the meter says stop; what is not decided by then is unknown.
+    pub fn check_within(&self, history: &History, meter: &Meter<'_>) -> Verdict {
         match self.kind {
             ModelKind::Register => Linearizable {
                 limits: self.limits,
                 minimum: self.minimum,
             }
-            .check(history),
-            ModelKind::Kv => self.judge(history, Kv::default),
-            ModelKind::Set => self.judge(history, Set::default),
-            ModelKind::Queue => self.judge(history, Queue::default),
-            ModelKind::Stack => self.judge(history, Stack::default),
-            ModelKind::PriorityQueue => self.judge(history, PriorityQueue::default),
-            ModelKind::Counter => self.judge(history, Counter::default),
-            ModelKind::Lock => self.judge(history, Lock::default),
-            ModelKind::Log => self.judge(history, Log::default),
+            .check_within(history, meter),
+            ModelKind::Kv => self.judge(history, Kv::default, meter),
+            ModelKind::Set => self.judge(history, Set::default, meter),
+            ModelKind::Queue => self.judge(history, Queue::default, meter),
+            ModelKind::Stack => self.judge(history, Stack::default, meter),
+            ModelKind::PriorityQueue => self.judge(history, PriorityQueue::default, meter),
+            ModelKind::Counter => self.judge(history, Counter::default, meter),
+            ModelKind::Lock => self.judge(history, Lock::default, meter),
+            ModelKind::Log => self.judge(history, Log::default, meter),
         }
     }
-}
 
-impl Objects {
-    fn judge<M: Judged>(&self, history: &History, model: impl Fn() -> M) -> Verdict {
+    fn judge<M: Judged>(
+        &self,
+        history: &History,
+        model: impl Fn() -> M,
+        meter: &Meter<'_>,
+    ) -> Verdict {
         let parts = match parts(history, model) {
             Ok(parts) => parts,
             Err(reason) => {
@@ -110,9 +116,23 @@ impl Objects {
                 );
             }
         };
+        // First a little for every part, so that a hard one hides nothing in the others; then all that may be.
+        let few = Limits {
+            steps: self.limits.steps / 500,
+            ..self.limits
+        };
+        let mut found: Vec<Decided> = parts
+            .iter()
+            .map(|(_, model, calls)| decide(model, calls, few, meter))
+            .collect();
+        let any_wrong = found.iter().any(|found| found.valid == Valid::No);
+        for (found, (_, model, calls)) in found.iter_mut().zip(&parts) {
+            if found.valid == Valid::Unknown && !any_wrong && !meter.is_over() {
+                *found = decide(model, calls, self.limits, meter);
+            }
+        }
         let (mut details, mut wrong) = (Vec::new(), Vec::new());
-        for (key, model, calls) in &parts {
-            let found = decide(model, calls, self.limits);
+        for (found, (key, model, calls)) in found.into_iter().zip(&parts) {
             details.push(ObjectDetails {
                 key: key.clone(),
                 valid: found.valid,
@@ -130,7 +150,9 @@ impl Objects {
         }
         wrong.sort_by_key(|(found, ..)| found.time);
         let violations: Vec<Violation> = (wrong.iter().take(EXPLAINED))
-            .map(|(found, key, model, calls)| self.violation(history, found, key, *model, calls))
+            .map(|(found, key, model, calls)| {
+                self.violation(history, found, key, *model, calls, meter)
+            })
             .collect();
         let worst = details.iter().map(|key| key.valid).max();
         let lacks = WorkDone::of(history).lacks(&Minimum {
@@ -163,16 +185,28 @@ impl Objects {
                 ),
             ),
             _ => {
-                let open = details.iter().filter(|key| key.valid == Valid::Unknown);
+                let open = || details.iter().filter(|key| key.valid == Valid::Unknown);
+                let proved = open().map(|key| key.proved_to_event).min().flatten();
+                let within = match meter.is_over() {
+                    true => "the given time and memory".into(),
+                    false => format!(
+                        "{} steps, {} configurations and {} MB each",
+                        self.limits.steps,
+                        self.limits.configurations,
+                        self.limits.bytes >> 20
+                    ),
+                };
+                let proved = match proved {
+                    Some(event) => format!("these up to event {event} at least"),
+                    None => "nothing is proved of these".into(),
+                };
                 (
                     Valid::Unknown,
                     format!(
-                        "Unknown: {} of {} parts ({}) could not be decided within {} configurations and {} steps each.",
-                        open.count(),
+                        "Unknown: {} of {} parts ({}) could not be decided within {within}; the others are linearizable, and {proved}.",
+                        open().count(),
                         parts.len(),
                         self.kind,
-                        self.limits.configurations,
-                        self.limits.steps
                     ),
                 )
             }
@@ -188,7 +222,7 @@ impl Objects {
         keys: &[ObjectDetails],
     ) -> Verdict {
         Verdict {
-            checker: self.name().into(),
+            checker: "linearizable".into(),
             valid,
             summary,
             violations,
@@ -203,12 +237,13 @@ impl Objects {
         key: &Option<SmolStr>,
         model: &M,
         calls: &Calls<M>,
+        meter: &Meter<'_>,
     ) -> Violation {
         let limits = Limits {
             steps: self.limits.steps / 100,
             ..self.limits
         };
-        let mut essential = reduce(model, calls, found, limits);
+        let mut essential = reduce(model, calls, found, limits, meter);
         let many = essential.len() > TELLABLE;
         if many {
             // Nobody reads so many: the one with whose end it became certain stands for them.
@@ -266,43 +301,35 @@ type Parts<M> = Vec<(Option<SmolStr>, M, Calls<M>)>;
 
 /// Splits a history by key. O(operations).
 fn parts<M: Judged>(history: &History, model: impl Fn() -> M) -> Result<Parts<M>, String> {
-    let mut parts: Parts<M> = Vec::new();
-    let mut by_key: HashMap<Option<&SmolStr>, usize> = HashMap::new();
-    for (number, operation) in history.operations().iter().enumerate() {
-        let key = history.key(operation);
-        let at = *by_key.entry(key).or_insert_with(|| {
-            parts.push((key.cloned(), model(), Vec::new()));
-            parts.len() - 1
-        });
-        if operation.outcome == Outcome::Fail {
-            continue;
+    let part = |(key, operations): (Option<SmolStr>, Vec<u32>)| {
+        let (mut model, mut calls) = (model(), Vec::with_capacity(operations.len()));
+        for number in operations {
+            let operation = &history.operations()[number as usize];
+            if operation.outcome == Outcome::Fail {
+                continue;
+            }
+            let Some((op, reply)) = model.hear(&Told { history, operation })? else {
+                continue;
+            };
+            let must = operation.outcome != Outcome::Info;
+            calls.push(Call {
+                operation: number,
+                start: operation.invoke() as u32 + 1,
+                end: operation
+                    .complete()
+                    .filter(|_| must)
+                    .map_or(NEVER, |at| at as u32 + 1),
+                must,
+                op,
+                reply,
+            });
         }
-        let told = Told {
-            invocation: history.invocation(operation),
-            completion: history.completion(operation),
-            outcome: operation.outcome,
-        };
-        let (_, model, calls) = &mut parts[at];
-        let Some((op, reply)) = model.hear(&told)? else {
-            continue;
-        };
-        let must = operation.outcome != Outcome::Info;
-        calls.push(Call {
-            operation: number as u32,
-            start: operation.invoke as u32 + 1,
-            end: operation
-                .complete
-                .filter(|_| must)
-                .map_or(NEVER, |at| at as u32 + 1),
-            must,
-            op,
-            reply,
-        });
-    }
-    Ok(parts)
+        Ok((key, model, calls))
+    };
+    by_key(history).into_iter().map(part).collect()
 }
 
-fn decide<M: Judged>(model: &M, calls: &Calls<M>, limits: Limits) -> Decided {
+fn decide<M: Judged>(model: &M, calls: &Calls<M>, limits: Limits, meter: &Meter<'_>) -> Decided {
     let found = |valid, engine, certified, wrong, time| Decided {
         valid,
         engine,
@@ -330,11 +357,7 @@ fn decide<M: Judged>(model: &M, calls: &Calls<M>, limits: Limits) -> Decided {
         }
         Exact::NotForThis | Exact::Undecided => {}
     }
-    let limits = Limits {
-        configurations: limits.configurations.saturating_mul(MORE),
-        ..limits
-    };
-    match search(model, calls, limits).found {
+    match search_within(model, calls, limits, meter).found {
         Found::Linearizable(order) => {
             let holds = certifies(model, calls, &order);
             let valid = if holds { Valid::Yes } else { Valid::Unknown };

@@ -1,20 +1,21 @@
 //! Chooses the engine for one part from its operations, never by a flag, and finds the shortest wrong prefix.
 
+use super::beam::Beam;
 use super::clusters::Contradiction;
-use super::search::{Found, Limits, Searched, search};
+use super::limits::{Limits, Meter, NO_END};
+use super::order::certifies;
+use super::search::Found;
 use super::zones::{Zones, judge as zones};
-use crate::models::register::{Action, INITIAL, NEVER, Part, Step, prefix};
+use crate::hash::Map;
+use crate::models::register::{Action, INITIAL, Interned, NEVER, Part, Step, prefix};
 use crate::verdict::Valid;
-
-/// How many configurations are kept at once, at first and then.
-const WIDTHS: [usize; 2] = [64, 512];
 
 /// What was found out about one part.
 #[derive(Clone, Debug)]
 pub struct Judged {
     /// The answer.
     pub valid: Valid,
-    /// Which engine gave it: `zones`, `search`, or `refuter` (unknown outcomes reused without limit).
+    /// Which engine gave it: `values`, `zones` or `search`.
     pub engine: &'static str,
     /// Time at which the shortest wrong prefix ends, if the part is wrong.
     pub wrong_at: Option<u32>,
@@ -24,53 +25,186 @@ pub struct Judged {
     pub proved: u32,
     /// Configurations that the search made.
     pub steps: u64,
+    /// True: a linearization was found and verified once more by the definition.
+    pub certified: bool,
+}
+
+/// What a first look at a part tells.
+#[derive(Debug)]
+pub enum Look {
+    /// All.
+    Judged(Judged),
+    /// These steps must be searched.
+    Open(Vec<Step>),
 }
 
 /// Judges a part. Near-linear where no value is written twice; else a search within `limits`.
 pub fn judge(part: &Part, limits: Limits) -> Judged {
+    judge_within(part, limits, &Meter::new(NO_END))
+}
+
+/// As [`judge`], until the meter says stop.
+pub fn judge_within(part: &Part, limits: Limits, meter: &Meter<'_>) -> Judged {
+    match look(part, limits, meter) {
+        Look::Judged(judged) => judged,
+        Look::Open(steps) => by_beam(&mut Beam::new(&steps), &steps, &limits, meter),
+    }
+}
+
+/// Steps that every part may take before any may take more.
+const SLICE: u64 = 30_000;
+
+/// How many times more it may take in the next round.
+const GROWTH: u64 = 8;
+
+/// All parts together may take so many times what one may.
+const TOGETHER: u64 = 8;
+
+/// Once something is wrong the others get no more than this.
+const AFTER_WRONG: u64 = 2_000_000;
+
+/// Judges all parts in slices of steps that grow, so that a hard one hides nothing in the others.
+pub fn judge_all(parts: &[Part], limits: Limits, meter: &Meter<'_>) -> Vec<Judged> {
+    let open_yet = Judged {
+        valid: Valid::Unknown,
+        proved: 0,
+        engine: "none",
+        ..NONE
+    };
+    let first = |part: &Part| match meter.spent(part.steps.len() as u64 / 8) {
+        true => Look::Judged(open_yet.clone()),
+        false => look(part, limits, meter),
+    };
+    let looks: Vec<Look> = parts.iter().map(first).collect();
+    let mut judged: Vec<Judged> = Vec::with_capacity(parts.len());
+    let mut open: Vec<(usize, &[Step], Beam<'_>)> = Vec::new();
+    for (at, look) in looks.iter().enumerate() {
+        judged.push(match look {
+            Look::Judged(judged) => judged.clone(),
+            Look::Open(steps) => {
+                open.push((at, steps, Beam::new(steps)));
+                open_yet.clone()
+            }
+        });
+    }
+    let mut slice = SLICE.min(limits.steps);
+    while !open.is_empty() {
+        let mut held: usize = open.iter().map(|(.., beam)| beam.bytes()).sum();
+        open.retain_mut(|(at, steps, beam)| {
+            if meter.is_over() {
+                return false;
+            }
+            let before = beam.bytes();
+            let within = Limits {
+                steps: slice,
+                bytes: (limits.bytes + before).saturating_sub(held),
+                ..limits
+            };
+            judged[*at] = by_beam(beam, steps, &within, meter);
+            held = held + beam.bytes() - before;
+            let ended = beam.is_exhausted() || slice >= limits.steps || beam.spent() < slice;
+            judged[*at].valid == Valid::Unknown && !ended
+        });
+        let wrong = judged.iter().any(|judged| judged.valid == Valid::No);
+        let spent: u64 = judged.iter().map(|judged| judged.steps).sum();
+        if spent >= limits.steps.saturating_mul(TOGETHER) || wrong && slice >= AFTER_WRONG {
+            break;
+        }
+        slice = slice.saturating_mul(GROWTH).min(limits.steps);
+    }
+    judged
+}
+
+/// What can be told of a part without much search.
+pub fn look(part: &Part, limits: Limits, meter: &Meter<'_>) -> Look {
     let impossible = part
         .steps
         .iter()
         .filter(|step| step.must && step.action == Action::Impossible);
-    let Some(time) = impossible.map(|step| step.end).min() else {
-        return judge_possible(&part.steps, part.values, limits);
+    let unwritten = unwritten(&part.steps);
+    let by = match (impossible.map(|step| step.end).min(), unwritten) {
+        (None, None) => return look_at_possible(&part.steps, part.values, limits, meter),
+        (Some(time), Some((earlier, _))) if earlier < time => unwritten,
+        (Some(_), _) => None,
+        (None, unwritten) => unwritten,
     };
+    let time = by.map(|(time, _)| time).or(part
+        .steps
+        .iter()
+        .filter(|step| step.must && step.action == Action::Impossible)
+        .map(|step| step.end)
+        .min());
+    let time = time.unwrap_or(NEVER);
     // What nobody could answer is wrong by itself, unless something was wrong before.
-    let before = judge_possible(&prefix(&part.steps, time - 1), part.values, limits);
+    let before = prefix(&part.steps, time - 1);
+    let few = Limits {
+        steps: limits.steps / 8,
+        ..limits
+    };
+    let before = match look_at_possible(&before, part.values, few, meter) {
+        Look::Judged(judged) => judged,
+        Look::Open(steps) => by_beam(&mut Beam::new(&steps), &steps, &few, meter),
+    };
     if before.valid == Valid::No {
-        return before;
+        return Look::Judged(before);
     }
     let steps = prefix(&part.steps, time);
-    let by = steps
-        .iter()
-        .position(|step| step.action == Action::Impossible)
-        .unwrap_or(0) as u32;
-    Judged {
+    let at = |wanted: &dyn Fn(&Step) -> bool| steps.iter().position(wanted).unwrap_or(0) as u32;
+    let contradiction = match by {
+        Some((_, operation)) => Contradiction::Unwritten {
+            by: at(&|step| step.operation == operation),
+        },
+        None => Contradiction::Impossible {
+            by: at(&|step| step.action == Action::Impossible),
+        },
+    };
+    Look::Judged(Judged {
         valid: Valid::No,
         wrong_at: Some(time),
-        contradiction: Some(Contradiction::Impossible { by }),
+        contradiction: Some(contradiction),
+        engine: "values",
         ..before
-    }
+    })
 }
 
-fn judge_possible(steps: &[Step], values: usize, limits: Limits) -> Judged {
-    let none = Judged {
-        valid: Valid::Yes,
-        engine: "zones",
-        wrong_at: None,
-        contradiction: None,
-        proved: NEVER,
-        steps: 0,
-    };
-    match zones(steps, values) {
-        Zones::Linearizable(_) => none,
+/// The first to end of those that found what nobody had begun to write by then: its end, and its operation. O(steps).
+fn unwritten(steps: &[Step]) -> Option<(u32, u32)> {
+    let mut written: Map<Interned, u32> = Map::default();
+    for step in steps {
+        if let Some(value) = step.action.installs() {
+            // Steps come in the order of their starts.
+            written.entry(value).or_insert(step.start);
+        }
+    }
+    let wrong = steps.iter().filter(|step| {
+        let needs = step.action.needs().filter(|value| *value != INITIAL);
+        step.must
+            && needs.is_some_and(|value| written.get(&value).is_none_or(|start| *start > step.end))
+    });
+    wrong.map(|step| (step.end, step.operation)).min()
+}
+
+const NONE: Judged = Judged {
+    valid: Valid::Yes,
+    engine: "zones",
+    wrong_at: None,
+    contradiction: None,
+    proved: NEVER,
+    steps: 0,
+    certified: false,
+};
+
+fn look_at_possible(steps: &[Step], values: usize, limits: Limits, meter: &Meter<'_>) -> Look {
+    let judged = match zones(steps, values) {
+        Zones::Linearizable(order) => valid(steps, &order, NONE),
         Zones::Contradiction(contradiction) => {
             let (time, contradiction) = shortest(steps, values, contradiction);
             let before = prefix(steps, time - 1);
             if zones(&before, values) == Zones::Undecided {
-                let earlier = by_search(&before, limits, none.clone());
+                let before = useful(&before);
+                let earlier = by_beam(&mut Beam::new(&before), &before, &limits, meter);
                 if earlier.valid == Valid::No {
-                    return earlier;
+                    return Look::Judged(earlier);
                 }
             }
             Judged {
@@ -78,98 +212,71 @@ fn judge_possible(steps: &[Step], values: usize, limits: Limits) -> Judged {
                 wrong_at: Some(time),
                 contradiction: Some(contradiction),
                 proved: time.saturating_sub(1),
-                ..none
+                ..NONE
             }
         }
-        Zones::NotDistinct | Zones::Undecided => by_search(steps, limits, none),
+        Zones::NotDistinct | Zones::Undecided => return Look::Open(useful(steps)),
+    };
+    Look::Judged(judged)
+}
+
+/// A valid verdict rests on an order that has been verified; one that does not hold would be a fault of ours, and
+/// then nothing is claimed.
+fn valid(steps: &[Step], order: &[u32], judged: Judged) -> Judged {
+    match certifies(steps, order) {
+        true => Judged {
+            valid: Valid::Yes,
+            proved: NEVER,
+            certified: true,
+            ..judged
+        },
+        false => Judged {
+            valid: Valid::Unknown,
+            proved: 0,
+            ..judged
+        },
     }
 }
 
-fn by_search(steps: &[Step], limits: Limits, none: Judged) -> Judged {
-    let steps = useful(steps);
-    let half = Limits {
-        steps: limits.steps / 2,
-        ..limits
-    };
-    let first = broadening(&steps, half);
+/// Lets a search of `steps` go on within `limits` (counted from its beginning).
+pub fn by_beam(beam: &mut Beam<'_>, steps: &[Step], limits: &Limits, meter: &Meter<'_>) -> Judged {
+    let found = beam.run(limits, meter);
     let judged = Judged {
         engine: "search",
-        steps: first.steps,
-        ..none
+        steps: beam.spent(),
+        ..NONE
     };
-    let stuck = |time, engine| Judged {
-        valid: Valid::No,
-        engine,
-        wrong_at: Some(time),
-        proved: time - 1,
-        ..judged.clone()
-    };
-    match first.found {
-        Found::Linearizable => judged,
-        Found::Stuck { time } => stuck(time, "search"),
-        Found::Undecided { proved } => {
-            let again = search(&steps, &[INITIAL], half, true);
-            match again.found {
-                Found::Stuck { time } => Judged {
-                    proved,
-                    ..stuck(time, "refuter")
-                },
-                _ => Judged {
-                    valid: Valid::Unknown,
-                    proved,
-                    steps: first.steps + again.steps,
-                    ..judged
-                },
-            }
-        }
-    }
-}
-
-/// Searches with few configurations first: what is right often shows with the most promising ones alone, where
-/// unknown outcomes make many; and where few are all there are, few are enough.
-fn broadening(steps: &[Step], limits: Limits) -> Searched {
-    let (mut spent, mut best) = (0, 0);
-    for configurations in WIDTHS {
-        if configurations >= limits.configurations {
-            break;
-        }
-        let narrow = Limits {
-            configurations,
-            steps: limits.steps / 8,
-        };
-        let searched = search(steps, &[INITIAL], narrow, false);
-        spent += searched.steps;
-        match searched.found {
-            Found::Undecided { proved } => best = best.max(proved),
-            found => {
-                return Searched {
-                    found,
-                    steps: spent,
-                };
-            }
-        }
-    }
-    let last = search(steps, &[INITIAL], limits, false);
-    let found = match last.found {
-        Found::Undecided { proved } => Found::Undecided {
-            proved: proved.max(best),
+    match found {
+        Found::Linearizable => valid(steps, &beam.order().unwrap_or_default(), judged),
+        Found::Stuck { time } => Judged {
+            valid: Valid::No,
+            wrong_at: Some(time),
+            proved: time - 1,
+            ..judged
         },
-        found => found,
-    };
-    Searched {
-        found,
-        steps: spent + last.steps,
+        Found::Undecided { proved } => Judged {
+            valid: Valid::Unknown,
+            proved,
+            ..judged
+        },
     }
 }
 
 /// Leaves out unknown outcomes whose value nobody asks for; they help only failed compares that do not tell
 /// what they found. O(steps).
 fn useful(steps: &[Step]) -> Vec<Step> {
-    if steps
-        .iter()
-        .any(|step| matches!(step.action, Action::Differs(_)))
-    {
-        return steps.to_vec();
+    // Replacing a value by itself changes nothing.
+    let plain = |step: &Step| match step.action {
+        Action::Cas(old, new) if old == new => Step {
+            action: Action::Read(old),
+            ..*step
+        },
+        _ => *step,
+    };
+    let differs = |step: &Step| matches!(step.action, Action::Differs(_));
+    let moves = |step: &Step| step.must || step.action.installs().is_some();
+    if steps.iter().any(differs) {
+        return steps.iter().map(plain).filter(moves).collect();
     }
     let wanted: std::collections::HashSet<u32> = steps
         .iter()
@@ -182,10 +289,12 @@ fn useful(steps: &[Step]) -> Vec<Step> {
                 .installs()
                 .is_some_and(|value| wanted.contains(&value))
     };
-    steps.iter().filter(wanted).copied().collect()
+    let useful = steps.iter().filter(wanted).map(plain);
+    useful.filter(moves).collect()
 }
 
-/// The shortest wrong prefix by bisection over the ends: what is wrong stays wrong. O(n log² n).
+/// The shortest wrong prefix: what is wrong stays wrong. Mostly it ends where the last of those ends that contradict
+/// each other; else by bisection over the ends. O(n log² n).
 fn shortest(steps: &[Step], values: usize, whole: Contradiction) -> (u32, Contradiction) {
     let mut ends: Vec<u32> = steps
         .iter()
@@ -194,17 +303,34 @@ fn shortest(steps: &[Step], values: usize, whole: Contradiction) -> (u32, Contra
         .collect();
     ends.sort_unstable();
     let last = ends.last().copied().unwrap_or(0);
-    let wrong = |time: u32| match zones(&prefix(steps, time), values) {
-        Zones::Contradiction(contradiction) => Some(contradiction),
+    let wrong = |at: usize| match zones(&prefix(steps, *ends.get(at)?), values) {
+        Zones::Contradiction(contradiction) => Some((ends[at], contradiction)),
         _ => None,
     };
     let (mut low, mut high) = (0, ends.len());
     let mut found = None;
+    let members = whole
+        .members()
+        .into_iter()
+        .filter_map(|at| steps.get(at as usize));
+    let guess = members
+        .map(|step| step.end)
+        .filter(|end| *end != NEVER)
+        .max();
+    if let Some(guess) = guess.and_then(|guess| ends.binary_search(&guess).ok())
+        && let Some(some) = wrong(guess)
+    {
+        (found, high) = (Some(some), guess);
+        match guess.checked_sub(1).and_then(wrong) {
+            Some(some) => (found, high) = (Some(some), guess - 1),
+            None => low = high,
+        }
+    }
     while low < high {
         let middle = low + (high - low) / 2;
-        match wrong(ends[middle]) {
-            Some(contradiction) => {
-                found = Some((ends[middle], contradiction));
+        match wrong(middle) {
+            Some(some) => {
+                found = Some(some);
                 high = middle;
             }
             None => low = middle + 1,

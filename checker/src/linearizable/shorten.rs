@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use super::Limits;
 use super::exact::{Exact, Judged};
-use super::general::{Found, search};
+use super::general::{Found, search_within};
+use super::limits::Meter;
 use super::objects::Decided;
 use crate::models::register::NEVER;
 use crate::models::{Call, Calls, Model};
@@ -65,6 +66,7 @@ pub(super) fn reduce<M: Judged>(
     calls: &Calls<M>,
     found: &Decided,
     limits: Limits,
+    meter: &Meter<'_>,
 ) -> Vec<u32> {
     let known = prefix::<M>(calls, found.time);
     let unit = |at: usize| {
@@ -98,11 +100,12 @@ pub(super) fn reduce<M: Judged>(
         tries = tries.saturating_sub(1);
         let weaker = without(kept);
         tries > 0
+            && !meter.is_over()
             && match model.exact(&weaker) {
                 Exact::Wrong { .. } => true,
                 Exact::Linearizable(_) => false,
                 _ => {
-                    let searched = search(model, &weaker, Limits { steps, ..limits });
+                    let searched = search_within(model, &weaker, Limits { steps, ..limits }, meter);
                     steps = steps.saturating_sub(searched.steps);
                     matches!(searched.found, Found::Stuck { .. })
                 }

@@ -6,8 +6,9 @@
 
 use std::collections::BTreeSet;
 
+use super::limits::{Limits, Meter, NO_END};
 use super::reduce::Reduced;
-use super::search::{Found, Limits, search};
+use super::search::{Found, search_within};
 use crate::models::register::{Action, INITIAL, Interned, Step};
 
 /// How often the search may be asked.
@@ -15,12 +16,18 @@ const TRIES: usize = 400;
 
 /// Reduces a wrong prefix that only the search could judge, within `limits` for each try.
 pub fn from_search(steps: &[Step], limits: Limits) -> Reduced {
+    from_search_within(steps, limits, &Meter::new(NO_END))
+}
+
+/// As [`from_search`], until the meter says stop.
+pub fn from_search_within(steps: &[Step], limits: Limits, meter: &Meter<'_>) -> Reduced {
     let mut tries = TRIES;
     let mut wrong = |steps: &[Step], states: &[Interned]| {
         tries = tries.saturating_sub(1);
         tries > 0
+            && !meter.is_over()
             && matches!(
-                search(steps, states, limits, false).found,
+                search_within(steps, states, limits, false, meter).found,
                 Found::Stuck { .. }
             )
     };

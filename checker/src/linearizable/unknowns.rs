@@ -1,52 +1,56 @@
 //! Operations of unknown outcome, in classes: which of two equal ones took effect is no matter.
 
-use std::collections::HashMap;
+use std::rc::Rc;
 
-use super::configuration::Configuration;
+use super::configuration::{Configuration, Usages};
+use crate::hash::Map;
 use crate::models::register::{Action, Interned, Step};
 
+/// When each value is asked for last.
+#[derive(Debug, Default)]
+struct Wanted {
+    until: Map<Interned, u32>,
+    /// Until when somebody asks for anything but some value.
+    refused: u32,
+}
+
 /// The classes that were invoked so far.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Unknowns {
     /// May each be used any number of times?
     reuse: bool,
     /// What a class does, and how many of it are left to every configuration.
     classes: Vec<(Action, u32)>,
-    class_of: HashMap<Action, u32>,
+    class_of: Map<Action, u32>,
     /// Classes whose value somebody may still ask for.
     live: Vec<u32>,
     /// Blind writes whose value nobody can ask for any more.
     dead: Vec<u32>,
-    /// By value: until when somebody asks for it.
-    wanted: HashMap<Interned, u32>,
-    /// Until when somebody asks for anything but some value.
-    refused: u32,
+    wanted: Rc<Wanted>,
 }
 
 impl Unknowns {
     /// None yet; `steps` is the whole history, to know what will be asked for.
     pub fn new(steps: &[Step], reuse: bool) -> Self {
-        let mut wanted: HashMap<Interned, u32> = HashMap::new();
-        let mut refused = 0;
+        let mut wanted = Wanted::default();
         for step in steps {
             if let Action::Differs(_) = step.action {
-                refused = refused.max(step.end);
+                wanted.refused = wanted.refused.max(step.end);
             }
             if let Action::Read(value) | Action::Cas(value, _) | Action::Differs(value) =
                 step.action
             {
-                let until = wanted.entry(value).or_default();
+                let until = wanted.until.entry(value).or_default();
                 *until = step.end.max(*until);
             }
         }
         Unknowns {
             reuse,
             classes: Vec::new(),
-            class_of: HashMap::new(),
+            class_of: Map::default(),
             live: Vec::new(),
             dead: Vec::new(),
-            wanted,
-            refused,
+            wanted: Rc::new(wanted),
         }
     }
 
@@ -68,7 +72,7 @@ impl Unknowns {
         let dead = &mut self.dead;
         self.live.retain(|class| {
             let action = classes[*class as usize].0;
-            let until = action.installs().and_then(|value| wanted.get(&value));
+            let until = action.installs().and_then(|value| wanted.until.get(&value));
             let lives =
                 until.is_some_and(|until| *until >= now) || !matches!(action, Action::Write(_));
             if !lives {
@@ -80,46 +84,42 @@ impl Unknowns {
 
     /// The classes that a configuration may use. One dead class is as good as another, and none is of use
     /// where nobody asks for "anything else" any more.
-    pub fn usable<'a>(
-        &'a self,
-        by: &'a Configuration,
+    pub fn usable(
+        &self,
+        by: Configuration,
+        usages: &Usages,
         now: u32,
-    ) -> impl Iterator<Item = (u32, Action)> + 'a {
-        let left = |class: &&u32| self.reuse || by.uses(**class) < self.classes[**class as usize].1;
-        let dead = self.dead.iter().find(left).filter(|_| self.refused >= now);
-        let usable = self.live.iter().filter(left).chain(dead);
-        usable.map(|class| (*class, self.classes[*class as usize].0))
-    }
-
-    /// Writes down that a configuration used one.
-    pub fn spend(&self, class: u32, by: &mut Configuration) {
-        if !self.reuse {
-            by.spend(class);
-        }
-    }
-
-    /// What every configuration has used is gone for good: subtracted, so that their lists stay short.
-    pub fn settle(&mut self, all: &mut [Configuration]) {
-        let Some(first) = all.first().filter(|first| !first.used.is_empty()) else {
-            return;
+        usable: &mut Vec<(u32, Action)>,
+    ) {
+        let left = |class: &&u32| {
+            let left = self.classes[**class as usize].1;
+            self.reuse || left > 0 && usages.uses(by.used, **class) < left
         };
-        for (class, count) in first.used.clone() {
-            let common = all
-                .iter()
-                .map(|other| other.uses(class))
-                .min()
-                .unwrap_or(0)
-                .min(count);
-            if common == 0 {
-                continue;
-            }
-            self.classes[class as usize].1 -= common;
-            for configuration in all.iter_mut() {
-                configuration.used.retain_mut(|(other, count)| {
-                    *count -= if *other == class { common } else { 0 };
-                    *count > 0
-                });
-            }
-        }
+        let dead = match self.wanted.refused >= now {
+            true => self.dead.iter().find(left),
+            false => None,
+        };
+        let fits = |class: &&u32| self.classes[**class as usize].0.step(by.state).is_some();
+        let live = self.live.iter().filter(fits).filter(left);
+        usable.clear();
+        usable.extend(
+            live.chain(dead)
+                .map(|class| (*class, self.classes[*class as usize].0)),
+        );
+    }
+
+    /// True if using one costs nothing.
+    pub fn are_free(&self) -> bool {
+        self.reuse
+    }
+
+    /// Every configuration has used so many of a class: they are gone for good.
+    pub fn settle(&mut self, class: u32, count: u32) {
+        self.classes[class as usize].1 -= count;
+    }
+
+    /// What a class does.
+    pub fn action(&self, class: u32) -> Action {
+        self.classes[class as usize].0
     }
 }

@@ -1,8 +1,7 @@
 //! What queues, stacks and priority queues have in common: put something in, take something out.
 
-use std::collections::HashMap;
-
-use serde_json::Value;
+use crate::hash::Map;
+use crate::history::Datum;
 
 use super::model::{Said, Told};
 
@@ -24,18 +23,18 @@ pub type Reply = Option<Item>;
 /// Numbers things by what they look like.
 #[derive(Clone, Debug, Default)]
 pub struct Items {
-    numbers: HashMap<Value, Item>,
+    numbers: Map<u64, Item>,
+    lists: Map<String, Item>,
 }
 
 impl Items {
     /// The number of a thing. O(its size).
-    pub fn number(&mut self, value: &Value) -> Item {
-        if let Some(number) = self.numbers.get(value) {
-            return *number;
+    pub fn number(&mut self, value: Datum<'_>) -> Item {
+        let next = (self.numbers.len() + self.lists.len()) as Item;
+        match value.cell().tells() {
+            true => *self.numbers.entry(value.cell().word()).or_insert(next),
+            false => *self.lists.entry(value.to_string()).or_insert(next),
         }
-        let number = self.numbers.len() as Item;
-        self.numbers.insert(value.clone(), number);
-        number
     }
 
     /// Hears a put or a take. A take without an answer may have taken anything, or nothing.
@@ -47,13 +46,10 @@ impl Items {
     ) -> Result<Option<(Op, Option<Reply>)>, String> {
         let verb = told.verb();
         if put.contains(&verb) {
-            return Ok(Some((Op::Put(self.number(&told.invocation.value)), None)));
+            return Ok(Some((Op::Put(self.number(told.argument())), None)));
         }
         if take.contains(&verb) {
-            let reply = told.answer().map(|value| match value {
-                Value::Null => None,
-                value => Some(self.number(value)),
-            });
+            let reply = (told.answer()).map(|value| (!value.is_null()).then(|| self.number(value)));
             return Ok(Some((Op::Take, reply)));
         }
         told.unknown_verb(knows)

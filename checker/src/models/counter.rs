@@ -1,7 +1,5 @@
 //! A counter: add an amount, read the sum.
 
-use serde_json::Value;
-
 use super::model::{Model, Said, Spoken, Told};
 
 /// Starts at 0.
@@ -40,19 +38,17 @@ impl Model for Counter {
 
 impl Spoken for Counter {
     fn hear(&mut self, told: &Told<'_>) -> Result<Option<Said<Self>>, String> {
-        let amount = |sign: i64| match &told.invocation.value {
-            Value::Null => Ok(Some((Op::Add(sign), None))),
-            value => match value.as_i64() {
-                Some(amount) => Ok(Some((Op::Add(amount.wrapping_mul(sign)), None))),
-                None => told.wrong_value("a whole number"),
-            },
+        let amount = |sign: i64| match (told.argument().is_null(), told.argument().as_i64()) {
+            (true, _) => Ok(Some((Op::Add(sign), None))),
+            (_, Some(amount)) => Ok(Some((Op::Add(amount.wrapping_mul(sign)), None))),
+            _ => told.wrong_value("a whole number"),
         };
         match told.verb() {
             "add" | "inc" | "increment" => amount(1),
             "dec" | "decrement" => amount(-1),
             "read" => match told.answer() {
                 None => Ok(None),
-                Some(Value::Null) => Ok(Some((Op::Read, Some(0)))),
+                Some(value) if value.is_null() => Ok(Some((Op::Read, Some(0)))),
                 Some(value) => match value.as_i64() {
                     Some(sum) => Ok(Some((Op::Read, Some(sum)))),
                     None => told.wrong_value("a whole number"),

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::history::{History, Kind, Process};
+use crate::history::History;
 
 /// The models that are built in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,13 +45,13 @@ impl ModelKind {
     /// Tells the model from the verbs; a register where there are none. A set and a counter both know `add`
     /// and `read`: they differ in what is read. O(events up to the first verb that tells).
     pub fn recognise(history: &History) -> ModelKind {
-        let said = history.events().iter();
-        let mut said = said.filter(|event| matches!(event.process, Process::Client(_)));
+        let mut said = history.operations().iter();
         let mut reads = history
-            .events()
+            .operations()
             .iter()
-            .filter(|event| event.f == "read" && event.kind == Kind::Ok);
-        let told = said.find_map(|event| match event.f.as_str() {
+            .filter(|operation| history.verb(operation) == "read")
+            .filter_map(|operation| history.answer(operation));
+        let told = said.find_map(|operation| match history.verb(operation).as_str() {
             "write" | "cas" => Some(ModelKind::Register),
             "get" | "put" => Some(ModelKind::Kv),
             "enqueue" | "dequeue" => Some(ModelKind::Queue),
@@ -60,13 +60,13 @@ impl ModelKind {
             "acquire" | "release" | "lock" | "unlock" => Some(ModelKind::Lock),
             "inc" | "increment" | "dec" | "decrement" => Some(ModelKind::Counter),
             "contains" | "remove" => Some(ModelKind::Set),
-            "add" => Some(match reads.find(|read| !read.value.is_null()) {
-                Some(read) if read.value.is_number() => ModelKind::Counter,
+            "add" => Some(match reads.find(|read| !read.is_null()) {
+                Some(read) if read.as_i64().is_some() => ModelKind::Counter,
                 _ => ModelKind::Set,
             }),
             "append" => {
-                let reads_lists = reads.any(|read| read.value.is_array());
-                let is_text = event.value.is_string();
+                let reads_lists = reads.any(|read| read.list().is_some());
+                let is_text = history.argument(operation).as_str().is_some();
                 Some(match reads_lists || !is_text {
                     true => ModelKind::Log,
                     false => ModelKind::Kv,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
+use crate::history::Datum;
 
 use super::model::{Model, Said, Spoken, Told};
 
@@ -30,6 +30,10 @@ impl Model for Kv {
         "".into()
     }
 
+    fn weight(&self, state: &Self::State) -> usize {
+        state.len()
+    }
+
     fn step(&self, text: &Arc<str>, op: &Op, reply: Option<&Arc<str>>) -> Option<Arc<str>> {
         match op {
             Op::Get => reply.is_none_or(|told| told == text).then(|| text.clone()),
@@ -45,15 +49,17 @@ impl Model for Kv {
 
 impl Spoken for Kv {
     fn hear(&mut self, told: &Told<'_>) -> Result<Option<Said<Self>>, String> {
-        let argument = || told.invocation.value.as_str().map(Arc::from);
+        let text = |value: Datum<'_>| value.as_str().map(|text| Arc::from(text.as_str()));
         match told.verb() {
             "get" => Ok(match told.answer() {
                 None => None,
-                Some(Value::Null) => Some((Op::Get, Some("".into()))),
-                Some(Value::String(text)) => Some((Op::Get, Some(text.as_str().into()))),
-                Some(_) => return told.wrong_value("a text"),
+                Some(value) if value.is_null() => Some((Op::Get, Some("".into()))),
+                Some(value) => match text(value) {
+                    Some(told) => Some((Op::Get, Some(told))),
+                    None => return told.wrong_value("a text"),
+                },
             }),
-            verb @ ("put" | "append") => match argument() {
+            verb @ ("put" | "append") => match text(told.argument()) {
                 Some(text) if verb == "put" => Ok(Some((Op::Put(text), None))),
                 Some(text) => Ok(Some((Op::Append(text), None))),
                 None => told.wrong_value("a text"),

@@ -1,7 +1,5 @@
 //! A log that only grows: append one entry, read all.
 
-use serde_json::Value;
-
 use super::container::{Item, Items, SaidOf};
 use super::model::{Model, Spoken, Told};
 
@@ -30,6 +28,10 @@ impl Model for Log {
         Vec::new()
     }
 
+    fn weight(&self, state: &Self::State) -> usize {
+        4 * state.capacity()
+    }
+
     fn step(&self, state: &Self::State, op: &Op, reply: Option<&Vec<Item>>) -> Option<Self::State> {
         let mut next = state.clone();
         self.apply(&mut next, op, reply).then_some(next)
@@ -54,17 +56,19 @@ impl Spoken for Log {
     fn hear(&mut self, told: &Told<'_>) -> SaidOf<Self> {
         match told.verb() {
             "append" => {
-                let item = self.items.number(&told.invocation.value);
+                let item = self.items.number(told.argument());
                 Ok(Some((Op::Append(item), None)))
             }
             "read" => match told.answer() {
                 None => Ok(None),
-                Some(Value::Null) => Ok(Some((Op::Read, Some(Vec::new())))),
-                Some(Value::Array(all)) => {
-                    let all = all.iter().map(|item| self.items.number(item)).collect();
-                    Ok(Some((Op::Read, Some(all))))
-                }
-                Some(_) => told.wrong_value("a list of entries"),
+                Some(value) if value.is_null() => Ok(Some((Op::Read, Some(Vec::new())))),
+                Some(value) => match value.list() {
+                    Some(all) => {
+                        let all = all.map(|item| self.items.number(item)).collect();
+                        Ok(Some((Op::Read, Some(all))))
+                    }
+                    None => told.wrong_value("a list of entries"),
+                },
             },
             _ => told.unknown_verb("a log knows append and read"),
         }

@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 use std::hash::Hash;
 
-use crate::history::{Event, Outcome};
+use crate::history::{Datum, History, Operation, Process};
 
 /// A sequential specification. A user's own is judged by [`crate::linearizable::general::search`]:
 ///
@@ -27,7 +27,7 @@ use crate::history::{Event, Outcome};
 /// }
 ///
 /// let flip = |start, end, was| Call { operation: 0, start, end, must: true, op: (), reply: Some(was) };
-/// let limits = Limits { configurations: 1000, steps: 1000 };
+/// let limits = Limits { configurations: 1000, steps: 1000, bytes: 1 << 20 };
 /// let twice_off = [flip(1, 2, false), flip(3, 4, false)];
 /// assert_eq!(search(&Switch, &twice_off, limits).found, Found::Stuck { time: 4 });
 /// ```
@@ -61,6 +61,11 @@ pub trait Model {
         }
     }
 
+    /// Bytes that a state holds beside its own size, about: it counts against the budget of memory.
+    fn weight(&self, _state: &Self::State) -> usize {
+        0
+    }
+
     /// False for what leaves every state as it is, such as a read: it may take effect as soon as it fits.
     fn changes(&self, _op: &Self::Op) -> bool {
         true
@@ -87,33 +92,46 @@ pub struct Call<O, R> {
 /// The calls of a model.
 pub type Calls<M> = Vec<Call<<M as Model>::Op, <M as Model>::Reply>>;
 
-/// A call as a history tells it: verb and argument, the answer, and how it ended.
+/// A call as a history tells it: verb and argument, the answer, and how it ended. Never one that failed: what
+/// certainly did not happen is told to nobody.
+#[derive(Clone, Copy)]
 pub struct Told<'a> {
-    /// The invocation.
-    pub invocation: &'a Event,
-    /// The completion.
-    pub completion: Option<&'a Event>,
-    /// How it ended. Never [`Outcome::Fail`]: what certainly did not happen is told to nobody.
-    pub outcome: Outcome,
+    /// The history.
+    pub history: &'a History,
+    /// The operation.
+    pub operation: &'a Operation,
 }
 
-impl Told<'_> {
+impl<'a> Told<'a> {
     /// The verb.
-    pub fn verb(&self) -> &str {
-        &self.invocation.f
+    pub fn verb(&self) -> &'a str {
+        self.history.verb(self.operation)
+    }
+
+    /// The argument.
+    pub fn argument(&self) -> Datum<'a> {
+        self.history.argument(self.operation)
     }
 
     /// The answer, if there was one.
-    pub fn answer(&self) -> Option<&serde_json::Value> {
-        let completion = self.completion.filter(|_| self.outcome == Outcome::Ok);
-        completion.map(|event| &event.value)
+    pub fn answer(&self) -> Option<Datum<'a>> {
+        self.history.answer(self.operation)
+    }
+
+    /// The logical client; the nemesis calls nothing.
+    pub fn client(&self) -> u64 {
+        match self.history.columns().process(self.operation.invoke()) {
+            Process::Client(id) => id,
+            Process::Nemesis => u64::MAX,
+        }
     }
 
     /// The sentence that refuses a verb which the model does not know.
     pub fn unknown_verb<T>(&self, knows: &str) -> Result<T, String> {
         Err(format!(
             "event {}: {knows}, but not {}",
-            self.invocation.index, self.invocation.f
+            self.operation.invoke(),
+            self.verb()
         ))
     }
 
@@ -121,9 +139,9 @@ impl Told<'_> {
     pub fn wrong_value<T>(&self, expected: &str) -> Result<T, String> {
         Err(format!(
             "event {}: {} has the value {}, expected {expected}",
-            self.completion.unwrap_or(self.invocation).index,
-            self.invocation.f,
-            self.answer().unwrap_or(&self.invocation.value)
+            self.operation.complete().unwrap_or(self.operation.invoke()),
+            self.verb(),
+            self.answer().unwrap_or_else(|| self.argument())
         ))
     }
 }

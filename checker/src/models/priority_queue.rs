@@ -26,6 +26,10 @@ impl Model for PriorityQueue {
         BTreeMap::new()
     }
 
+    fn weight(&self, state: &Self::State) -> usize {
+        24 * state.len()
+    }
+
     fn step(
         &self,
         state: &Self::State,
@@ -60,7 +64,7 @@ impl Model for PriorityQueue {
 impl Spoken for PriorityQueue {
     fn hear(&mut self, told: &Told<'_>) -> SaidOf<Self> {
         match told.verb() {
-            "insert" => match told.invocation.value.as_i64() {
+            "insert" => match told.argument().as_i64() {
                 Some(number) => Ok(Some((Op::Put(number), None))),
                 None => told.wrong_value("a whole number"),
             },

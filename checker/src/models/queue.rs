@@ -21,6 +21,10 @@ impl Model for Queue {
         Self::State::new()
     }
 
+    fn weight(&self, state: &Self::State) -> usize {
+        4 * state.capacity()
+    }
+
     fn step(&self, state: &Self::State, op: &Op, reply: Option<&Reply>) -> Option<Self::State> {
         let mut next = state.clone();
         self.apply(&mut next, op, reply).then_some(next)

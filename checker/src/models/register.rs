@@ -1,11 +1,9 @@
 //! A register with read, write and compare-and-set, and its operations as the engines want them.
 
-use std::collections::HashMap;
-
-use serde_json::Value;
 use smol_str::SmolStr;
 
-use crate::history::{Event, History, Outcome};
+use crate::hash::Map;
+use crate::history::{Datum, History, Operation, Outcome};
 
 /// A value, interned: equal values of one part have equal numbers.
 pub type Interned = u32;
@@ -90,22 +88,49 @@ pub struct Part {
     pub unknown: u64,
 }
 
-/// Numbers the values of one part; integers, the usual case, without formatting them.
+/// Numbers the values of one part after the other.
 #[derive(Default)]
 struct Interner {
-    integers: HashMap<i64, Interned>,
-    others: HashMap<String, Interned>,
+    /// Small whole numbers, the usual case: the part that spoke of one last, and its number there.
+    small: Vec<(u32, Interned)>,
+    small_limit: i64,
+    words: Map<u64, Interned>,
+    lists: Map<String, Interned>,
+    part: u32,
     next: Interned,
 }
 
 impl Interner {
-    fn intern(&mut self, value: &Value) -> Interned {
-        if value.is_null() {
+    /// Begins with another part, counted from 1.
+    fn begin(&mut self, part: u32) {
+        self.words.clear();
+        self.lists.clear();
+        (self.part, self.next) = (part, 0);
+    }
+
+    fn intern(&mut self, value: Datum<'_>) -> Interned {
+        let cell = value.cell();
+        let small = cell
+            .as_i64()
+            .filter(|number| (0..self.small_limit).contains(number));
+        if let Some(number) = small {
+            let at = number as usize;
+            if self.small.len() <= at {
+                self.small.resize(at + 1, (0, INITIAL));
+            }
+            let (part, known) = &mut self.small[at];
+            if *part != self.part {
+                self.next += 1;
+                (*part, *known) = (self.part, self.next);
+            }
+            return *known;
+        }
+        if cell.is_null() {
             return INITIAL;
         }
-        let slot = match value.as_i64() {
-            Some(integer) => self.integers.entry(integer).or_default(),
-            None => self.others.entry(value.to_string()).or_default(),
+        let slot = match cell.tells() {
+            true => self.words.entry(cell.word()).or_default(),
+            false => self.lists.entry(value.to_string()).or_default(),
         };
         if *slot == INITIAL {
             self.next += 1;
@@ -113,6 +138,50 @@ impl Interner {
         }
         *slot
     }
+}
+
+/// The operations of each key by number, and the keys in the order of first use. O(operations).
+pub(crate) fn by_key(history: &History) -> Vec<(Option<SmolStr>, Vec<u32>)> {
+    by_some_keys(history, |_| true)
+}
+
+/// As [`by_key`], of those keys whose numbers (in [`crate::history::Columns::key_number`]) are wanted.
+fn by_some_keys(
+    history: &History,
+    wanted: impl Fn(u32) -> bool,
+) -> Vec<(Option<SmolStr>, Vec<u32>)> {
+    const NONE: u32 = u32::MAX;
+    let columns = history.columns();
+    // The last place is that of "no key".
+    let mut part_of = vec![NONE; columns.key_numbers() + 1];
+    let mut counts: Vec<(Option<SmolStr>, usize)> = Vec::new();
+    let place = |operation: &Operation| {
+        let key = columns.key_number(operation.invoke());
+        (key as usize).min(columns.key_numbers())
+    };
+    let wanted = |operation: &Operation| wanted(columns.key_number(operation.invoke()));
+    for operation in history
+        .operations()
+        .iter()
+        .filter(|operation| wanted(operation))
+    {
+        let part = &mut part_of[place(operation)];
+        if *part == NONE {
+            *part = counts.len() as u32;
+            counts.push((history.key(operation).cloned(), 0));
+        }
+        counts[*part as usize].1 += 1;
+    }
+    let mut parts: Vec<(Option<SmolStr>, Vec<u32>)> = counts
+        .into_iter()
+        .map(|(key, count)| (key, Vec::with_capacity(count)))
+        .collect();
+    for (number, operation) in (0..).zip(history.operations()) {
+        if let Some((_, part)) = parts.get_mut(part_of[place(operation)] as usize) {
+            part.push(number);
+        }
+    }
+    parts
 }
 
 /// Splits a history by key and reduces its operations. O(operations).
@@ -123,91 +192,120 @@ impl Interner {
 /// # Errors
 /// A verb that a register does not know, or an argument that is none; with the event, in a sentence.
 pub fn parts(history: &History) -> Result<Vec<Part>, String> {
-    let mut parts: Vec<(Part, Interner)> = Vec::new();
-    let mut by_key: HashMap<Option<&SmolStr>, usize> = HashMap::new();
-    for (number, operation) in history.operations().iter().enumerate() {
-        let invocation = history.invocation(operation);
-        let (part, interner) = {
-            let at = *by_key.entry(history.key(operation)).or_insert_with(|| {
-                let part = Part {
-                    key: invocation.key.clone(),
-                    ..Part::default()
+    some_parts(history, |_| true)
+}
+
+/// As [`parts`], of those keys whose numbers are wanted.
+pub(crate) fn some_parts(
+    history: &History,
+    wanted: impl Fn(u32) -> bool,
+) -> Result<Vec<Part>, String> {
+    let mut interner = Interner {
+        small_limit: 4 * history.columns().len() as i64 + 1024,
+        ..Interner::default()
+    };
+    let mut verbs = Verbs::default();
+    (1..)
+        .zip(by_some_keys(history, wanted))
+        .map(|(number, (key, operations))| {
+            interner.begin(number);
+            let mut part = Part {
+                key,
+                operations: operations.len() as u64,
+                steps: Vec::with_capacity(operations.len()),
+                ..Part::default()
+            };
+            for number in operations {
+                let operation = &history.operations()[number as usize];
+                part.unknown += u64::from(operation.outcome == Outcome::Info);
+                let Some(action) = action(history, operation, &mut interner, &mut verbs)? else {
+                    continue;
                 };
-                parts.push((part, Interner::default()));
-                parts.len() - 1
-            });
-            &mut parts[at]
-        };
-        part.operations += 1;
-        part.unknown += u64::from(operation.outcome == Outcome::Info);
-        let completion = history.completion(operation);
-        let Some(action) = action(invocation, completion, operation.outcome, interner)? else {
-            continue;
-        };
-        let must = operation.outcome != Outcome::Info;
-        part.steps.push(Step {
-            operation: number as u32,
-            start: operation.invoke as u32 + 1,
-            end: operation
-                .complete
-                .filter(|_| must)
-                .map_or(NEVER, |at| at as u32 + 1),
-            must,
-            action,
-        });
-    }
-    Ok(parts
-        .into_iter()
-        .map(|(part, interner)| Part {
-            values: interner.next as usize + 1,
-            ..part
+                let must = operation.outcome != Outcome::Info;
+                part.steps.push(Step {
+                    operation: number,
+                    start: operation.invoke() as u32 + 1,
+                    end: operation
+                        .complete()
+                        .filter(|_| must)
+                        .map_or(NEVER, |at| at as u32 + 1),
+                    must,
+                    action,
+                });
+            }
+            part.values = interner.next as usize + 1;
+            Ok(part)
         })
-        .collect())
+        .collect()
+}
+
+#[derive(Clone, Copy)]
+enum Verb {
+    Read,
+    Write,
+    Cas,
+}
+
+/// The verbs by their numbers, which are compared quicker than texts.
+#[derive(Default)]
+struct Verbs(Vec<(u32, Verb)>);
+
+impl Verbs {
+    fn of(&mut self, history: &History, operation: &Operation) -> Result<Verb, String> {
+        let number = history.columns().verb_number(operation.invoke());
+        if let Some((_, verb)) = self.0.iter().find(|(known, _)| *known == number) {
+            return Ok(*verb);
+        }
+        let verb = match history.verb(operation).as_str() {
+            "read" => Verb::Read,
+            "write" => Verb::Write,
+            "cas" => Verb::Cas,
+            other => {
+                return Err(format!(
+                    "event {}: a register knows read, write and cas, but not {other}",
+                    operation.invoke()
+                ));
+            }
+        };
+        self.0.push((number, verb));
+        Ok(verb)
+    }
 }
 
 fn action(
-    invocation: &Event,
-    completion: Option<&Event>,
-    outcome: Outcome,
+    history: &History,
+    operation: &Operation,
     interner: &mut Interner,
+    verbs: &mut Verbs,
 ) -> Result<Option<Action>, String> {
-    Ok(match invocation.f.as_str() {
-        "read" => match (outcome, completion) {
-            (Outcome::Ok, Some(event)) => Some(Action::Read(interner.intern(&event.value))),
-            _ => None,
-        },
-        "write" => {
-            (outcome != Outcome::Fail).then(|| Action::Write(interner.intern(&invocation.value)))
-        }
-        "cas" => {
-            let Some([old, new]) = invocation.value.as_array().map(Vec::as_slice) else {
+    let columns = history.columns();
+    let outcome = operation.outcome;
+    Ok(match verbs.of(history, operation)? {
+        Verb::Read => history
+            .answer(operation)
+            .map(|value| Action::Read(interner.intern(value))),
+        Verb::Write => (outcome != Outcome::Fail)
+            .then(|| Action::Write(interner.intern(history.argument(operation)))),
+        Verb::Cas => {
+            let argument = history.argument(operation);
+            let Some([old, new]) = argument.pair() else {
                 return Err(format!(
-                    "event {}: a cas has the value {}, expected [old, new]",
-                    invocation.index, invocation.value
+                    "event {}: a cas has the value {argument}, expected [old, new]",
+                    operation.invoke()
                 ));
             };
             let (old, new) = (interner.intern(old), interner.intern(new));
-            match (outcome, completion) {
-                (
-                    Outcome::Fail,
-                    Some(Event {
-                        current: Some(found),
-                        ..
-                    }),
-                ) => match interner.intern(found) {
-                    found if found == old => Some(Action::Impossible),
-                    found => Some(Action::Read(found)),
+            match (outcome, operation.complete()) {
+                (Outcome::Fail, Some(at)) => match columns.current(at) {
+                    Some(found) => match interner.intern(found) {
+                        found if found == old => Some(Action::Impossible),
+                        found => Some(Action::Read(found)),
+                    },
+                    None if columns.error(at).is_some() => None,
+                    None => Some(Action::Differs(old)),
                 },
-                (Outcome::Fail, Some(Event { error: Some(_), .. })) => None,
-                (Outcome::Fail, _) => Some(Action::Differs(old)),
                 _ => Some(Action::Cas(old, new)),
             }
-        }
-        other => {
-            return Err(format!(
-                "event {}: a register knows read, write and cas, but not {other}",
-                invocation.index
-            ));
         }
     })
 }

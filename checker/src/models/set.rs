@@ -2,8 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
-
 use super::container::{Item, Items, SaidOf};
 use super::model::{Model, Spoken, Told};
 
@@ -45,6 +43,10 @@ impl Model for Set {
         BTreeSet::new()
     }
 
+    fn weight(&self, state: &Self::State) -> usize {
+        12 * state.len()
+    }
+
     fn step(&self, state: &Self::State, op: &Op, reply: Option<&Reply>) -> Option<Self::State> {
         let mut next = state.clone();
         self.apply(&mut next, op, reply).then_some(next)
@@ -74,29 +76,32 @@ impl Model for Set {
 
 impl Spoken for Set {
     fn hear(&mut self, told: &Told<'_>) -> SaidOf<Self> {
-        let argument = &told.invocation.value;
+        let argument = told.argument();
         Ok(Some(match told.verb() {
             "add" => (Op::Add(self.items.number(argument)), None),
             "remove" => (Op::Remove(self.items.number(argument)), None),
             "contains" => match told.answer() {
                 None => return Ok(None),
-                Some(Value::Bool(holds)) => {
-                    let item = self.items.number(argument);
-                    (Op::Contains(item), Some(Reply::Holds(*holds)))
-                }
-                Some(_) => return told.wrong_value("true or false"),
+                Some(value) => match value.as_bool() {
+                    Some(holds) => {
+                        let item = self.items.number(argument);
+                        (Op::Contains(item), Some(Reply::Holds(holds)))
+                    }
+                    None => return told.wrong_value("true or false"),
+                },
             },
             "read" => match told.answer() {
                 None => return Ok(None),
-                Some(Value::Null) => (Op::Read, Some(Reply::All(Vec::new()))),
-                Some(Value::Array(all)) => {
-                    let mut all: Vec<Item> =
-                        all.iter().map(|item| self.items.number(item)).collect();
-                    all.sort_unstable();
-                    // An element told twice is in no set; more elements than there are never fit.
-                    (Op::Read, Some(Reply::All(all)))
-                }
-                Some(_) => return told.wrong_value("a list of elements"),
+                Some(value) if value.is_null() => (Op::Read, Some(Reply::All(Vec::new()))),
+                Some(value) => match value.list() {
+                    Some(all) => {
+                        let mut all: Vec<Item> = all.map(|item| self.items.number(item)).collect();
+                        all.sort_unstable();
+                        // An element told twice is in no set; more elements than there are never fit.
+                        (Op::Read, Some(Reply::All(all)))
+                    }
+                    None => return told.wrong_value("a list of elements"),
+                },
             },
             _ => return told.unknown_verb("a set knows add, remove, contains and read"),
         }))

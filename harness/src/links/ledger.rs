@@ -39,6 +39,8 @@ struct Pages {
     /// Filled up to its capacity, then overwritten from the oldest.
     ring: Vec<Seen>,
     oldest: usize,
+    /// How many were ever put into it.
+    remembered: u64,
 }
 
 impl Ledger {
@@ -48,6 +50,7 @@ impl Ledger {
             counters: Counters::default(),
             ring,
             oldest: 0,
+            remembered: 0,
         }))
     }
 
@@ -87,6 +90,18 @@ impl Ledger {
         [older, newer].concat()
     }
 
+    /// The frames after the first `known` ones, oldest first; how many of these are forgotten already; and how many there
+    /// were in all. O(frames).
+    pub(super) fn after(&self, known: u64) -> (Vec<Seen>, u64, u64) {
+        let pages = self.lock();
+        let fresh = pages.remembered.saturating_sub(known);
+        let kept = fresh.min(pages.ring.len() as u64);
+        let (newer, older) = pages.ring.split_at(pages.oldest);
+        let skip = pages.ring.len() - kept as usize;
+        let seen = older.iter().chain(newer).skip(skip).copied().collect();
+        (seen, fresh - kept, pages.remembered)
+    }
+
     fn lock(&self) -> MutexGuard<'_, Pages> {
         // Counts stay usable whoever panicked while holding them.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -102,6 +117,7 @@ impl Pages {
     }
 
     fn remember(&mut self, seen: Seen) {
+        self.remembered += 1;
         if self.ring.len() < REMEMBERED {
             self.ring.push(seen);
         } else {
@@ -125,6 +141,11 @@ mod tests {
         let terms: Vec<u64> = ledger.recent().iter().map(|seen| seen.frame.term).collect();
         assert_eq!(terms, (700 - 512..700).collect::<Vec<u64>>());
         assert_eq!(ledger.counters().passed.kinds[8], 700);
+        let (seen, forgotten, all) = ledger.after(100);
+        assert_eq!((seen.len(), forgotten, all), (512, 88, 700));
+        let (seen, forgotten, _) = ledger.after(690);
+        assert_eq!((seen[0].frame.term, seen.len(), forgotten), (690, 10, 0));
+        assert_eq!(ledger.after(700).0, []);
     }
 
     #[test]

@@ -172,6 +172,21 @@ impl Links {
         )
     }
 
+    /// What crossed each link since the last time it was asked with the same `known`, and how many frames between were
+    /// forgotten: a link remembers 512. Links without news are left out.
+    pub fn news(&self, known: &mut BTreeMap<LinkId, u64>) -> Vec<(LinkId, Vec<Seen>, u64)> {
+        let mut news = Vec::new();
+        for (id, (_, line)) in &self.lines {
+            let known = known.entry(*id).or_default();
+            let (seen, forgotten, all) = line.ledger.after(*known);
+            *known = all;
+            if !seen.is_empty() {
+                news.push((*id, seen, forgotten));
+            }
+        }
+        news
+    }
+
     /// The last 512 frames of the link, oldest first; empty when there is no such link.
     pub fn recent(&self, from: u16, to: u16) -> Vec<Seen> {
         self.lines

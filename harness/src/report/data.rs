@@ -81,8 +81,8 @@ impl<'a> Data<'a> {
     /// When a violation came to light: the end of its shortest wrong prefix.
     pub fn moment_ns(&self, violation: &Violation) -> Option<u64> {
         let at = usize::try_from(violation.prefix_end).ok()?;
-        let event = self.run.history.events().get(at)?;
-        u64::try_from(event.time.as_nanos()).ok()
+        let columns = self.run.history.columns();
+        (at < columns.len()).then(|| columns.time_ns(at))
     }
 
     /// The faults that acted in `[from_ns, to_ns]`.

@@ -9,12 +9,13 @@ use super::{embed, palette, plots, sections};
 const STYLE: &str = include_str!("style.css");
 
 /// The page's script, in parts; it needs nothing beside itself.
-const SCRIPT: [&str; 8] = [
+const SCRIPT: [&str; 9] = [
     include_str!("script/data.js"),
     include_str!("script/view.js"),
     include_str!("script/plot.js"),
     include_str!("script/panels.js"),
     include_str!("script/lanes.js"),
+    include_str!("script/spacetime.js"),
     include_str!("script/details.js"),
     include_str!("script/input.js"),
     include_str!("script/main.js"),
@@ -58,7 +59,7 @@ pub fn page(data: &Data<'_>) -> String {
     let mut out = format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta name=\"color-scheme\" content=\"light dark\">\n\
+         <meta name=\"color-scheme\" content=\"light dark\">\n<link rel=\"icon\" href=\"data:,\">\n\
          <title>{}</title>\n<style>\n{}{STYLE}</style>\n</head>\n<body class=\"{tone}\">\n{}",
         text(title(data)),
         palette::style_sheet(),

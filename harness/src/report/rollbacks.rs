@@ -44,9 +44,10 @@ pub struct Rollbacks {
 impl Rollbacks {
     /// Joins observations with acknowledgements. O(events + entries).
     pub fn new(history: &History, observations: &[Observation]) -> Rollbacks {
-        let acknowledged: HashMap<&str, u64> = (history.events().iter())
-            .filter(|event| event.kind == Kind::Ok)
-            .filter_map(|event| Some((event.entry.as_deref()?, event.index)))
+        let columns = history.columns();
+        let acknowledged: HashMap<&str, u64> = (0..columns.len())
+            .filter(|event| columns.kind(*event) == Kind::Ok)
+            .filter_map(|event| Some((columns.entry(event)?.as_str(), event as u64)))
             .collect();
         let mut rollbacks = Rollbacks {
             acknowledged: acknowledged.len(),

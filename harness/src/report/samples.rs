@@ -68,22 +68,22 @@ pub struct Samples {
 impl Samples {
     /// Reads a history. O(operations · log names).
     pub fn new(history: &History) -> Samples {
-        let ns = |time: std::time::Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        let columns = history.columns();
         // Final reads come after a time in which nobody asked: they are judged, but no part of the service.
         let operations = || {
             let all = history.operations().iter();
-            all.filter(|operation| !history.invocation(operation).is_final)
+            all.filter(|operation| !columns.is_final(operation.invoke()))
         };
-        let end_ns = (history.events().iter())
-            .rfind(|event| !event.is_final)
-            .map_or(0, |event| ns(event.time));
+        let end_ns = (0..columns.len())
+            .rfind(|event| !columns.is_final(*event))
+            .map_or(0, |event| columns.time_ns(event));
         let mut verbs: BTreeMap<&str, u16> = BTreeMap::new();
         let mut nodes: BTreeMap<(usize, &str), u16> = BTreeMap::new();
         // Nodes by length first: n2 stands before n10.
         for operation in operations() {
-            let event = history.invocation(operation);
-            verbs.entry(event.f.as_str()).or_default();
-            let node = event.node.as_ref().map_or("–", |node| node.as_str());
+            verbs.entry(history.verb(operation)).or_default();
+            let node = columns.node(operation.invoke());
+            let node = node.map_or("–", |node| node.as_str());
             nodes.entry((node.len(), node)).or_default();
         }
         for (at, number) in verbs.values_mut().enumerate() {
@@ -93,19 +93,20 @@ impl Samples {
             *number = u16::try_from(at).unwrap_or(u16::MAX);
         }
         let all = operations().map(|operation| {
-            let invocation = history.invocation(operation);
-            let completion = history.completion(operation);
-            let node = invocation.node.as_ref().map_or("–", |node| node.as_str());
+            let invoke = operation.invoke();
+            let node = columns.node(invoke).map_or("–", |node| node.as_str());
             Sample {
-                start_ns: ns(invocation.time),
-                end_ns: completion.map_or(end_ns, |event| ns(event.time)),
+                start_ns: columns.time_ns(invoke),
+                end_ns: operation
+                    .complete()
+                    .map_or(end_ns, |event| columns.time_ns(event)),
                 answer: match operation.outcome {
                     Outcome::Ok => Answer::Ok,
                     Outcome::Fail if is_served(history, operation) => Answer::Unequal,
                     Outcome::Fail => Answer::Fail,
                     Outcome::Info => Answer::Info,
                 },
-                verb: verbs[invocation.f.as_str()],
+                verb: verbs[history.verb(operation).as_str()],
                 node: nodes[&(node.len(), node)],
             }
         });

@@ -1,6 +1,7 @@
 //! The report as readers meet it, in a headless Chromium. Says loudly what it leaves out where there is none.
 
 mod chromium;
+mod others;
 
 use std::path::PathBuf;
 use std::time::Instant;

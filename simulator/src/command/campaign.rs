@@ -67,6 +67,7 @@ fn work(arguments: &Arguments, next: &AtomicU64, sum: &Mutex<Sum>, begun: Instan
         }
         if outcome.violation.is_some() {
             sum.bad += 1;
+            drop(sum);
             tell(arguments, &scenario, &outcome);
         } else if sum.told.unwrap_or(begun).elapsed() > PROGRESS {
             eprintln!("{}", told(&sum, begun));

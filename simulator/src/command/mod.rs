@@ -4,7 +4,6 @@ mod campaign;
 #[cfg(feature = "planted-bugs")]
 mod table;
 
-use std::collections::BTreeSet;
 use std::ops::Range;
 use std::process::ExitCode;
 
@@ -70,9 +69,8 @@ impl Arguments {
         match &self.keep {
             None => scenario,
             Some(kept) => {
-                let numbers: BTreeSet<usize> =
-                    kept.split(',').filter_map(|n| n.parse().ok()).collect();
-                scenario.keep(&numbers)
+                let numbers = kept.split(',').filter_map(|number| number.parse().ok());
+                scenario.keep(&numbers.collect())
             }
         }
     }

@@ -43,26 +43,26 @@ impl Telling<'_> {
     }
 
     pub(super) fn failed_writer(&self, by: u32) -> Option<usize> {
-        let operations = self.history.operations();
+        let (history, columns) = (self.history, self.history.columns());
+        let operations = history.operations();
         let reader = &operations[self.number(by)];
-        let found = match (
-            self.steps[by as usize].action,
-            self.history.completion(reader),
-        ) {
-            (Action::Cas(..), _) => &self.history.invocation(reader).value[0],
-            (_, Some(event)) => event.current.as_ref().unwrap_or(&event.value),
+        let found = match (self.steps[by as usize].action, reader.complete()) {
+            (Action::Cas(..), _) => history.argument(reader).pair()?[0],
+            (_, Some(event)) => columns
+                .current(event)
+                .unwrap_or_else(|| columns.value(event)),
             _ => return None,
         };
         operations.iter().position(|operation| {
-            let invocation = self.history.invocation(operation);
-            let written = match invocation.f.as_str() {
-                "write" => &invocation.value,
-                "cas" => &invocation.value[1],
-                _ => return false,
+            let argument = history.argument(operation);
+            let written = match history.verb(operation).as_str() {
+                "write" => Some(argument),
+                "cas" => argument.pair().map(|[_, new]| new),
+                _ => None,
             };
             operation.outcome == Outcome::Fail
-                && self.history.key(operation) == self.history.key(reader)
-                && written == found
+                && history.key(operation) == history.key(reader)
+                && written.is_some_and(|written| written.cell() == found.cell())
         })
     }
 

@@ -112,9 +112,9 @@ impl Telling<'_> {
         let invocation = self.history.invocation(operation);
         let completion = self.history.completion(operation);
         match self.steps[at as usize].action {
-            Action::Read(_) => match completion.and_then(|event| event.current.as_ref()) {
-                Some(found) => show(found),
-                None => show(self.history.value(operation)),
+            Action::Read(_) => match completion.and_then(|event| event.current) {
+                Some(found) => show(&found),
+                None => show(&self.history.value(operation)),
             },
             Action::Write(_) => show(&invocation.value),
             Action::Cas(..) => show(&invocation.value[1]),

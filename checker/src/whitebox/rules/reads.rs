@@ -125,7 +125,8 @@ impl Rule for Reads {
                     | Message::SnapshotReply { round, .. } => reader.echo(*from, *term, *round),
                     Message::ReadIndex { id } => {
                         let began = Began { step, floor };
-                        reader.questions.insert((*from, *id), began);
+                        // A question that arrives again is the same one: what confirms the first confirms it.
+                        reader.questions.entry((*from, *id)).or_insert(began);
                     }
                     Message::ReadIndexReply {
                         id,

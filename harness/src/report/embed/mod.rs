@@ -2,6 +2,7 @@
 
 mod choice;
 mod columns;
+mod messages;
 mod operations;
 mod series;
 
@@ -79,6 +80,11 @@ pub fn embed(data: &Data<'_>) -> (Html, Vec<String>) {
             }
         }
     }
+    let said = messages::choose(&data.run.messages, &windows, &data.outages);
+    left_out.extend(said.left_out.clone());
+    for (name, column) in said.columns() {
+        packed.push((name, column));
+    }
     let (words, untold) = words(data, &operations, &choice.chosen);
     left_out.extend(choice.left_out.clone());
     if untold > 0 {
@@ -116,6 +122,9 @@ pub fn embed(data: &Data<'_>) -> (Html, Vec<String>) {
         ])).collect::<Vec<_>>(),
         "series": series::AllSeries::new(data),
         "violations": violations.iter().map(|violation| told(data, violation)).collect::<Vec<_>>(),
+        "messages": said.chosen.len(),
+        "kinds": crate::messages::kinds(),
+        "messages_left_out": said.left_out,
         "columns": lengths,
     });
     // A value is always JSON.

@@ -1,7 +1,6 @@
 //! Every operation as the interactive plots need it, and as words.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use checker::availability::is_served;
 use checker::{History, Operation, Outcome, Process};
@@ -99,45 +98,41 @@ pub struct Operations<'a> {
 impl<'a> Operations<'a> {
     /// Reads a history. O(operations).
     pub fn new(history: &'a History) -> Operations<'a> {
-        let ns = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        let columns = history.columns();
         let mut out = Operations::default();
         // Clients wait for an answer while the main phase lasts, not while the final reads do.
-        let main_end_ns = (history.events().iter())
-            .rfind(|event| !event.is_final)
-            .map_or(0, |event| ns(event.time));
-        let end_ns = history.events().last().map_or(0, |event| ns(event.time));
-        let name =
-            |name: &'a Option<smol_str::SmolStr>| name.as_ref().map_or("–", |n| n.as_str());
+        let main_end_ns = (0..columns.len())
+            .rfind(|event| !columns.is_final(*event))
+            .map_or(0, |event| columns.time_ns(event));
+        let last = columns.len().checked_sub(1);
+        let end_ns = last.map_or(0, |event| columns.time_ns(event));
+        let name = |name: Option<&'a smol_str::SmolStr>| name.map_or("–", |n| n.as_str());
         for (number, operation) in history.operations().iter().enumerate() {
-            let invocation = history.invocation(operation);
-            let completion = history.completion(operation);
-            let open_to = if invocation.is_final {
-                end_ns
-            } else {
-                main_end_ns
-            };
-            let start_ns = ns(invocation.time);
+            let (invoke, complete) = (operation.invoke(), operation.complete());
+            let is_final = columns.is_final(invoke);
+            let open_to = if is_final { end_ns } else { main_end_ns };
+            let start_ns = columns.time_ns(invoke);
             out.all.push(Op {
                 start_ns,
-                end_ns: completion.map_or(open_to.max(start_ns), |event| ns(event.time)),
+                end_ns: complete.map_or(open_to.max(start_ns), |event| columns.time_ns(event)),
                 answer: match operation.outcome {
                     Outcome::Ok => Answer::Ok,
                     Outcome::Fail if is_served(history, operation) => Answer::Unequal,
                     Outcome::Fail => Answer::Fail,
                     Outcome::Info => Answer::Info,
                 },
-                verb: out.verbs.number(invocation.f.as_str()),
-                node: out.nodes.number(name(&invocation.node)),
-                key: out.keys.number(name(&invocation.key)),
-                process: match invocation.process {
+                verb: out.verbs.number(columns.verb(invoke).as_str()),
+                node: out.nodes.number(name(columns.node(invoke))),
+                key: out.keys.number(name(columns.key(invoke))),
+                process: match columns.process(invoke) {
                     Process::Client(process) => process,
                     Process::Nemesis => 0,
                 },
-                error: completion
-                    .and_then(|event| event.error.as_ref())
+                error: complete
+                    .and_then(|event| columns.error(event))
                     .map_or(0, |error| 1 + out.errors.number(error.as_str())),
-                is_final: invocation.is_final,
-                invoke: operation.invoke as u64,
+                is_final,
+                invoke: invoke as u64,
                 number,
             });
         }
@@ -155,21 +150,21 @@ pub fn words(history: &History, operation: &Operation) -> String {
         (Value::Array(pair), "cas") if pair.len() == 2 => {
             format!("{} to {}", value(&pair[0]), value(&pair[1]))
         }
-        (Value::Null, _) => match answer {
+        (Value::Null, _) => match &answer {
             Some(event) if ok => format!("→ {}", value(&event.value)),
             _ => String::new(),
         },
-        (asked, _) => match answer {
+        (asked, _) => match &answer {
             Some(event) if ok && event.value != *asked && event.value != Value::Null => {
                 format!("{} → {}", value(asked), value(&event.value))
             }
             _ => value(asked),
         },
     };
-    if let Some(found) = answer.and_then(|event| event.current.as_ref()) {
+    if let Some(found) = answer.as_ref().and_then(|event| event.current.as_ref()) {
         words.push_str(&format!(", found {}", value(found)));
     }
-    if let Some(entry) = answer.and_then(|event| event.entry.as_ref()) {
+    if let Some(entry) = answer.as_ref().and_then(|event| event.entry.as_ref()) {
         words.push_str(&format!(" [{entry}]"));
     }
     let mut words: String = (words.chars())

@@ -29,11 +29,12 @@ async function read(text) {
   if (data.format !== FORMAT) throw new Error('the page holds data of another format');
   const n = data.n = data.embedded;
   const types = { start: Float64Array, latency: Float64Array, process: Float64Array, invoke: Float64Array, weight: Uint32Array,
+    m_at: Float64Array, m_from: Uint8Array, m_to: Uint8Array, m_kind: Uint8Array, m_term: Float64Array, m_bytes: Float64Array,
     verb: Uint16Array, node: Uint16Array, key: Uint32Array, answer: Uint8Array, error: Uint32Array };
   let at = 4 + length;
   for (const [name, size] of data.columns) {
     if (name === 'words') data.words = n ? utf8.decode(bytes.subarray(at, at + size)).split('\n') : [];
-    else data[name] = column(bytes, at, at + size, n, name === 'start' || name === 'invoke', types[name]);
+    else data[name] = column(bytes, at, at + size, name.startsWith('m_') ? data.messages : n, ['start', 'invoke', 'm_at'].includes(name), types[name]);
     at += size;
   }
   data.longest = 0;
@@ -45,7 +46,7 @@ async function read(text) {
     const latency = data.latency[i];
     if (latency > data.longest) data.longest = latency;
     if (latency > high) high = latency;
-    if (data.answer[i] < 2 && latency < low) low = latency;
+    if (latency < low) low = latency;
   }
   data.decades = [Math.floor(Math.log10(Math.max(1, Math.min(low, high)))), Math.ceil(Math.log10(high))];
   // What violations are made of: 1 essential, 2 the wrong one.

@@ -122,6 +122,12 @@ function pointing(stack, plots) {
     const box = found.plot.canvas.getBoundingClientRect();
     return found.panel.hit(found.plot, event.clientX - box.left, event.clientY - box.top);
   };
+  const heard = event => {
+    const found = under(event);
+    if (!found || !found.panel.words) return '';
+    const box = found.plot.canvas.getBoundingClientRect();
+    return found.panel.words(found.plot, event.clientX - box.left, event.clientY - box.top);
+  };
   stack.addEventListener('pointerdown', event => {
     if (event.button || !under(event)) return;
     begun = place(event);
@@ -138,10 +144,10 @@ function pointing(stack, plots) {
       chosen.style.width = `${Math.max(0, b - a)}px`;
       if (!stack.hasPointerCapture(event.pointerId)) stack.setPointerCapture(event.pointerId);
     }
-    const i = begun === null ? hit(event) : -1;
-    tip.hidden = i < 0;
-    if (i < 0) return;
-    tip.textContent = operationWords(i);
+    const i = begun === null ? hit(event) : -1, said = i < 0 && begun === null ? heard(event) : '';
+    tip.hidden = i < 0 && !said;
+    if (tip.hidden) return;
+    tip.textContent = i < 0 ? said : operationWords(i);
     const box = stack.getBoundingClientRect();
     tip.style.top = `${event.clientY - box.top + 16}px`;
     tip.style.left = `${Math.max(0, Math.min(x + 12, box.width - 320))}px`;

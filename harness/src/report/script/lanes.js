@@ -21,7 +21,7 @@ const lanes = {
     this.left_out = Math.max(0, this.rows.length - MOST_LANES);
     this.rows = this.rows.slice(0, MOST_LANES);
     this.lane = new Map(this.rows.map((row, at) => [row.process, at]));
-    this.said = many ? `More than ${MOST_IN_LANES} operations are in view: drag over a shorter stretch, choose a key, or press j for an anomaly.`
+    this.said = many ? `More than ${MOST_IN_LANES} operations are in view: drag over a shorter stretch, choose a key, or press j for the next ${D.violations.length ? 'anomaly' : 'outage'}.`
       : this.rows.length ? '' : 'No operation is in view.';
     this.height = this.said ? 34 : this.rows.length * 20 + (this.left_out ? 20 : 4);
   },

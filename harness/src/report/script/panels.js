@@ -250,7 +250,9 @@ function diskRows() {
 function allPanels() {
   const panels = [], rows = faultRows(), disks = diskRows();
   if (rows.length) panels.push({ ...rowsPanel('Faults and service', 'What was done to the cluster, and when nobody was served; pale: no effect was measured.', rows), overview: true });
-  panels.push(latency, lanes, quantiles, rate);
+  panels.push(latency, lanes);
+  if (D.messages) panels.push({ ...spacetime, legend: [['ok', 'append and others'], ['unequal', 'reply'], ['stall', 'heartbeat'], ['p95', 'vote'], ['moment', 'swallowed']] });
+  panels.push(quantiles, rate);
   panels.push({ ...rowsPanel('Availability by node', 'Of the operations sent to a node, how many were served.', availabilityRows()),
     legend: [['heat0', 'none'], ['heat1', 'less than half'], ['heat2', 'less than all'], ['ok', 'all']] });
   if (D.reigns.length) panels.push({ ...rowsPanel('Leader and term', 'Coloured: it led, in the term written there. Dark: its process did not run. Red ticks: it dropped log entries.', roleRows()),

@@ -83,13 +83,15 @@ fn row<'a, I: Iterator<Item = &'a Sample>>(name: &str, samples: impl Fn() -> I) 
 
 fn errors(data: &Data<'_>, left_out: &mut Vec<String>) -> String {
     let mut by_text: BTreeMap<(&str, &str), u64> = BTreeMap::new();
-    for event in data.run.history.events() {
-        let outcome = match event.kind {
+    let columns = data.run.history.columns();
+    for event in 0..columns.len() {
+        let outcome = match columns.kind(event) {
             Kind::Fail => "fail",
-            Kind::Info if event.process != checker::Process::Nemesis => "info",
+            Kind::Info if columns.process(event) != checker::Process::Nemesis => "info",
             _ => continue,
         };
-        let error = event.error.as_deref().unwrap_or(match &event.current {
+        let error = columns.error(event).map(|error| error.as_str());
+        let error = error.unwrap_or(match columns.current(event) {
             Some(_) => "(compared unequal)",
             None => "(no reason given)",
         });

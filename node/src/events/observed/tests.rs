@@ -4,7 +4,9 @@ use std::path::Path;
 
 use super::*;
 use crate::events::Sink;
-use crate::raft::{Configured, Cut, Entry, HardState, LogId, Payload, Save, Snapshot, Ticket, Write};
+use crate::raft::{
+    Configured, Cut, Entry, HardState, LogId, Payload, Save, Snapshot, Ticket, Write,
+};
 use crate::storage::files::double::{self, Fault};
 use crate::storage::{Boot, Disk, Mode, OpenError, Options, Recovered, Storage, wal};
 

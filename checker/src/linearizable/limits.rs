@@ -1,0 +1,54 @@
+//! What a verdict may cost, and who tells that it has cost enough.
+
+use std::cell::Cell;
+
+/// How much may be tried for each part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Configurations kept at once.
+    pub configurations: usize,
+    /// Configurations made in all.
+    pub steps: u64,
+    /// Bytes that the search may hold at once; the history and its operations are the caller's.
+    pub bytes: usize,
+}
+
+/// How many units of work pass between two questions; some microseconds.
+const PERIOD: u64 = 256;
+
+/// Counts work and asks the caller now and then whether time is up: the library itself reads no clock.
+pub struct Meter<'a> {
+    stop: &'a dyn Fn() -> bool,
+    work: Cell<u64>,
+    stopped: Cell<bool>,
+}
+
+impl<'a> Meter<'a> {
+    /// Asks `stop` every few microseconds of work, until it says true.
+    pub fn new(stop: &'a dyn Fn() -> bool) -> Meter<'a> {
+        Meter {
+            stop,
+            work: Cell::new(0),
+            stopped: Cell::new(false),
+        }
+    }
+
+    /// Notes some units of work (one is some tens of nanoseconds). True: it is over.
+    pub fn spent(&self, work: u64) -> bool {
+        let sum = self.work.get() + work;
+        self.work.set(sum);
+        if sum >= PERIOD && !self.stopped.get() {
+            self.work.set(0);
+            self.stopped.set((self.stop)());
+        }
+        self.stopped.get()
+    }
+
+    /// True once the caller has said stop.
+    pub fn is_over(&self) -> bool {
+        self.stopped.get()
+    }
+}
+
+/// Never stops.
+pub const NO_END: &dyn Fn() -> bool = &|| false;

@@ -1,0 +1,325 @@
+//! What a system of registers gives that is not linearizable: how stale reads were, and which promises its sessions
+//! kept.
+//!
+//! Terry et al., "Session guarantees for weakly consistent replicated data", PDIS 1994. One value is called *older* than
+//! another here if its write had ended before the other one's began: whatever the versions are, these two are
+//! ordered. So what is told as broken is broken; what is told as kept was kept as far as these answers show.
+
+use serde::{Deserialize, Serialize};
+
+use crate::hash::Map;
+use crate::history::{History, Process};
+use crate::models::register::{Action, INITIAL, Part, Step};
+use crate::words::Words;
+
+/// What was kept and what was broken.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Promises {
+    /// Reads that were looked at: those of keys where no value is written twice.
+    pub reads: u64,
+    /// Of these, how many found a value that had been overwritten before they began.
+    pub stale_reads: u64,
+    /// By how many acknowledged writes, one after the other or not, at most.
+    pub most_versions: u64,
+    /// For how long at most, in nanoseconds.
+    pub most_ns: u64,
+    /// A client that wrote finds what it wrote, or something newer.
+    pub read_your_writes: Promise,
+    /// A client never finds something older than it found before.
+    pub monotonic_reads: Promise,
+    /// What one client wrote in order is never found in reverse.
+    pub monotonic_writes: Promise,
+    /// What was written after something was read is never found before that.
+    pub writes_follow_reads: Promise,
+}
+
+/// One promise.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Promise {
+    /// How often it was broken; never: it was kept, as far as was seen.
+    pub broken: u64,
+    /// The first time, in words.
+    pub example: Option<String>,
+}
+
+#[derive(Clone, Copy)]
+struct Write {
+    step: Step,
+    client: u64,
+}
+
+/// What a client has seen of one key.
+#[derive(Default)]
+struct Session {
+    /// The write that began last, of those that it read, and its reading.
+    read: Option<(Write, u32)>,
+    /// Its own acknowledged write that began last.
+    written: Option<Write>,
+}
+
+impl Promises {
+    /// Looks at all keys where no value is written twice; `None` where there is none with a read. O(n log n), and
+    /// for stale reads the writes that they missed.
+    pub fn of(history: &History, parts: &[Part]) -> Option<Promises> {
+        let mut promises = Promises::default();
+        parts.iter().for_each(|part| promises.look(history, part));
+        (promises.reads > 0).then_some(promises)
+    }
+
+    /// In words, one sentence a line.
+    pub fn sentences(&self) -> Vec<String> {
+        let mut sentences = vec![match self.stale_reads {
+            0 => format!("No read was stale by time ({} looked at).", self.reads),
+            stale => format!(
+                "{stale} of {} reads were stale: at most {} versions, and {:.3} ms.",
+                self.reads,
+                self.most_versions,
+                self.most_ns as f64 / 1e6
+            ),
+        }];
+        let all = [
+            ("read your writes", &self.read_your_writes),
+            ("monotonic reads", &self.monotonic_reads),
+            ("monotonic writes", &self.monotonic_writes),
+            ("writes follow reads", &self.writes_follow_reads),
+        ];
+        sentences.extend(all.map(|(name, promise)| match &promise.example {
+            Some(example) => format!("{name}: broken {} times; {example}", promise.broken),
+            None => format!("{name}: kept, as far as was seen."),
+        }));
+        sentences
+    }
+
+    fn look(&mut self, history: &History, part: &Part) {
+        let client = |step: &Step| {
+            let invoke = history.operations()[step.operation as usize].invoke();
+            match history.columns().process(invoke) {
+                Process::Client(id) => id,
+                Process::Nemesis => u64::MAX,
+            }
+        };
+        let mut writes: Vec<Option<Write>> = vec![None; part.values];
+        // The initial value's imagined write ended before everything.
+        let nobody = Step {
+            operation: u32::MAX,
+            start: 0,
+            end: 0,
+            must: true,
+            action: Action::Write(INITIAL),
+        };
+        writes[INITIAL as usize] = Some(Write {
+            step: nobody,
+            client: u64::MAX,
+        });
+        for step in &part.steps {
+            if let Some(value) = step.action.installs() {
+                let write = Write {
+                    step: *step,
+                    client: client(step),
+                };
+                if writes[value as usize].replace(write).is_some() {
+                    return;
+                }
+            }
+        }
+        // Acknowledged writes by start, and from each on the earliest end.
+        let acknowledged: Vec<&Step> = part
+            .steps
+            .iter()
+            .filter(|step| step.must && step.action.installs().is_some())
+            .collect();
+        let mut earliest: Vec<u32> = acknowledged.iter().map(|step| step.end).collect();
+        for at in (1..earliest.len()).rev() {
+            earliest[at - 1] = earliest[at - 1].min(earliest[at]);
+        }
+        let mut sessions: Map<u64, Session> = Map::default();
+        let mut by_completion: Vec<&Step> = part.steps.iter().filter(|step| step.must).collect();
+        by_completion.sort_unstable_by_key(|step| step.end);
+        // What each client had read before it began a write: by the write's operation.
+        let mut before: Map<u32, Option<Write>> = Map::default();
+        let words = |numbers: &[u32]| {
+            let numbers: Vec<usize> = numbers.iter().map(|number| *number as usize).collect();
+            let words = Words::new(history, numbers.iter().copied());
+            let sentences: Vec<String> = numbers
+                .iter()
+                .map(|number| words.sentence(*number))
+                .collect();
+            sentences.join(" ")
+        };
+        for step in by_completion {
+            let session = sessions.entry(client(step)).or_default();
+            if let Some(found) = step.action.needs().and_then(|value| writes[value as usize]) {
+                self.reads += 1;
+                self.stale(history, step, &found, &acknowledged, &earliest);
+                if let Some(own) = session
+                    .written
+                    .filter(|own| found.step.end < own.step.start)
+                {
+                    self.read_your_writes
+                        .break_it(|| words(&[own.step.operation, step.operation]));
+                }
+                if let Some((newer, reading)) = session
+                    .read
+                    .filter(|(newer, _)| found.step.end < newer.step.start)
+                {
+                    let example = || words(&[reading, step.operation]);
+                    self.monotonic_reads.break_it(example);
+                    if newer.client == found.client {
+                        self.monotonic_writes.break_it(example);
+                    }
+                    let known = before.get(&newer.step.operation).copied().flatten();
+                    if known.is_some_and(|known| known.step.operation == found.step.operation) {
+                        self.writes_follow_reads.break_it(example);
+                    }
+                }
+                if session
+                    .read
+                    .is_none_or(|(newest, _)| newest.step.start < found.step.start)
+                {
+                    session.read = Some((found, step.operation));
+                }
+            }
+            if step.action.installs().is_some() {
+                before.insert(step.operation, session.read.map(|(write, _)| write));
+                session.written = Some(Write {
+                    step: *step,
+                    client: client(step),
+                });
+            }
+        }
+    }
+
+    fn stale(
+        &mut self,
+        history: &History,
+        read: &Step,
+        found: &Write,
+        writes: &[&Step],
+        earliest: &[u32],
+    ) {
+        let later = writes.partition_point(|write| write.start <= found.step.end);
+        let Some(overwritten) = earliest.get(later).filter(|end| **end < read.start) else {
+            return;
+        };
+        let newer = writes[later..]
+            .iter()
+            .take_while(|write| write.start < read.start);
+        let versions = newer.filter(|write| write.end < read.start).count() as u64;
+        let time = |event: u32| history.columns().time_ns(event as usize - 1);
+        self.stale_reads += 1;
+        self.most_versions = self.most_versions.max(versions);
+        self.most_ns = self.most_ns.max(time(read.start) - time(*overwritten));
+    }
+}
+
+impl Promise {
+    fn break_it(&mut self, example: impl Fn() -> String) {
+        self.broken += 1;
+        self.example.get_or_insert_with(example);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::history::{Event, Kind};
+    use crate::models::register::parts;
+    use serde_json::{Value, json};
+
+    /// Operations one after the other: client, verb, value.
+    fn promises(operations: &[(u64, &str, u64)]) -> Promises {
+        let mut events = Vec::new();
+        for (client, f, value) in operations {
+            for kind in [Kind::Invoke, Kind::Ok] {
+                let asks = *f == "read" && kind == Kind::Invoke;
+                let value = if asks || *value == 0 {
+                    Value::Null
+                } else {
+                    json!(value)
+                };
+                let index = events.len() as u64;
+                events.push(Event {
+                    time: std::time::Duration::from_millis(index),
+                    ..Event::new(index, Process::Client(*client), kind, f, value)
+                });
+            }
+        }
+        let history = History::new(events).unwrap();
+        Promises::of(&history, &parts(&history).unwrap()).unwrap()
+    }
+
+    fn broken(promises: &Promises) -> [u64; 4] {
+        [
+            &promises.read_your_writes,
+            &promises.monotonic_reads,
+            &promises.monotonic_writes,
+            &promises.writes_follow_reads,
+        ]
+        .map(|promise| promise.broken)
+    }
+
+    #[test]
+    fn what_is_up_to_date_keeps_every_promise() {
+        let fresh = promises(&[
+            (0, "read", 0),
+            (0, "write", 1),
+            (1, "read", 1),
+            (1, "write", 2),
+            (0, "read", 2),
+        ]);
+        assert_eq!(
+            (fresh.reads, fresh.stale_reads, broken(&fresh)),
+            (3, 0, [0; 4])
+        );
+        assert!(
+            fresh
+                .sentences()
+                .iter()
+                .all(|sentence| !sentence.contains("broken"))
+        );
+    }
+
+    #[test]
+    fn each_promise_is_broken_by_its_own_history() {
+        // Stale for another client only: every session is content.
+        let stale = promises(&[
+            (0, "write", 1),
+            (0, "write", 2),
+            (0, "write", 3),
+            (1, "read", 1),
+        ]);
+        assert_eq!(
+            (stale.stale_reads, stale.most_versions, broken(&stale)),
+            (1, 2, [0; 4])
+        );
+        assert_eq!(stale.most_ns, 3_000_000);
+        let own = promises(&[(0, "write", 1), (0, "write", 2), (0, "read", 1)]);
+        assert_eq!(broken(&own), [1, 0, 0, 0]);
+        let back = promises(&[
+            (0, "write", 1),
+            (2, "write", 2),
+            (1, "read", 2),
+            (1, "read", 1),
+        ]);
+        assert_eq!(broken(&back), [0, 1, 0, 0]);
+        let reverse = promises(&[
+            (0, "write", 1),
+            (0, "write", 2),
+            (1, "read", 2),
+            (1, "read", 1),
+        ]);
+        assert_eq!(broken(&reverse), [0, 1, 1, 0]);
+        let follows = promises(&[
+            (0, "write", 1),
+            (2, "read", 1),
+            (2, "write", 2),
+            (1, "read", 2),
+            (1, "read", 1),
+        ]);
+        assert_eq!(broken(&follows), [0, 1, 0, 1]);
+        assert!(
+            follows.sentences()[4]
+                .starts_with("writes follow reads: broken 1 times; Process 1 read 2")
+        );
+    }
+}
