@@ -819,6 +819,33 @@ fn v18_through_a_follower() {
 }
 
 #[test]
+fn v18_of_the_configuration_that_was_in_effect_when_the_answers_came() {
+    let story = |changed_before: bool| {
+        healthy().then(|s| {
+            let config = || Event::Config {
+                entry: id(2, 1),
+                members: Members::simple([1, 3, 4, 5]),
+            };
+            let (commit, round) = (2, 2);
+            if changed_before {
+                s.on(1, config());
+            }
+            s.on(2, Event::ReadBegin { id: 8 });
+            s.say(2, 1, 1, Message::ReadIndex { id: 40 });
+            s.say(1, 2, 1, Message::Heartbeat { commit, round });
+            s.say(2, 1, 1, Message::HeartbeatReply { round });
+            if !changed_before {
+                s.on(1, config());
+            }
+            let index = Some(2);
+            s.say(1, 2, 1, Message::ReadIndexReply { id: 40, index });
+        })
+    };
+    assert_eq!(violated(&story(false)), []);
+    caught(&story(true), Invariant::V18);
+}
+
+#[test]
 fn v19_a_lease_that_shows_the_past() {
     let mut story = healthy();
     for (_, event) in &mut story.0 {

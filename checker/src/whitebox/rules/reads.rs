@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use super::Rule;
 use crate::whitebox::judge::{Findings, Seen};
-use crate::whitebox::{Event, Id, Invariant, Message, Node, Place};
+use crate::whitebox::{Event, Id, Invariant, Members, Message, Node, Place};
 
 /// How many rounds, and questions of followers, are remembered.
 const KEPT: usize = 4096;
@@ -39,6 +39,9 @@ struct Reader {
     /// Its own questions to leaders: name and step; and the answers: step of the question, index.
     asked: VecDeque<(u64, u64)>,
     answers: VecDeque<(u64, u64)>,
+    /// Its configuration, and the one before with the step at which that ended.
+    members: Option<Members>,
+    former: Option<(u64, Members)>,
 }
 
 impl Reader {
@@ -83,6 +86,15 @@ impl Rule for Reads {
         match seen.event {
             Event::Start { .. } => {
                 self.nodes.remove(&seen.node);
+            }
+            Event::Boot(boot) => {
+                let reader = self.nodes.entry(seen.node).or_default();
+                reader.members = Some(boot.members.clone());
+            }
+            Event::Config { members, .. } => {
+                let reader = self.nodes.entry(seen.node).or_default();
+                let before = reader.members.replace(members.clone());
+                reader.former = before.map(|members| (step, members));
             }
             Event::ReadBegin { id } => {
                 let floor = seen.facts.highest;
@@ -148,7 +160,13 @@ impl Rule for Reads {
 fn confirmed(seen: &Seen<'_>, reader: &Reader, step: u64) -> bool {
     let members = &seen.me.members;
     let follows = |node: Node| node == seen.node || reader.followed_after(node, step);
-    seen.me.lease_reads || members.voters.is_empty() || members.is_quorum(follows)
+    // A node answers what its former configuration confirmed after it has appended, and told of, another: it takes
+    // several messages, then says what they led to.
+    let formerly = reader
+        .former
+        .as_ref()
+        .is_some_and(|(ended, members)| *ended >= step && members.is_quorum(follows));
+    seen.me.lease_reads || members.voters.is_empty() || members.is_quorum(follows) || formerly
 }
 
 /// V18 and V19, where a client gets its answer.
