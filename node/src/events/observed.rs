@@ -18,6 +18,8 @@ const SEGMENT_HEADER: usize = 64;
 const RECORD_HEADER: usize = 40;
 const SLOT: usize = 64;
 const SNAPSHOT_HEADER: usize = 72;
+/// What names of the log's segments begin with.
+const WAL: &str = "wal-";
 
 /// A directory of files that tell.
 pub struct Observed {
@@ -161,6 +163,13 @@ impl Files for Observed {
                 content.named = false;
                 if let Kind::Snapshot(head) = content.kind {
                     state.named.push(head);
+                }
+                // A segment that is put away to become another counts no more.
+                if let file @ FileName::Wal(_) = content.kind.name()
+                    && !to.starts_with(WAL)
+                {
+                    self.shared.events.tell(|| Event::Removed { file });
+                    content.kind = Kind::Unknown;
                 }
             }
             state.names.insert(to.to_owned(), content);
