@@ -42,7 +42,7 @@ impl Database for Postgres {
     }
 
     fn about(&self) -> &'static str {
-        "PostgreSQL 13 or newer, as installed: a primary, streaming standbys, and a supervisor that fences and promotes"
+        "experimental, do not trust its verdicts yet: PostgreSQL 13 or newer, as installed: a primary, streaming standbys, and a supervisor that fences and promotes"
     }
 
     fn package(&self) -> Option<&'static str> {
