@@ -145,8 +145,8 @@ fn garbage_and_strangers_are_hung_up_on_and_the_node_lives() {
             rest >>= 7;
         }
         payload.push(rest as u8);
-        payload.extend([from as u8, 1, 1]);
-        let mut tail = vec![1, 1];
+        payload.extend([from as u8, 1, 2]);
+        let mut tail = vec![1, 2];
         tail.extend(from.to_le_bytes());
         tail.extend(to.to_le_bytes());
         tail.extend([0; 10]);
@@ -157,13 +157,13 @@ fn garbage_and_strangers_are_hung_up_on_and_the_node_lives() {
         frame
     };
     let mut other_version = hello(2, 1, 5);
-    other_version[9] = 2;
+    other_version[9] = 3;
     let mut damaged = hello(2, 1, 5);
     damaged[4] ^= 1;
     let cases = [
         (b"GET / HTTP/1.1\r\nhost: x\r\n\r\n".to_vec(), "version"),
         (vec![0xff; 64], "version"),
-        (other_version, "version 2"),
+        (other_version, "version 3"),
         (damaged, "checksum"),
         (hello(2, 9, 5), "wants n9"),
         (hello(2, 1, 5), "another cluster"),
