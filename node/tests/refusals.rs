@@ -169,7 +169,7 @@ fn garbage_and_strangers_are_hung_up_on_and_the_node_lives() {
         (hello(2, 1, 5), "another cluster"),
         (
             hello(2, 1, node::storage::cluster_id("test")),
-            "no --peer names",
+            "neither a --peer nor the configuration names",
         ),
     ];
     for (bytes, complaint) in cases {
