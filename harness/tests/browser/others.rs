@@ -32,7 +32,9 @@ fn stored(folder: &Path, name: &str, valid: &str, p99_ms: f64, system: &str) {
             "p50_ms": 1.0, "p99_ms": p99_ms, "longest_outage_ms": 200.0, "outage_ms": 300.0, "leader_changes": 1, "faults": []},
     });
     std::fs::write(run.join("verdict.json"), verdict.to_string()).expect("a verdict");
-    std::fs::write(run.join("report.html"), "<title>the report</title>").expect("a report");
+    // As real reports, with an icon of its own, so that the browser asks for none.
+    let page = "<link rel='icon' href='data:,'><title>the report</title>";
+    std::fs::write(run.join("report.html"), page).expect("a report");
 }
 
 #[test]
