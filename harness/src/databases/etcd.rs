@@ -6,11 +6,13 @@ use std::process::Command;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use workloads::{Op, Reply};
 
 use super::node::{http, lost};
-use super::{Client, Database, Deployment, Error, Future_, base64, hosts, on_path};
+use super::{Client, Database, Deployment, Error, Future_, hosts, on_path};
 use crate::exit::Failure;
 use crate::faults::Need;
 use crate::observation::NodeStatus;
@@ -238,8 +240,8 @@ impl Client for Connection {
 
 /// Path and body of an operation's request.
 fn request(op: &Op) -> Option<(&'static str, Value)> {
-    let text = |value: &i64| base64::encode(value.to_string().as_bytes());
-    let key = base64::encode(op.key().as_bytes());
+    let text = |value: &i64| STANDARD.encode(value.to_string());
+    let key = STANDARD.encode(op.key());
     Some(match op {
         Op::Read { .. } => ("/v3/kv/range", json!({ "key": key })),
         Op::Write { value, .. } => ("/v3/kv/put", json!({ "key": key, "value": text(value) })),
@@ -268,7 +270,9 @@ fn value(range: &Value) -> Result<Option<i64>, Error> {
     let Some(pair) = range["kvs"].get(0) else {
         return Ok(None);
     };
-    let bytes = pair["value"].as_str().and_then(base64::decode);
+    let bytes = pair["value"]
+        .as_str()
+        .and_then(|text| STANDARD.decode(text).ok());
     let number = bytes.and_then(|bytes| String::from_utf8(bytes).ok()?.parse().ok());
     number.map(Some).ok_or_else(|| strange(range))
 }

@@ -20,7 +20,6 @@ use crate::plan::Plan;
 use crate::replication::Replication;
 use crate::site::{NodeId, Site};
 
-mod base64;
 mod etcd;
 mod hosts;
 mod node;
