@@ -21,8 +21,6 @@ pub(super) struct Lease {
     /// When each round was first sent, from the latest that a quorum echoed on.
     sent: VecDeque<(Round, Time)>,
     forfeited: bool,
-    /// When a quorum last answered a round that was new; for the planted bug that counts from there.
-    answered: Time,
 }
 
 impl Lease {
@@ -30,7 +28,6 @@ impl Lease {
         Lease {
             sent: VecDeque::from([(Round(0), now)]),
             forfeited: false,
-            answered: now,
         }
     }
 
@@ -46,11 +43,15 @@ impl Lease {
 
     /// A quorum has echoed `round`.
     pub(super) fn echoed(&mut self, round: Round, now: Time) {
-        if self.sent.front().is_some_and(|(r, _)| *r < round) {
-            self.answered = now;
-        }
+        let news = self.sent.front().is_some_and(|(r, _)| *r < round);
         while self.sent.front().is_some_and(|(r, _)| *r < round) {
             self.sent.pop_front();
+        }
+        if news && bugs::on(Bug::LeaseCountedInTicks) {
+            self.sent
+                .front_mut()
+                .into_iter()
+                .for_each(|(_, at)| *at = now);
         }
     }
 }
@@ -67,10 +68,6 @@ impl Core {
         }
         let echoed = self.echoed_by_quorum(leader);
         let (_, start) = leader.lease.sent.iter().find(|(r, _)| *r == echoed)?;
-        let start = match bugs::on(Bug::LeaseCountedInTicks) {
-            true => &leader.lease.answered,
-            false => start,
-        };
         Some(*start + self.config.election_timeout.0 * (100 - drift.min(100)) / 100)
     }
 
