@@ -24,6 +24,15 @@ pub(super) enum How {
 /// A process that was asked to end has to within this.
 const TERM_WITHIN: Duration = Duration::from_secs(5);
 
+/// How often each kind of victims is drawn.
+pub(super) const WEIGHTS: [(&str, u32); 5] = [
+    ("leader", 35),
+    ("one", 15),
+    ("minority", 15),
+    ("majority", 15),
+    ("all", 20),
+];
+
 pub(super) const SETTINGS: &[Setting] = &[
     TARGETS,
     Setting {
@@ -159,7 +168,7 @@ pub(super) async fn pause(duration: Duration) {
 }
 
 /// Brings all victims back.
-pub(super) fn revive(cluster: &Cluster, injury: &Injury) -> Result<(), String> {
+fn revive(cluster: &Cluster, injury: &Injury) -> Result<(), String> {
     let problems: Vec<String> = targets(injury)
         .into_iter()
         .filter_map(|node| cluster.revive(injury.id, node).err())
@@ -169,6 +178,16 @@ pub(super) fn revive(cluster: &Cluster, injury: &Injury) -> Result<(), String> {
     } else {
         Err(problems.join("; "))
     }
+}
+
+/// Brings all victims back; answers what it cost, in words.
+pub(super) fn heal(
+    cluster: &Cluster,
+    injury: &Injury,
+    before: &Value,
+) -> Result<Option<String>, String> {
+    revive(cluster, injury)?;
+    Ok(effect(cluster, &since(cluster, injury, before)))
 }
 
 /// What it cost, in words; `None`: nobody was down.

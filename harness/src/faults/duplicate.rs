@@ -1,55 +1,17 @@
 //! Links deliver single messages twice.
 
-use rand::rngs::StdRng;
-use serde_json::{Value, json};
-
-use super::links::{DIRECTION, Disturbance};
-use super::{Kind, Need, Order, Setting, TARGETS};
-use crate::links::{Counters, Rule, Shape, Share};
+use super::of_messages::{OfMessages, settings};
+use crate::links::Shape;
 
 /// The row in the table of faults.
-pub struct Duplicate;
-
-impl Disturbance for Duplicate {
-    fn name(&self) -> &'static str {
-        "duplicate"
-    }
-
-    fn about(&self) -> &'static str {
-        "links of one, some or all nodes deliver single messages twice"
-    }
-
-    fn needs(&self) -> Need {
-        Need::Frames
-    }
-
-    fn settings(&self) -> &'static [Setting] {
-        &[
-            TARGETS,
-            DIRECTION,
-            Setting {
-                name: "share",
-                kind: Kind::Percent,
-                default: "5-80%",
-                about: "of all messages",
-            },
-        ]
-    }
-
-    fn draw(&self, order: &Order, rng: &mut StdRng) -> (Value, String) {
-        let share = order.share("share", rng);
-        let words = format!("doubled {:.0} % of messages", share * 100.0);
-        (json!({ "share": share }), words)
-    }
-
-    fn rule(&self, parameters: &Value) -> Rule {
-        Rule::shape(Shape {
-            duplicate: Share::of(parameters["share"].as_f64().unwrap_or_default()),
-            ..Shape::default()
-        })
-    }
-
-    fn effect(&self, _parameters: &Value, counters: &Counters) -> Option<String> {
-        (counters.duplicated > 0).then(|| format!("{} messages came twice", counters.duplicated))
-    }
-}
+pub const DUPLICATE: OfMessages = OfMessages {
+    name: "duplicate",
+    about: "links of one, some or all nodes deliver single messages twice",
+    settings: &settings("5-80%"),
+    words: |share| format!("doubled {share:.0} % of messages"),
+    shape: |duplicate| Shape {
+        duplicate,
+        ..Shape::default()
+    },
+    befell: |counters| (counters.duplicated, "came twice"),
+};

@@ -6,12 +6,12 @@ use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use serde_json::{Value, json};
 
-use super::links::{DIRECTION, names, read, touching, whose};
+use super::links::{DIRECTION, mend, names, read, touching, want, whose};
 use super::{Draft, Fault, Kind, Need, Order, Setting, TARGETS, View, down, list, millis, time};
 use crate::cluster::Cluster;
 use crate::databases::Future_;
 use crate::injury::Injury;
-use crate::links::{Counters, Rule};
+use crate::links::Rule;
 
 /// The row in the table of faults.
 pub struct Flaky;
@@ -88,9 +88,7 @@ impl Fault for Flaky {
             let mut rng = StdRng::seed_from_u64(seed);
             loop {
                 for (rule, most) in [(Rule::Drop, "down_ms"), (Rule::Pass, "up_ms")] {
-                    for link in &links {
-                        cluster.want(injury.id, *link, rule.clone());
-                    }
+                    want(cluster, injury, &links, &rule);
                     let lasts = time(parameters, most).mul_f64(rng.random_range(0.2..=1.0));
                     down::pause(lasts.max(Duration::from_millis(1))).await;
                 }
@@ -107,13 +105,9 @@ impl Fault for Flaky {
     ) -> Future_<'a, Result<Option<String>, String>> {
         Box::pin(async move {
             let links = read(&injury.parameters);
-            for link in &links {
-                cluster.want(injury.id, *link, Rule::Pass);
-            }
-            let Ok(before) = serde_json::from_value::<Counters>(before.clone()) else {
+            let Some(did) = mend(cluster, injury, &links, before) else {
                 return Ok(None);
             };
-            let did = cluster.crossed(&links) - before;
             let (frames, bytes) = (did.dropped.frames, did.dropped.bytes);
             Ok((bytes > 0).then(|| {
                 format!(

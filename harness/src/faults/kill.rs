@@ -29,14 +29,7 @@ impl Fault for Kill {
     }
 
     fn plan(&self, view: &View, order: &Order, rng: &mut StdRng) -> Draft {
-        let weights = [
-            ("leader", 35),
-            ("one", 15),
-            ("minority", 15),
-            ("majority", 15),
-            ("all", 20),
-        ];
-        let (shape, targets) = victims(view, order, &weights, rng);
+        let (shape, targets) = victims(view, order, &down::WEIGHTS, rng);
         let (mut parameters, words) = down::draw(view, order, rng);
         let harm = match (view.kill_is_power_loss, was(&targets)) {
             (true, _) => "lost power".to_string(),
@@ -77,9 +70,6 @@ impl Fault for Kill {
         injury: &'a Injury,
         before: &'a Value,
     ) -> Future_<'a, Result<Option<String>, String>> {
-        Box::pin(async move {
-            down::revive(cluster, injury)?;
-            Ok(down::effect(cluster, &down::since(cluster, injury, before)))
-        })
+        Box::pin(async move { down::heal(cluster, injury, before) })
     }
 }

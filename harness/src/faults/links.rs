@@ -89,9 +89,7 @@ impl<D: Disturbance> Fault for OnLinks<D> {
         Box::pin(async move {
             let links = read(&injury.parameters);
             let before = cluster.crossed(&links);
-            for link in links {
-                cluster.want(injury.id, link, self.0.rule(&injury.parameters));
-            }
+            want(cluster, injury, &links, &self.0.rule(&injury.parameters));
             Ok(json!(before))
         })
     }
@@ -104,17 +102,32 @@ impl<D: Disturbance> Fault for OnLinks<D> {
     ) -> Future_<'a, Result<Option<String>, String>> {
         Box::pin(async move {
             let links = read(&injury.parameters);
-            for link in &links {
-                cluster.want(injury.id, *link, Rule::Pass);
-            }
-            let Ok(before) = serde_json::from_value::<Counters>(before.clone()) else {
+            let Some(did) = mend(cluster, injury, &links, before) else {
                 return Ok(None);
             };
-            let did = cluster.crossed(&links) - before;
             let effect = self.0.effect(&injury.parameters, &did);
             Ok(effect.map(|effect| format!("{effect} on {} links", links.len())))
         })
     }
+}
+
+/// From now on the injury wants this of the links.
+pub(super) fn want(cluster: &Cluster, injury: &Injury, links: &[Link], rule: &Rule) {
+    for link in links {
+        cluster.want(injury.id, *link, rule.clone());
+    }
+}
+
+/// The injury wants nothing of the links any more. Answers what they did since `before`, as far as that is known.
+pub(super) fn mend(
+    cluster: &Cluster,
+    injury: &Injury,
+    links: &[Link],
+    before: &Value,
+) -> Option<Counters> {
+    want(cluster, injury, links, &Rule::Pass);
+    let before: Counters = serde_json::from_value(before.clone()).ok()?;
+    Some(cluster.crossed(links) - before)
 }
 
 /// Draws whose links.

@@ -1,55 +1,17 @@
 //! Links lose single messages; connections live on.
 
-use rand::rngs::StdRng;
-use serde_json::{Value, json};
-
-use super::links::{DIRECTION, Disturbance};
-use super::{Kind, Need, Order, Setting, TARGETS};
-use crate::links::{Counters, Rule, Shape, Share};
+use super::of_messages::{OfMessages, settings};
+use crate::links::Shape;
 
 /// The row in the table of faults.
-pub struct Loss;
-
-impl Disturbance for Loss {
-    fn name(&self) -> &'static str {
-        "loss"
-    }
-
-    fn about(&self) -> &'static str {
-        "links of one, some or all nodes lose single messages while connections live on"
-    }
-
-    fn needs(&self) -> Need {
-        Need::Frames
-    }
-
-    fn settings(&self) -> &'static [Setting] {
-        &[
-            TARGETS,
-            DIRECTION,
-            Setting {
-                name: "share",
-                kind: Kind::Percent,
-                default: "5-50%",
-                about: "of all messages",
-            },
-        ]
-    }
-
-    fn draw(&self, order: &Order, rng: &mut StdRng) -> (Value, String) {
-        let share = order.share("share", rng);
-        let words = format!("lost {:.0} % of messages", share * 100.0);
-        (json!({ "share": share }), words)
-    }
-
-    fn rule(&self, parameters: &Value) -> Rule {
-        Rule::shape(Shape {
-            loss: Share::of(parameters["share"].as_f64().unwrap_or_default()),
-            ..Shape::default()
-        })
-    }
-
-    fn effect(&self, _parameters: &Value, counters: &Counters) -> Option<String> {
-        (counters.dropped.frames > 0).then(|| format!("{} messages lost", counters.dropped.frames))
-    }
-}
+pub const LOSS: OfMessages = OfMessages {
+    name: "loss",
+    about: "links of one, some or all nodes lose single messages while connections live on",
+    settings: &settings("5-50%"),
+    words: |share| format!("lost {share:.0} % of messages"),
+    shape: |loss| Shape {
+        loss,
+        ..Shape::default()
+    },
+    befell: |counters| (counters.dropped.frames, "lost"),
+};

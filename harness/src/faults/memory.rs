@@ -93,8 +93,7 @@ impl Fault for Memory {
                 // It grew, and there is less left than the smallest stack or arena takes.
                 full += u64::from(used > earlier && limit.saturating_sub(used) < 64 << 10);
             }
-            down::revive(cluster, injury)?;
-            let ended = down::effect(cluster, &down::since(cluster, injury, before));
+            let ended = down::heal(cluster, injury, before)?;
             Ok(ended.or((full > 0).then(|| format!("{full} nodes used all that they could get"))))
         })
     }

@@ -29,6 +29,7 @@ mod loss;
 mod membership;
 mod memory;
 mod messages;
+mod of_messages;
 mod order;
 mod partition;
 mod pause;
@@ -150,22 +151,22 @@ pub trait Fault: Sync {
 pub const FAULTS: &[&dyn Fault] = &[
     &links::OnLinks(bandwidth::Bandwidth),
     &clock_skew::ClockSkew,
-    &links::OnLinks(corrupt::Corrupt),
+    &links::OnLinks(corrupt::CORRUPT),
     &disk_full::DiskFull,
-    &links::OnLinks(duplicate::Duplicate),
+    &links::OnLinks(duplicate::DUPLICATE),
     &fd_exhaustion::FdExhaustion,
     &flaky::Flaky,
     &links::OnLinks(half_open::HalfOpen),
     &links::OnLinks(hold::Hold),
     &kill::Kill,
     &links::OnLinks(latency::Latency),
-    &links::OnLinks(loss::Loss),
+    &links::OnLinks(loss::LOSS),
     &membership::Membership,
     &memory::Memory,
     &links::OnLinks(messages::Messages),
     &partition::Partition,
     &pause::Pause,
-    &links::OnLinks(reorder::Reorder),
+    &links::OnLinks(reorder::REORDER),
     &reset::Reset,
     &rolling_restart::RollingRestart,
     &slow_cpu::SlowCpu,

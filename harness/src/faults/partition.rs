@@ -5,12 +5,12 @@ use rand::rngs::StdRng;
 use rand::seq::{IndexedRandom as _, SliceRandom as _};
 use serde_json::{Value, json};
 
-use super::links::{Link, names, read};
+use super::links::{Link, mend, names, read, want};
 use super::{Draft, Fault, Kind, Need, Order, Setting, View, list, node, was};
 use crate::cluster::Cluster;
 use crate::databases::Future_;
 use crate::injury::Injury;
-use crate::links::{Counters, Rule};
+use crate::links::Rule;
 use crate::site::NodeId;
 
 /// How often a cut link resets connections, as a firewall may, where it is a black hole otherwise.
@@ -144,9 +144,7 @@ impl Fault for Partition {
             } else {
                 Rule::Drop
             };
-            for link in &links {
-                cluster.want(injury.id, *link, rule.clone());
-            }
+            want(cluster, injury, &links, &rule);
             Ok(json!(before))
         })
     }
@@ -159,13 +157,9 @@ impl Fault for Partition {
     ) -> Future_<'a, Result<Option<String>, String>> {
         Box::pin(async move {
             let links = read(&injury.parameters);
-            for link in &links {
-                cluster.want(injury.id, *link, Rule::Pass);
-            }
-            let Ok(before) = serde_json::from_value::<Counters>(before.clone()) else {
+            let Some(did) = mend(cluster, injury, &links, before) else {
                 return Ok(None);
             };
-            let did = cluster.crossed(&links) - before;
             let (frames, bytes) = (did.dropped.frames, did.dropped.bytes);
             let on = format!("on {} links", links.len());
             Ok(if resets(injury) {

@@ -5,12 +5,12 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use serde_json::{Value, json};
 
-use super::links::{DIRECTION, names, read, touching, whose};
+use super::links::{DIRECTION, mend, names, read, touching, want, whose};
 use super::{Draft, Fault, Kind, Need, Order, Setting, TARGETS, View, list, millis, time};
 use crate::cluster::Cluster;
 use crate::databases::Future_;
 use crate::injury::Injury;
-use crate::links::{Counters, Rule};
+use crate::links::Rule;
 
 /// The row in the table of faults.
 pub struct Reset;
@@ -81,9 +81,7 @@ impl Fault for Reset {
             let every = time(&injury.parameters, "every_ms");
             loop {
                 for (rule, lasts) in [(Rule::Reset, MOMENT), (Rule::Pass, every.max(MOMENT))] {
-                    for link in &links {
-                        cluster.want(injury.id, *link, rule.clone());
-                    }
+                    want(cluster, injury, &links, &rule);
                     tokio::time::sleep(lasts).await;
                 }
             }
@@ -98,13 +96,10 @@ impl Fault for Reset {
     ) -> Future_<'a, Result<Option<String>, String>> {
         Box::pin(async move {
             let links = read(&injury.parameters);
-            for link in &links {
-                cluster.want(injury.id, *link, Rule::Pass);
-            }
-            let Ok(before) = serde_json::from_value::<Counters>(before.clone()) else {
+            let Some(did) = mend(cluster, injury, &links, before) else {
                 return Ok(None);
             };
-            let resets = (cluster.crossed(&links) - before).resets;
+            let resets = did.resets;
             Ok(
                 (resets > 0)
                     .then(|| format!("{resets} connections reset on {} links", links.len())),

@@ -132,8 +132,7 @@ impl Fault for RollingRestart {
                     answers(cluster, node).await;
                 }
             }
-            down::revive(cluster, injury)?;
-            Ok(down::effect(cluster, &down::since(cluster, injury, before)))
+            down::heal(cluster, injury, before)
         })
     }
 }

@@ -29,14 +29,7 @@ impl Fault for Term {
     }
 
     fn plan(&self, view: &View, order: &Order, rng: &mut StdRng) -> Draft {
-        let weights = [
-            ("leader", 35),
-            ("one", 15),
-            ("minority", 15),
-            ("majority", 15),
-            ("all", 20),
-        ];
-        let (shape, targets) = victims(view, order, &weights, rng);
+        let (shape, targets) = victims(view, order, &down::WEIGHTS, rng);
         let (parameters, words) = down::draw(view, order, rng);
         Draft {
             shape: shape.into(),
@@ -68,9 +61,6 @@ impl Fault for Term {
         injury: &'a Injury,
         before: &'a Value,
     ) -> Future_<'a, Result<Option<String>, String>> {
-        Box::pin(async move {
-            down::revive(cluster, injury)?;
-            Ok(down::effect(cluster, &down::since(cluster, injury, before)))
-        })
+        Box::pin(async move { down::heal(cluster, injury, before) })
     }
 }
