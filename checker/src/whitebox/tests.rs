@@ -422,6 +422,18 @@ fn v06_a_leader_that_overwrites_its_own_log() {
 }
 
 #[test]
+fn v06_lets_a_former_leader_take_its_own_entry_back() {
+    let story = healthy().then(|s| {
+        s.append(1, 4, &[(3, 1)]);
+        s.vote(1, 5, 2, 3);
+        s.append(1, 6, &[(3, 2)]);
+        s.vote(1, 7, 3, 2);
+        s.append(1, 8, &[(3, 1)]);
+    });
+    assert_eq!(violated(&story), []);
+}
+
+#[test]
 fn v07_something_else_committed_at_an_index() {
     let story = healthy().then(|s| {
         elect_behind(s);

@@ -27,9 +27,12 @@ impl Rule for Durable {
                 log(seen, boot, findings);
             }
             Event::Append { entries, .. } => {
+                // Who led a term may get its own entries back in a later one; term and vote reach the disk before
+                // whatever rests on them.
                 let leads = |term| {
                     let leader = seen.facts.leaders.get(&term);
-                    leader.is_some_and(|(leader, _)| *leader == seen.node)
+                    term == seen.me.hard_written.term
+                        && leader.is_some_and(|(leader, _)| *leader == seen.node)
                 };
                 for record in entries.iter().filter(|record| leads(record.id.term)) {
                     let there = seen.me.written.term(record.id.index);
