@@ -28,7 +28,7 @@ impl World {
             evidence,
             ..
         } = self;
-        let events = evidence.as_ref().map_or(Events::default(), |e| e.of(id));
+        let events = evidence.of(id);
         let process = &mut processes[usize::from(id.0) - 1];
         process.paused_until = now;
         let started = process.start(now, &scenario.swarm, events);
@@ -174,7 +174,6 @@ impl World {
             term,
             payload,
         } = message.as_ref()
-            && self.evidence.is_some()
             && let Some(told) = Told::receives(*from, *term, payload)
         {
             self.tell(id, || told);

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use checker::linearizable::{Limits, Linearizable, objects::Objects};
-use checker::{Checker, History, Valid};
+use checker::{Checker, History, Valid, whitebox};
 
 use node::raft::Change;
 
@@ -15,9 +15,9 @@ use crate::scenario::Scenario;
 use crate::workload::model;
 use crate::world::{Violation, World};
 
-/// How long a healed cluster may take to get its first voters back.
+/// How long a healed cluster may take to get its first voters back, on top of [`catching_up`].
 const REJOINING: u64 = 60_000 * MILLISECOND;
-/// How long a healed cluster may take until all nodes are equal, without new writes (V22).
+/// How long a healed cluster may take until all nodes are equal, without new writes (V22), on top of [`catching_up`].
 const CONVERGENCE: u64 = 20_000 * MILLISECOND;
 /// How long it may then take to answer reads at every node (V24).
 const READS: u64 = 5_000 * MILLISECOND;
@@ -31,6 +31,8 @@ pub struct Outcome {
     pub violation: Option<Violation>,
     /// What happened.
     pub coverage: Coverage,
+    /// What a good run ought to have seen.
+    pub sometimes: whitebox::Coverage,
     /// Of everything that happened, in order.
     pub hash: u64,
     /// Nanoseconds that were simulated.
@@ -65,6 +67,7 @@ pub fn run(scenario: &Scenario, trace: bool) -> Outcome {
         hash: world.hash(),
         simulated: world.now,
         trace: world.take_trace(),
+        sometimes: world.evidence.finish(),
         coverage: world.coverage,
     }
 }
@@ -96,7 +99,7 @@ fn live(world: &mut World) {
 
 /// Makes the first voters the voters again, step by step, and sends everybody else home.
 fn rejoin(world: &mut World) {
-    let end = world.now + REJOINING;
+    let end = world.now + REJOINING + catching_up(world);
     while world.violation.is_none() && world.scenario.swarm.changes {
         match next_step(world) {
             None => break,
@@ -170,13 +173,20 @@ fn stands(world: &World) -> String {
 }
 
 fn converge(world: &mut World) {
-    let end = world.now + CONVERGENCE;
+    let end = world.now + CONVERGENCE + catching_up(world);
     while world.violation.is_none() && !is_converged(world) {
         if world.now >= end {
             world.object("V22", format!("not converged: {}", stands(world)));
         }
         world.run_until(world.now + 20 * MILLISECOND);
     }
+}
+
+/// How long a node may take that lacks the whole log and gets it entry by entry, each only after the last.
+fn catching_up(world: &World) -> u64 {
+    let swarm = &world.scenario.swarm;
+    let round = 2 * swarm.latency.1 + swarm.sync.1;
+    world.oracle.committed() * (round * 1000 + 2 * MILLISECOND)
 }
 
 fn is_converged(world: &World) -> bool {

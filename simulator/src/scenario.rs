@@ -16,6 +16,8 @@ pub struct Scenario {
     pub length: u64,
     /// How many clients.
     pub clients: usize,
+    /// How many voters, where the seed does not draw them.
+    pub nodes: Option<u16>,
     /// The cluster.
     pub swarm: Swarm,
     /// What is done to it.
@@ -27,7 +29,12 @@ pub struct Scenario {
 impl Scenario {
     /// The run of a seed: so many seconds with so many clients.
     pub fn new(seed: u64, milliseconds: u64, clients: usize) -> Scenario {
-        let swarm = Swarm::draw(seed);
+        Scenario::sized(seed, milliseconds, clients, None)
+    }
+
+    /// The same with so many voters.
+    pub fn sized(seed: u64, milliseconds: u64, clients: usize, nodes: Option<u16>) -> Scenario {
+        let swarm = Swarm::sized(seed, nodes);
         let length = milliseconds * MILLISECOND;
         // Drawn for a fixed time, so that a shorter run has the same ones.
         let injuries = injury::draw(seed, &swarm, length);
@@ -35,6 +42,7 @@ impl Scenario {
             seed,
             length,
             clients,
+            nodes,
             swarm,
             injuries,
             shrunk: false,
@@ -58,6 +66,9 @@ impl fmt::Display for Scenario {
             "--seeds {} --ms {ms} --clients {}",
             self.seed, self.clients
         )?;
+        if let Some(nodes) = self.nodes {
+            write!(f, " --nodes {nodes}")?;
+        }
         if self.shrunk {
             let kept: Vec<String> = self.injuries.iter().map(|i| i.number.to_string()).collect();
             write!(f, " --keep {}", kept.join(","))?;
@@ -85,7 +96,9 @@ impl FromStr for Scenario {
                 .map_err(|_| format!("{option} takes a number, not {text}"))
         };
         let clients = number("--clients")? as usize;
-        let scenario = Scenario::new(number("--seeds")?, number("--ms")?, clients);
+        let nodes = value("--nodes").map(|_| number("--nodes")).transpose()?;
+        let nodes = nodes.map(|nodes| nodes as u16);
+        let scenario = Scenario::sized(number("--seeds")?, number("--ms")?, clients, nodes);
         Ok(match value("--keep") {
             None => scenario,
             Some(kept) => {
@@ -106,9 +119,12 @@ mod tests {
         assert!(whole.injuries.len() > 3);
         let some = whole.clone().keep(&[0, 2].into());
         let none = whole.clone().keep(&BTreeSet::new());
-        for scenario in [whole, some, none] {
+        let three = Scenario::sized(17, 20_000, 3, Some(3));
+        assert_eq!(three.swarm.voters().len(), 3);
+        for scenario in [whole, some, none, three] {
             let again: Scenario = scenario.to_string().parse().unwrap();
             assert_eq!(again.injuries, scenario.injuries);
+            assert_eq!(again.swarm.voters(), scenario.swarm.voters());
             assert_eq!(again.to_string(), scenario.to_string());
         }
     }

@@ -79,8 +79,14 @@ pub enum Workload {
 impl Swarm {
     /// The cluster of a seed.
     pub fn draw(seed: u64) -> Swarm {
+        Swarm::sized(seed, None)
+    }
+
+    /// The cluster of a seed with so many voters, or as many as it draws.
+    pub fn sized(seed: u64, voters: Option<u16>) -> Swarm {
         let mut rng = Rng::new(seed, 1);
-        let size: u16 = rng.one_of(&[1, 2, 3, 3, 3, 3, 4, 5, 5, 5]);
+        let size = rng.one_of(&[1, 2, 3, 3, 3, 3, 4, 5, 5, 5]);
+        let size = voters.unwrap_or(size);
         let voters = (1..=size).map(NodeId).collect();
         let (check_quorum, stickiness) = (rng.chance(75), rng.chance(70));
         let leases = check_quorum && stickiness && rng.chance(50);

@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use checker::whitebox::{self, Sometimes};
+use nix::time::{ClockId, clock_gettime};
 use simulator::coverage::Coverage;
 use simulator::run::{self, Outcome};
 use simulator::scenario::Scenario;
@@ -21,14 +23,17 @@ const SHOWN: usize = 80;
 #[derive(Default)]
 struct Sum {
     coverage: Coverage,
+    sometimes: whitebox::Coverage,
     runs: u64,
     bad: u64,
     simulated: u64,
+    /// Of the processor, in nanoseconds; what is spent on making failing runs shorter does not count.
+    spent: u64,
     hash: u64,
     told: Option<Instant>,
 }
 
-/// Runs the seeds; exits with 1 if a check spoke.
+/// Runs the seeds; exits with 1 if a check spoke, with 2 if something that had to be seen was not.
 pub(super) fn run(arguments: &Arguments) -> ExitCode {
     let begun = Instant::now();
     let next = AtomicU64::new(arguments.seeds.start);
@@ -42,9 +47,26 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
     for (name, count) in sum.coverage.all() {
         println!("{count:>12} {}", name.replace('_', " "));
     }
+    println!("sometimes:");
+    for what in Sometimes::ALL {
+        println!("{:>12} {}", sum.sometimes.count(what), what.description());
+    }
+    let never = sum.sometimes.never().count();
+    println!("{never} of {} never seen", Sometimes::ALL.len());
     println!("{}", told(&sum, begun));
     println!("fingerprint of all runs: {:016x}", sum.hash);
-    ExitCode::from(u8::from(sum.bad > 0))
+    match (sum.bad, never) {
+        (1.., _) => ExitCode::from(1),
+        (0, 1..) if arguments.sometimes => ExitCode::from(2),
+        _ => ExitCode::SUCCESS,
+    }
+}
+
+/// What this thread has had of the processor, in nanoseconds.
+fn spent() -> u64 {
+    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map_or(0, |time| {
+        time.tv_sec() as u64 * 1_000_000_000 + time.tv_nsec() as u64
+    })
 }
 
 fn work(arguments: &Arguments, next: &AtomicU64, sum: &Mutex<Sum>, begun: Instant) {
@@ -55,9 +77,13 @@ fn work(arguments: &Arguments, next: &AtomicU64, sum: &Mutex<Sum>, begun: Instan
             return;
         }
         let scenario = arguments.scenario(seed);
+        let before = spent();
         let outcome = run::run(&scenario, arguments.trace);
+        let spent = spent() - before;
         let Ok(mut sum) = sum.lock() else { return };
         sum.runs += 1;
+        sum.spent += spent;
+        sum.sometimes.add(&outcome.sometimes);
         sum.simulated += outcome.simulated;
         sum.coverage.add(&outcome.coverage);
         // In any order of seeds.
@@ -78,12 +104,14 @@ fn work(arguments: &Arguments, next: &AtomicU64, sum: &Mutex<Sum>, begun: Instan
 
 fn told(sum: &Sum, begun: Instant) -> String {
     let real = begun.elapsed().as_secs_f64();
-    let simulated = sum.simulated as f64 / 1e9;
+    let (simulated, spent) = (sum.simulated as f64 / 1e9, sum.spent as f64 / 1e9);
     format!(
-        "{} seeds, {} violated; {simulated:.0} simulated seconds in {real:.1} s: {:.0} a second",
+        "{} seeds, {} violated; {simulated:.0} simulated seconds in {real:.1} s: {:.0} a second; \
+         {spent:.1} s of the processor: {:.0} a second",
         sum.runs,
         sum.bad,
-        simulated / real
+        simulated / real,
+        simulated / spent
     )
 }
 

@@ -13,7 +13,7 @@ use simulator::scenario::Scenario;
 
 /// Runs real nodes in a world that follows from a seed, and checks everything that they do.
 ///
-/// Exit codes: 0 no check spoke, 1 one did, 64 usage.
+/// Exit codes: 0 no check spoke, 1 one did, 2 something that had to be seen was not (--sometimes), 64 usage.
 #[derive(Clone, Parser)]
 #[command(version)]
 pub(crate) struct Arguments {
@@ -26,6 +26,12 @@ pub(crate) struct Arguments {
     /// How many clients.
     #[arg(long, default_value_t = 6)]
     clients: usize,
+    /// How many voters; each seed draws its own number where this is left out.
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=5))]
+    nodes: Option<u16>,
+    /// Every situation that a good run ought to have seen must be seen in one of the seeds.
+    #[arg(long)]
+    sometimes: bool,
     /// Only these injuries of the seed's list, by number: `3,5,9`, or `none`.
     #[arg(long)]
     keep: Option<String>,
@@ -65,7 +71,7 @@ pub(crate) struct Arguments {
 
 impl Arguments {
     fn scenario(&self, seed: u64) -> Scenario {
-        let scenario = Scenario::new(seed, self.ms, self.clients);
+        let scenario = Scenario::sized(seed, self.ms, self.clients, self.nodes);
         match &self.keep {
             None => scenario,
             Some(kept) => {

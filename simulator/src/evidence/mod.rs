@@ -1,10 +1,10 @@
-//! The nodes' own evidence, as `--events` writes it, given to the checker's judge of evidence at every step.
-//!
-//! Judge and accused share no code, so it goes the way that it goes between processes: as JSON.
+//! The nodes' own evidence, which is what `--events` writes, given to the checker's judge of evidence at every step.
+
+mod typed;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use checker::whitebox::{self, Judge, Node, Place};
+use checker::whitebox::{Coverage, Judge, Node, Place};
 use node::events::{Boot, Event, Events, Members, Sink};
 use node::raft::NodeId;
 use node::storage::{self, Recovered};
@@ -18,6 +18,8 @@ type Told = Arc<Mutex<Vec<(NodeId, Event)>>>;
 /// What all nodes tell, and who judges it.
 pub struct Evidence {
     told: Told,
+    /// Taken from there, and empty between two steps.
+    taken: Vec<(NodeId, Event)>,
     judge: Judge,
     lines: [u64; MAX_NODES],
 }
@@ -37,6 +39,7 @@ impl Evidence {
     pub fn new() -> Evidence {
         Evidence {
             told: Told::default(),
+            taken: Vec::new(),
             judge: Judge::new(),
             lines: [0; MAX_NODES],
         }
@@ -45,6 +48,11 @@ impl Evidence {
     /// Where a node tells what it does.
     pub fn of(&self, id: NodeId) -> Events {
         Events::to(Arc::new(Notes(id, self.told.clone())))
+    }
+
+    /// How often the judge saw what a good run ought to have seen. It judges no more.
+    pub fn finish(&mut self) -> Coverage {
+        std::mem::take(&mut self.judge).finish().coverage
     }
 }
 
@@ -58,14 +66,12 @@ impl World {
     /// Has judged what nodes have told since the last time.
     pub fn weigh(&mut self) {
         let now = self.now;
-        let Some(evidence) = &mut self.evidence else {
-            return;
-        };
-        let told = {
+        let evidence = &mut self.evidence;
+        {
             let mut told = evidence.told.lock().unwrap_or_else(PoisonError::into_inner);
-            std::mem::take(&mut *told)
-        };
-        for (id, event) in told {
+            std::mem::swap(&mut *told, &mut evidence.taken);
+        }
+        for (id, event) in evidence.taken.drain(..) {
             let line = &mut evidence.lines[usize::from(id.0)];
             *line += 1;
             let place = Place {
@@ -73,15 +79,7 @@ impl World {
                 line: *line,
                 at_ns: now,
             };
-            let read =
-                serde_json::to_value(&event).and_then(serde_json::from_value::<whitebox::Event>);
-            match read {
-                Ok(event) => evidence.judge.observe(place, &event),
-                Err(error) => {
-                    let what = format!("{event:?} is no evidence: {error}");
-                    return self.object("evidence", what);
-                }
-            }
+            evidence.judge.observe(place, &typed::event(&event));
             self.coverage.evidence += 1;
         }
         let found = evidence.judge.violations().first();
@@ -96,10 +94,9 @@ impl World {
 
     /// A node tells something.
     pub fn tell(&mut self, id: NodeId, event: impl FnOnce() -> Event) {
-        if let Some(evidence) = &self.evidence {
-            let mut told = evidence.told.lock().unwrap_or_else(PoisonError::into_inner);
-            told.push((id, event()));
-        }
+        let told = &self.evidence.told;
+        let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+        told.push((id, event()));
     }
 }
 
