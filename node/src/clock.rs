@@ -14,6 +14,40 @@ pub trait Clock: Send + Sync {
     fn wall_ms(&self) -> f64;
 }
 
+/// Finds where the wall clock was set, while somebody wants to know.
+#[derive(Debug, Default)]
+pub struct Steps {
+    /// When it looked last, and the wall clock's distance from the monotonic one then, in milliseconds.
+    seen: Option<(Duration, f64)>,
+}
+
+impl Steps {
+    /// Least time between two looks, so that they cost nothing.
+    const EVERY: Duration = Duration::from_millis(100);
+    /// What counts as a step, in milliseconds: no clock that is merely wrong gains as much between two looks.
+    const LEAST_MS: f64 = 500.0;
+
+    /// By how many milliseconds the wall clock was set since the last look, if it was.
+    pub fn look(&mut self, clock: &dyn Clock) -> Option<i64> {
+        let before = clock.monotonic();
+        if self
+            .seen
+            .is_some_and(|(at, _)| before.saturating_sub(at) < Steps::EVERY)
+        {
+            return None;
+        }
+        let wall_ms = clock.wall_ms();
+        if clock.monotonic().saturating_sub(before) > Steps::EVERY {
+            // Not run between the readings, which do not belong together then.
+            return None;
+        }
+        let now_ms = wall_ms - before.as_secs_f64() * 1e3;
+        let (_, last_ms) = self.seen.replace((before, now_ms))?;
+        let by_ms = now_ms - last_ms;
+        (by_ms.abs() > Steps::LEAST_MS).then_some(by_ms.round() as i64)
+    }
+}
+
 /// The system's clocks.
 #[derive(Clone, Copy, Debug)]
 pub struct System {
@@ -58,7 +92,46 @@ fn boot_time() -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
     use super::*;
+
+    /// Each reading of the monotonic clock takes what comes next from the list, the last one for ever.
+    struct Script {
+        monotonic: Mutex<Vec<u64>>,
+        wall_ms: f64,
+    }
+
+    impl Clock for Script {
+        fn monotonic(&self) -> Duration {
+            let mut left = self.monotonic.lock().unwrap();
+            let now = left[0];
+            if left.len() > 1 {
+                left.remove(0);
+            }
+            Duration::from_millis(now)
+        }
+
+        fn wall_ms(&self) -> f64 {
+            self.wall_ms
+        }
+    }
+
+    #[test]
+    fn a_step_is_told_once_and_slow_drift_and_stops_between_readings_are_none() {
+        let mut steps = Steps::default();
+        let mut look = |monotonic: &[u64], wall_ms: f64| {
+            let monotonic = Mutex::new(monotonic.to_vec());
+            steps.look(&Script { monotonic, wall_ms })
+        };
+        assert_eq!(look(&[1000], 50_000.0), None);
+        assert_eq!(look(&[1050], 60_000.0), None, "too soon to look");
+        assert_eq!(look(&[1200, 9000], 58_000.0), None, "stopped meanwhile");
+        assert_eq!(look(&[9000], 58_400.0), None, "drift");
+        assert_eq!(look(&[10_000], 63_400.0), Some(4000));
+        assert_eq!(look(&[11_000], 64_400.0), None);
+        assert_eq!(look(&[12_000], -600.0), Some(-66_000));
+    }
 
     #[test]
     fn it_counts_from_its_start_and_never_goes_back() {

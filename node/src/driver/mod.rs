@@ -18,8 +18,8 @@ pub use meter::{Meter, Timer};
 pub use request::Request;
 
 use self::persister::Report;
-use crate::clock::Clock;
-use crate::events::Events;
+use crate::clock::{Clock, Steps};
+use crate::events::{Event, Events};
 use crate::log::say;
 use crate::raft::{NodeId, Role, Time, Write};
 use crate::replica::{Finished, Job, Replica};
@@ -69,6 +69,7 @@ pub struct Driver {
     stop: Arc<Notify>,
     revisions: watch::Sender<u64>,
     events: Events,
+    steps: Steps,
 }
 
 impl Driver {
@@ -95,6 +96,7 @@ impl Driver {
             stop: parts.stop,
             revisions: watch::Sender::new(0),
             events: parts.events,
+            steps: Steps::default(),
         })
     }
 
@@ -118,6 +120,7 @@ impl Driver {
                 () = self.turn() => {}
             }
             self.replica.finish_turn(self.now());
+            self.look_at_wall_clock();
             // Answers were given in this turn, and leave once other tasks run.
             self.events.flush();
             self.carry_out();
@@ -126,6 +129,14 @@ impl Driver {
             if stop_at.is_some_and(|at| !leads || self.now() >= at) {
                 return;
             }
+        }
+    }
+
+    fn look_at_wall_clock(&mut self) {
+        if self.events.on()
+            && let Some(by_ms) = self.steps.look(self.clock.as_ref())
+        {
+            self.events.tell(|| Event::ClockStep { by_ms });
         }
     }
 

@@ -57,9 +57,15 @@ impl Lease {
 }
 
 impl Core {
+    /// For how long a lease holds from when its round was sent; `None`: leases are not used.
+    fn lease_length(&self) -> Option<Duration> {
+        let drift = self.config.lease_drift_percent?;
+        Some(self.config.election_timeout.0 * (100 - drift.min(100)) / 100)
+    }
+
     /// Until when nobody else can lead; `None` without a lease.
     pub(super) fn lease_until(&self) -> Option<Time> {
-        let drift = self.config.lease_drift_percent?;
+        let length = self.lease_length()?;
         let State::Leader(leader) = &self.state else {
             return None;
         };
@@ -68,12 +74,18 @@ impl Core {
         }
         let echoed = self.echoed_by_quorum(leader);
         let (_, start) = leader.lease.sent.iter().find(|(r, _)| *r == echoed)?;
-        Some(*start + self.config.election_timeout.0 * (100 - drift.min(100)) / 100)
+        Some(*start + length)
     }
 
-    /// Whether a read may be served without asking anybody.
-    pub(super) fn holds_lease(&self) -> bool {
-        self.lease_until().is_some_and(|until| self.now < until)
+    /// What is left of the lease by which a read may be served without asking anybody; `None`: it may not.
+    pub(super) fn lease_left(&self) -> Option<Duration> {
+        let until = self.lease_until()?;
+        (self.now < until).then(|| until - self.now)
+    }
+
+    /// Whether so little is left of a lease that a mistake in it would show.
+    pub(super) fn is_late(&self, left: Duration) -> bool {
+        self.lease_length().is_some_and(|length| left < length / 10)
     }
 
     /// Whether a leader may still rest on this node's silence, whatever term it has come to since.

@@ -112,7 +112,8 @@ impl Core {
         let guarded = self.has_committed_in_term() || bugs::on(Bug::ReadindexWithoutNoopGuard);
         let index = self.read_index();
         let limit = self.config.max_pending_reads;
-        if guarded && self.holds_lease() {
+        if guarded && let Some(left) = self.lease_left() {
+            self.ready.late_lease_reads += u64::from(self.is_late(left));
             return self.confirm(asked, index);
         }
         let State::Leader(leader) = &mut self.state else {

@@ -134,6 +134,8 @@ pub struct Ready {
     /// Reads that may be answered from the state machine once this `committed` is applied, on a leader that
     /// answers ahead from the copy once `ahead` is; or not at all.
     pub reads: Vec<(RequestId, Result<Index, Refusal>)>,
+    /// How many reads a lease confirmed with less than a tenth of it left.
+    pub late_lease_reads: u64,
     /// Proposals that are now in the leader's own log, under that name. Not committed yet.
     pub accepted: Vec<(RequestId, LogId)>,
     /// Proposals that were refused.

@@ -60,6 +60,9 @@ impl Replica {
             self.change_refused(id, refusal);
             self.on_refused(now, id, refusal);
         }
+        for _ in 0..ready.late_lease_reads {
+            self.tell(|| Event::LateLeaseRead);
+        }
         if let Some(snapshot) = ready.restore.take() {
             self.restore(snapshot);
         }

@@ -1,9 +1,9 @@
 //! ReadIndex: what confirms a read, and what abandons it.
 
-use node::raft::{Body, Index, Input, LogId, Ready, Refusal, RequestId, Round};
+use node::raft::{Body, Config, Index, Input, LogId, Ready, Refusal, RequestId, Round};
 use node::storage::Storage;
 
-use crate::bench::{Bench, entry, n};
+use crate::bench::{Bench, entry, n, said};
 
 fn served(ready: &Ready) -> Vec<u64> {
     let ok = ready.reads.iter().filter(|(_, result)| result.is_ok());
@@ -216,4 +216,29 @@ fn an_append_reply_echoes_too() {
     let round = Round(1);
     let ready = bench.hear(2, 1, Body::AppendReply { result, round });
     assert_eq!(served(&ready), [1]);
+}
+
+#[test]
+fn reads_in_the_last_tenth_of_a_lease_are_counted_and_none_is_served_after_it() {
+    // Of 150 ms of silence a lease of 135 is safe; its last tenth begins after 121.5.
+    let with_leases = |config: &mut Config| config.lease_drift_percent = Some(10);
+    for (after_ms, confirmed, late) in [
+        (0, true, 0),
+        (121, true, 0),
+        (122, true, 1),
+        (134, true, 1),
+        (135, false, 0),
+    ] {
+        let mut bench = Bench::with(3, with_leases).leader(true);
+        let beat = bench.tick();
+        let round = said(&beat).into_iter().find_map(|body| match body {
+            Body::Heartbeat { round, .. } => Some(round.0),
+            _ => None,
+        });
+        bench.echo(2, round.expect("a heartbeat"));
+        bench.wait(after_ms);
+        let ready = bench.read(1);
+        assert_eq!(served(&ready).len() == 1, confirmed, "after {after_ms} ms");
+        assert_eq!(ready.late_lease_reads, late, "after {after_ms} ms");
+    }
 }
