@@ -95,6 +95,8 @@ fn hello() -> Hello {
         cluster: CLUSTER,
         node: PEER,
         incarnation: 1,
+        disk: 5,
+        yours: Some(6),
         version: frame::VERSION,
     }
 }
@@ -108,6 +110,7 @@ fn site() -> Site {
             (PEER, ([127, 0, 0, 1], 1).into()),
             (NodeId(3), ([127, 0, 0, 1], 1).into()),
         ]),
+        known: None,
         events: Events::default(),
     }
 }

@@ -21,7 +21,7 @@ use crate::kv::Machine;
 use crate::log::say;
 use crate::raft::{Core, LogId, Replication, Time};
 use crate::replica::{self, Replica};
-use crate::storage::{self, Boot, Disk, Mode, OpenError, Recovered, Storage};
+use crate::storage::{self, Boot, Disk, KnownDisks, Mode, OpenError, Recovered, Storage};
 use crate::transport::{Peers, Site};
 
 /// Requests and frames that may wait for the driver.
@@ -61,7 +61,7 @@ async fn serve(mut settings: Settings) -> Result<(), End> {
     let clock: Arc<dyn Clock> = Arc::new(System::start());
     settings.storage.events = events_of(&settings)?;
     let told = settings.storage.events.clone();
-    let (storage, recovered, boot) = recover(&settings, &clock).inspect_err(|_| {
+    let (storage, known, recovered, boot) = recover(&settings, &clock).inspect_err(|_| {
         told.tell(|| Event::Refused);
         told.flush();
     })?;
@@ -80,6 +80,7 @@ async fn serve(mut settings: Settings) -> Result<(), End> {
         id,
         incarnation: boot.incarnation,
         peers: settings.peers,
+        known: Some(known),
         events: told.clone(),
     };
     let machine = match &recovered.snapshot {
@@ -198,13 +199,15 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, End> {
 fn recover(
     settings: &Settings,
     clock: &Arc<dyn Clock>,
-) -> Result<(Box<dyn Storage>, Recovered, Boot), End> {
+) -> Result<(Box<dyn Storage>, KnownDisks, Recovered, Boot), End> {
     let id = settings.raft.id;
     let mut said = false;
     loop {
         match Disk::open(&settings.storage) {
             Ok((disk, recovered, boot)) => {
-                return Ok((storage::wrap(disk, monotonic(clock)), recovered, boot));
+                let known = disk.known();
+                let storage = storage::wrap(disk, monotonic(clock));
+                return Ok((storage, known, recovered, boot));
             }
             Err(error) if error.is_full() => {
                 if !said {

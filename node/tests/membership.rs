@@ -120,3 +120,57 @@ fn a_removed_leader_hands_over_and_is_left_out_across_restarts() {
     change(&cluster, &json!({ "promote": format!("n{leader}") }));
     assert_eq!(cluster.get(leader, "k19"), json!("x"));
 }
+
+#[test]
+fn a_node_that_lost_its_disk_counts_nowhere_until_it_is_removed_and_added_again() {
+    let mut cluster = Cluster::start(3, &[]);
+    let leader = cluster.leader();
+    let (lost, third) = (1 + leader % 3, 1 + (leader + 1) % 3);
+    cluster.put(leader, "x", "kept").unwrap();
+    // A disk is known once its node has greeted.
+    for (id, other) in [(leader, lost), (third, lost), (lost, leader)] {
+        wait("a greeting", || knows(&cluster, id, other));
+    }
+    cluster.kill(lost);
+    std::fs::remove_dir_all(cluster.data(lost)).unwrap();
+    cluster.start_node(lost);
+    let complaint = format!("is n{lost} with another data directory than before");
+    wait("a refusal", || cluster.log(leader).contains(&complaint));
+    wait("a refusal", || cluster.log(third).contains(&complaint));
+    wait("its own complaint", || {
+        let log = cluster.log(lost);
+        log.contains("knows this node with another data directory") && log.contains("--join")
+    });
+    // Two of three are up, and the empty one would be the second: it is no majority.
+    cluster.kill(third);
+    wait("the leader to step down", || {
+        let status = cluster.status(leader);
+        status.is_some_and(|status| status["role"] != "leader")
+    });
+    let refused = cluster.put(leader, "x", "lost").unwrap();
+    assert_ne!(refused.status, 200);
+    cluster.start_node(third);
+    let n_lost = format!("n{lost}");
+    change(&cluster, &json!({ "remove": n_lost }));
+    cluster.kill(lost);
+    cluster.join_again(lost);
+    change(&cluster, &json!({ "add": n_lost }));
+    change(&cluster, &json!({ "promote": n_lost }));
+    assert_eq!(cluster.get(lost, "x"), json!("kept"));
+    // It counts again.
+    cluster.kill(third);
+    wait("a write", || {
+        cluster
+            .put(lost, "x", "new")
+            .is_ok_and(|answer| answer.status == 200)
+    });
+}
+
+/// Whether node `id` has on disk which disk `other` has.
+fn knows(cluster: &Cluster, id: u16, other: u16) -> bool {
+    let file = std::fs::read(cluster.data(id).join("peers")).unwrap_or_default();
+    file.chunks(8)
+        .skip(5)
+        .step_by(2)
+        .any(|node| node == u64::from(other).to_le_bytes())
+}

@@ -137,7 +137,7 @@ fn keys_and_values_may_be_any_text() {
 fn garbage_and_strangers_are_hung_up_on_and_the_node_lives() {
     let cluster = one();
     let hello = |from: u16, to: u16, cluster: u64| {
-        // Written by hand from node/README.md: a postcard of (u64, u16, u64, u8), all varints.
+        // Written by hand from node/README.md: a postcard of (u64, u16, u64, u64, Option<u64>, u8), all varints.
         let mut payload = Vec::new();
         let mut rest = cluster;
         while rest >= 0x80 {
@@ -145,8 +145,8 @@ fn garbage_and_strangers_are_hung_up_on_and_the_node_lives() {
             rest >>= 7;
         }
         payload.push(rest as u8);
-        payload.extend([from as u8, 1, 2]);
-        let mut tail = vec![1, 2];
+        payload.extend([from as u8, 1, 77, 0, 3]);
+        let mut tail = vec![1, 3];
         tail.extend(from.to_le_bytes());
         tail.extend(to.to_le_bytes());
         tail.extend([0; 10]);
@@ -157,13 +157,13 @@ fn garbage_and_strangers_are_hung_up_on_and_the_node_lives() {
         frame
     };
     let mut other_version = hello(2, 1, 5);
-    other_version[9] = 3;
+    other_version[9] = 4;
     let mut damaged = hello(2, 1, 5);
     damaged[4] ^= 1;
     let cases = [
         (b"GET / HTTP/1.1\r\nhost: x\r\n\r\n".to_vec(), "version"),
         (vec![0xff; 64], "version"),
-        (other_version, "version 3"),
+        (other_version, "version 4"),
         (damaged, "checksum"),
         (hello(2, 9, 5), "wants n9"),
         (hello(2, 1, 5), "another cluster"),

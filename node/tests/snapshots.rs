@@ -144,5 +144,5 @@ fn a_damaged_snapshot_is_refused_with_the_place_and_the_way_out() {
     assert_eq!(status.code(), Some(65));
     let log = cluster.log(1);
     assert!(log.contains("a chunk of the snapshot does not match its checksum"));
-    assert!(log.contains("rejoin with an empty data directory"));
+    assert!(log.contains("start it with --join, and add it"));
 }

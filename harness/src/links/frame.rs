@@ -14,7 +14,7 @@ pub(super) const HELLO: u8 = 1;
 const SNAPSHOT: u8 = 14;
 /// No frame is longer; a length above it means that the bytes are something else.
 const LONGEST: u32 = 1 << 28;
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
 /// A run of bytes from the stream that belong together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -21,7 +21,7 @@ use self::persister::Report;
 use crate::clock::{Clock, Steps};
 use crate::events::{Event, Events};
 use crate::log::say;
-use crate::raft::{NodeId, Role, Time, Write};
+use crate::raft::{Configured, NodeId, Role, Time, Write};
 use crate::replica::{Finished, Job, Replica};
 use crate::storage::{Aside, Storage};
 use crate::transport::{self, Peers};
@@ -70,6 +70,8 @@ pub struct Driver {
     revisions: watch::Sender<u64>,
     events: Events,
     steps: Steps,
+    /// The configuration in effect, until it is committed.
+    unsettled: Option<Configured>,
 }
 
 impl Driver {
@@ -81,6 +83,7 @@ impl Driver {
         let (reporter, reports) = mpsc::unbounded_channel();
         let now = parts.replica.core().status().configured;
         parts.peers.follow(&now.configuration);
+        let unsettled = Some(now);
         let meter = Arc::new(Meter::default());
         Ok(Driver {
             aside: parts.storage.aside(),
@@ -97,6 +100,7 @@ impl Driver {
             revisions: watch::Sender::new(0),
             events: parts.events,
             steps: Steps::default(),
+            unsettled,
         })
     }
 
@@ -186,8 +190,13 @@ impl Driver {
             // Fails only while the process ends.
             let _ = self.writes.send(write);
         }
-        if let Some(configured) = &work.configured {
+        if let Some(configured) = work.configured {
             self.peers.follow(&configured.configuration);
+            self.unsettled = Some(configured);
+        }
+        let commit = self.replica.core().position().commit.index;
+        if let Some(settled) = self.unsettled.take_if(|last| last.by.index <= commit) {
+            self.peers.settle(&settled.configuration);
         }
         for (to, outgoing) in work.messages {
             self.peers.send(to, outgoing);

@@ -59,9 +59,9 @@ impl OpenError {
         match self {
             OpenError::Damage(damage) => format!(
                 "{damage}. What stood there may have been acknowledged, so this node refuses to go on without it. \
-                 To rebuild: leave it stopped, move {directory} away, and let it rejoin with an empty data directory \
-                 while all other nodes are up and follow one leader: an empty node has forgotten its vote and what it \
-                 acknowledged, so with others down entries could be lost."
+                 To rebuild: move {directory} away, remove this node from the cluster, start it with --join, and add it \
+                 again. Under its old membership the others refuse it: an empty node has forgotten its vote and what it \
+                 acknowledged."
             ),
             OpenError::Foreign(what) => format!(
                 "{directory} {what}. Give this node a data directory of its own with --data-dir."

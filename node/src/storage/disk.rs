@@ -14,7 +14,9 @@ use super::files::{Files, direct::Direct, lossy::Lossy, sort_error};
 use super::hard_state::{self, HardStateFile};
 use super::snapshot;
 use super::wal::{Wal, segment};
-use super::{Aside, Damage, Durable, Identity, OpenError, Recovered, Storage, StorageError};
+use super::{
+    Aside, Damage, Durable, Identity, KnownDisks, OpenError, Recovered, Storage, StorageError,
+};
 use crate::bugs::{self, Bug};
 use crate::events::{Events, observed::Observed};
 use crate::raft::{Cut, HardState, Index, LogId, NodeId, Save, Ticket, Write};
@@ -49,6 +51,7 @@ pub struct Options {
 pub struct Disk {
     files: Arc<dyn Files>,
     aside: Aside,
+    known: KnownDisks,
     hard_state: HardStateFile,
     wal: Wal,
     /// The newest snapshot on disk.
@@ -115,6 +118,7 @@ impl Disk {
         let mut hard_state = HardStateFile::open(files.as_ref())?;
         let slot = hard_state.state();
         check_owner(slot.identity, options)?;
+        let known = KnownDisks::open(files.clone(), slot.identity)?;
         let snapshot = snapshot::load(files.as_ref(), slot.identity)?;
         let (mut wal, mut found) = Wal::open(files.as_ref(), slot.identity, options.segment_size)?;
         let covered = snapshot
@@ -162,6 +166,7 @@ impl Disk {
         let disk = Disk {
             aside: Aside::new(files.clone(), slot.identity),
             files,
+            known,
             hard_state,
             wal,
             kept: covered,
@@ -170,6 +175,11 @@ impl Disk {
             _lock: None,
         };
         Ok((disk, recovered, boot))
+    }
+
+    /// Whose disks this node knows.
+    pub fn known(&self) -> KnownDisks {
+        self.known.clone()
     }
 
     /// Writes without the log's sync: what [`Disk::sync`] then makes durable. Term and vote are synced here, and

@@ -9,6 +9,7 @@ pub mod eager;
 pub mod files;
 pub mod hard_state;
 pub mod memory;
+pub mod peers;
 pub mod snapshot;
 #[cfg(test)]
 mod tests;
@@ -19,6 +20,7 @@ pub use aside::Aside;
 pub use damage::{Damage, OpenError};
 pub use disk::{Boot, Disk, Mode, Options};
 pub use durable::Durable;
+pub use peers::KnownDisks;
 
 use std::fmt;
 use std::time::Duration;

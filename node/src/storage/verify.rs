@@ -6,7 +6,7 @@ use std::path::Path;
 use super::files::{Files, direct::Direct};
 use super::hard_state;
 use super::wal::{pool, recovery, segment};
-use super::{Damage, OpenError, snapshot};
+use super::{Damage, OpenError, peers, snapshot};
 use crate::raft::LogId;
 
 /// A report on the data directory at `path`, for people, one line a fact.
@@ -47,6 +47,10 @@ fn facts(files: &dyn Files, report: &mut String) -> Result<(), OpenError> {
         "belongs to {} of cluster {:016x}, log {:016x}",
         identity.node, identity.cluster, identity.log
     ));
+    let known = peers::read(files, identity)?;
+    for (node, log) in &known {
+        say(format!("knows {node} with log {log:016x}"));
+    }
     let snapshot = snapshot::load(files, identity)?;
     let covered = snapshot
         .as_ref()

@@ -11,8 +11,9 @@ use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
 use super::frame::{self, BadFrame, Header};
+use super::roster::Roster;
 use super::wire::{Hello, Payload};
-use super::{Event, Roster, Site};
+use super::{Event, Site};
 use crate::events::Event as Told;
 use crate::log::say;
 use crate::raft::NodeId;
@@ -40,6 +41,16 @@ pub enum Closed {
     Misdirected(NodeId),
     /// It spoke as another node than it said it is.
     Impostor(NodeId),
+    /// It speaks from another disk than the one that is known as this node's.
+    OtherDisk(NodeId),
+    /// It knows another disk as the one of the node that it dialled.
+    Doubts(NodeId),
+    /// There was no space to remember its disk.
+    NotRemembered(NodeId),
+    /// What was said already is not said again.
+    Again,
+    /// It has become a member and has to greet as one.
+    Joined,
     /// This node stops.
     Stopping,
 }
@@ -56,7 +67,10 @@ pub(super) async fn run(
                 let (site, roster, events) = (site.clone(), roster.clone(), events.clone());
                 tokio::spawn(async move {
                     let closed = listen_to(&site, &roster, stream, &events).await;
-                    if !matches!(closed, Closed::Ended | Closed::Stopping) {
+                    if !matches!(
+                        closed,
+                        Closed::Ended | Closed::Stopping | Closed::Joined | Closed::Again
+                    ) {
                         say!(
                             "{} closed a peer connection from {address}: it {closed}",
                             site.id
@@ -93,13 +107,15 @@ async fn listen_to<S: AsyncRead + Unpin>(
         stream: BufReader::with_capacity(64 << 10, stream),
         payload: Vec::new(),
     };
-    let peer = match timeout(HELLO_TIMEOUT, reader.frame(site)).await {
+    let (peer, additions) = match timeout(HELLO_TIMEOUT, reader.frame(site)).await {
         Err(_) => return Closed::Silent,
         Ok(Err(closed)) => return closed,
-        Ok(Ok((header, Payload::Hello(hello)))) => match greet(site, roster, &header, hello) {
-            Ok(peer) => peer,
-            Err(closed) => return closed,
-        },
+        Ok(Ok((header, Payload::Hello(hello)))) => {
+            match greet(site, roster, &header, hello).await {
+                Ok(peer) => peer,
+                Err(closed) => return closed,
+            }
+        }
         Ok(Ok(_)) => return Closed::NoHello,
     };
     loop {
@@ -107,6 +123,9 @@ async fn listen_to<S: AsyncRead + Unpin>(
             Ok(frame) => frame,
             Err(closed) => return closed,
         };
+        if roster.additions(peer) > additions {
+            return Closed::Joined;
+        }
         if header.from != peer {
             return Closed::Impostor(header.from);
         }
@@ -127,7 +146,13 @@ async fn listen_to<S: AsyncRead + Unpin>(
     }
 }
 
-fn greet(site: &Site, roster: &Roster, header: &Header, hello: Hello) -> Result<NodeId, Closed> {
+/// Who greets, and how often it had become a member then.
+async fn greet(
+    site: &Site,
+    roster: &Roster,
+    header: &Header,
+    hello: Hello,
+) -> Result<(NodeId, u64), Closed> {
     if hello.version != frame::VERSION {
         return Err(Closed::Bad(BadFrame::Version(hello.version)));
     }
@@ -140,7 +165,14 @@ fn greet(site: &Site, roster: &Roster, header: &Header, hello: Hello) -> Result<
     if !roster.knows(site, hello.node) {
         return Err(Closed::Stranger(hello.node));
     }
-    Ok(hello.node)
+    let additions = roster.additions(hello.node);
+    match roster.admit(site, hello).await {
+        Ok(()) => Ok((hello.node, additions)),
+        Err(Closed::OtherDisk(_) | Closed::Doubts(_)) if !roster.is_news(hello) => {
+            Err(Closed::Again)
+        }
+        Err(closed) => Err(closed),
+    }
 }
 
 struct Reader<S> {
@@ -195,6 +227,24 @@ impl fmt::Display for Closed {
             Closed::Impostor(node) => {
                 write!(f, "speaks as {node}, but introduced itself otherwise")
             }
+            Closed::OtherDisk(node) => write!(
+                f,
+                "is {node} with another data directory than before, so it has forgotten its vote and what it \
+                 acknowledged. It is not listened to. Remove {node} from the cluster, start it with --join, and add it again"
+            ),
+            Closed::Doubts(node) => write!(
+                f,
+                "is {node}, which knows this node with another data directory. If that was lost, remove this node from \
+                 the cluster, start it with --join, and add it again"
+            ),
+            Closed::NotRemembered(node) => {
+                write!(
+                    f,
+                    "is {node}, whose data directory cannot be remembered: the disk is full"
+                )
+            }
+            Closed::Again => f.write_str("was refused before"),
+            Closed::Joined => f.write_str("has become a member and has to introduce itself again"),
         }
     }
 }

@@ -45,6 +45,8 @@ async fn speak(site: &Site, peer: NodeId, mut stream: TcpStream, outbox: &Outbox
         cluster: site.cluster,
         node: site.id,
         incarnation: site.incarnation,
+        disk: site.disk(),
+        yours: site.known.as_ref().and_then(|known| known.of(peer)),
         version: frame::VERSION,
     };
     let mut bytes = wire::encode_hello(peer, hello);

@@ -4,7 +4,7 @@
 //!  0 len     u32  bytes of payload
 //!  4 crc     u32  crc32c over bytes 8..24 and the payload
 //!  8 kind    u8
-//!  9 version u8   2
+//!  9 version u8   3
 //! 10 from    u16
 //! 12 to      u16
 //! 14 flags   u16  0
@@ -18,8 +18,8 @@ use crate::raft::{NodeId, Term};
 
 /// Length of a frame's header.
 pub const HEADER: usize = 24;
-/// The version spoken: 2 brought configurations in entries and snapshots.
-pub const VERSION: u8 = 2;
+/// The version spoken: 2 brought configurations in entries and snapshots, 3 data directories in greetings.
+pub const VERSION: u8 = 3;
 /// Most bytes of payload. An append carries one entry at least, and an entry at most two values of 1 MiB.
 pub const MAX_PAYLOAD: usize = 16 << 20;
 
@@ -167,7 +167,7 @@ mod tests {
         let bytes = frame(b"xyz");
         assert_eq!(bytes[..4], [3, 0, 0, 0]);
         assert_eq!(bytes[4..8], crc32c::crc32c(&bytes[8..]).to_le_bytes());
-        assert_eq!(bytes[8..16], [6, 2, 1, 0, 2, 0, 0, 0]);
+        assert_eq!(bytes[8..16], [6, 3, 1, 0, 2, 0, 0, 0]);
         assert_eq!(bytes[16..24], [7, 0, 0, 0, 0, 0, 0, 0]);
         assert_eq!(&bytes[24..], b"xyz");
         assert_eq!(read(&bytes).unwrap().term, Term(7));

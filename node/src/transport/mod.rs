@@ -5,15 +5,15 @@ mod accept;
 mod dial;
 pub mod frame;
 mod outbox;
+mod roster;
 pub mod wire;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
-use tokio::task::AbortHandle;
 
 pub use accept::{Closed, listen};
 pub use outbox::Outgoing;
@@ -21,7 +21,9 @@ pub use wire::{ForwardReply, Payload};
 
 use crate::events::Events;
 use crate::raft::{Configuration, NodeId, RequestId, Term};
+use crate::storage::KnownDisks;
 use outbox::Outbox;
+use roster::Roster;
 
 /// Who this node is to its peers.
 #[derive(Clone, Debug)]
@@ -34,8 +36,17 @@ pub struct Site {
     pub incarnation: u64,
     /// Where to dial each peer.
     pub peers: BTreeMap<NodeId, SocketAddr>,
+    /// This node's disk and those of its peers; `None`: nobody is asked for one.
+    pub known: Option<KnownDisks>,
     /// Told of every frame that leaves or arrives.
     pub events: Events,
+}
+
+impl Site {
+    /// This node's data directory.
+    fn disk(&self) -> u64 {
+        self.known.as_ref().map_or(0, KnownDisks::own)
+    }
 }
 
 /// What arrives.
@@ -62,34 +73,6 @@ pub struct Peers {
     events: mpsc::Sender<Event>,
 }
 
-/// Whom this node listens to and dials.
-#[derive(Debug, Default)]
-struct Roster(Mutex<Known>);
-
-#[derive(Debug, Default)]
-struct Known {
-    members: BTreeSet<NodeId>,
-    dialled: BTreeMap<NodeId, Dialled>,
-}
-
-#[derive(Debug)]
-struct Dialled {
-    address: SocketAddr,
-    outbox: Arc<Outbox>,
-    task: AbortHandle,
-}
-
-impl Roster {
-    fn lock(&self) -> MutexGuard<'_, Known> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Whether `node` may speak here: the command line names it, or the configuration.
-    fn knows(&self, site: &Site, node: NodeId) -> bool {
-        site.peers.contains_key(&node) || self.lock().members.contains(&node)
-    }
-}
-
 impl Peers {
     /// Starts to dial every peer and to accept on `listener`; what arrives goes to `events`.
     ///
@@ -111,7 +94,7 @@ impl Peers {
     /// Listens to the members of `configuration`, and dials those whose address it says and no flag does. Who is no
     /// member any more is still dialled, so that it can be told.
     pub fn follow(&self, configuration: &Configuration) {
-        self.roster.lock().members = configuration.members();
+        self.roster.set_members(configuration.members());
         for (&node, address) in configuration.addresses() {
             let flag = self.site.peers.contains_key(&node) || node == self.site.id;
             // What cannot be read was refused where it came from.
@@ -123,38 +106,25 @@ impl Peers {
         }
     }
 
+    /// `configuration` is committed: who left it may come back from another disk.
+    pub fn settle(&self, configuration: &Configuration) {
+        if let Some(known) = self.site.known.clone() {
+            roster::forget_others(self.site.id, known, configuration.members());
+        }
+    }
+
     fn dial(&self, peer: NodeId, address: SocketAddr) {
-        let mut known = self.roster.lock();
-        if known
-            .dialled
-            .get(&peer)
-            .is_some_and(|d| d.address == address)
-        {
-            return;
-        }
-        let outbox = Arc::new(Outbox::new(self.events.clone()));
-        let dialling = dial::run(self.site.clone(), peer, address, outbox.clone());
-        let dialled = Dialled {
-            address,
-            outbox,
-            task: tokio::spawn(dialling).abort_handle(),
-        };
-        if let Some(before) = known.dialled.insert(peer, dialled) {
-            before.task.abort();
-            before.outbox.drop_all();
-        }
+        self.roster.dial(peer, address, || {
+            let outbox = Arc::new(Outbox::new(self.events.clone()));
+            let dialling = dial::run(self.site.clone(), peer, address, outbox.clone());
+            (outbox, tokio::spawn(dialling).abort_handle())
+        });
     }
 
     /// Queues a frame. Never waits: when a queue is full its oldest frame is dropped, which Raft tolerates as it
     /// does any loss. A frame for an unknown peer is dropped.
     pub fn send(&self, to: NodeId, outgoing: Outgoing) {
-        let outbox = self
-            .roster
-            .lock()
-            .dialled
-            .get(&to)
-            .map(|d| d.outbox.clone());
-        if let Some(outbox) = outbox {
+        if let Some(outbox) = self.roster.outbox(to) {
             outbox.push(outgoing);
         }
     }

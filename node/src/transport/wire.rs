@@ -39,6 +39,10 @@ pub struct Hello {
     pub node: NodeId,
     /// How often it has started.
     pub incarnation: u64,
+    /// Its data directory, by the number that was drawn when that was made.
+    pub disk: u64,
+    /// The listener's, as far as the dialler knows it.
+    pub yours: Option<u64>,
     /// Of the protocol; repeats the header's, for the day when that grows.
     pub version: u8,
 }

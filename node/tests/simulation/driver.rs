@@ -31,6 +31,7 @@ impl Cluster {
             transitions,
             ahead,
             on_all,
+            late_lease_reads: _,
         } = core.take_ready();
         node.status = core.status();
         for rolled_back in &rolled_back {

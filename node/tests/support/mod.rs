@@ -108,6 +108,12 @@ impl Cluster {
         self.children.push(Some(child));
     }
 
+    /// Starts a node that was a member before as one that is to be added again.
+    pub fn join_again(&mut self, id: u16) {
+        let child = self.command(id).arg("--join").spawn().unwrap();
+        self.children[usize::from(id) - 1] = Some(child);
+    }
+
     /// SIGKILL.
     pub fn kill(&mut self, id: u16) {
         if let Some(mut child) = self.children[usize::from(id) - 1].take() {
