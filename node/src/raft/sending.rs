@@ -33,6 +33,10 @@ pub(super) struct Sending {
     kept: Kept,
     /// The follower holds so many bytes.
     received: u64,
+    /// What it said last; less than `received` where that was late, or where it has started anew.
+    told: u64,
+    /// It was gone back to here already, because an answer told of no progress.
+    again: Option<u64>,
     /// So many were sent.
     sent: u64,
     /// When pieces were sent that none had been on the way before, or the last answer told of progress.
@@ -44,6 +48,8 @@ impl Sending {
         Sending {
             kept,
             received: 0,
+            told: 0,
+            again: None,
             sent: 0,
             moved: now,
         }
@@ -79,19 +85,23 @@ impl Sending {
         })
     }
 
-    /// The follower holds `received` bytes of the snapshot that ends in `last`. Less than before: it has
-    /// started anew.
+    /// The follower holds `received` bytes of the snapshot that ends in `last`. No more than before: a piece between
+    /// was lost or late, so it goes on from there, but once; if every such answer had pieces sent again, each of which
+    /// is answered, they would grow to a flood. Less than before: late, or it has started anew, which shows with time.
     pub(super) fn received(&mut self, last: LogId, received: u64, now: Time) {
         let size = self.kept.snapshot.data.len() as u64;
-        if last != self.last() || received > size || received == self.received {
+        if last != self.last() || received > size {
             return;
         }
-        self.moved = now;
-        if received < self.received {
+        self.told = received;
+        if received > self.received {
+            self.moved = now;
+            self.sent = self.sent.max(received);
+            self.received = received;
+        } else if received == self.received && self.again != Some(received) {
+            self.again = Some(received);
             self.sent = received;
         }
-        self.sent = self.sent.max(received);
-        self.received = received;
     }
 
     /// Goes on from what was answered where no answer has told of progress for `patience`. A follower that
@@ -101,6 +111,7 @@ impl Sending {
             return;
         }
         self.moved = now;
+        self.received = self.told;
         let size = self.kept.snapshot.data.len() as u64;
         self.sent = match self.received == size {
             true => size.saturating_sub(1),
@@ -166,8 +177,34 @@ mod tests {
         let mut sending = sending(20);
         offsets(&mut sending, 0);
         sending.received(LAST, 12, at(1));
+        offsets(&mut sending, 1);
         sending.received(LAST, 0, at(2));
-        assert_eq!(offsets(&mut sending, 2), [0, 3, 6, 9]);
+        sending.give_up_waiting(at(151), PATIENCE);
+        assert_eq!(offsets(&mut sending, 151), [0, 3, 6, 9]);
+    }
+
+    #[test]
+    fn a_late_answer_has_nothing_sent_again() {
+        let mut sending = sending(20);
+        offsets(&mut sending, 0);
+        sending.received(LAST, 6, at(1));
+        assert_eq!(offsets(&mut sending, 1), [12, 15]);
+        sending.received(LAST, 3, at(2));
+        assert!(offsets(&mut sending, 2).is_empty());
+        sending.received(LAST, 9, at(3));
+        assert_eq!(offsets(&mut sending, 3), [18]);
+    }
+
+    #[test]
+    fn a_lost_piece_is_sent_again_once_at_the_next_answer() {
+        let mut sending = sending(20);
+        offsets(&mut sending, 0);
+        sending.received(LAST, 3, at(1));
+        assert_eq!(offsets(&mut sending, 1), [12]);
+        sending.received(LAST, 3, at(2));
+        assert_eq!(offsets(&mut sending, 2), [3, 6, 9, 12]);
+        sending.received(LAST, 3, at(3));
+        assert!(offsets(&mut sending, 3).is_empty());
     }
 
     #[test]
