@@ -199,10 +199,10 @@ impl Op {
 
 /// Texts of numbers as numbers.
 fn number(data: &Data) -> Value {
-    let number = |text: &String| text.parse::<i64>().map_or(json!(text), |n| json!(n));
+    let number = |text: &str| text.parse::<i64>().map_or(json!(text), |n| json!(n));
     match data {
         Data::Text(text) => number(text),
-        Data::List(items) => items.iter().map(number).collect(),
+        Data::List(items) => items.iter().map(|item| number(item)).collect(),
     }
 }
 

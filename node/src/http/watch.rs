@@ -129,7 +129,7 @@ fn message(changes: &[Change]) -> Event {
     let changes: Vec<Json> = changes
         .iter()
         .map(|change| {
-            let mut item = found(change.value.as_ref());
+            let mut item = found(change.value.as_deref());
             item["key"] = json!(change.key);
             item["revision"] = json!(revision);
             item

@@ -1,5 +1,7 @@
 //! Carries out operations on a batch: alone, or as the branch of a transaction that its compares choose.
 
+use std::sync::Arc;
+
 use super::command::{Compare, Operation};
 use super::lease::Leases;
 use super::outcome::{Done, MAX_ANSWER, Outcome, Refused};
@@ -68,11 +70,11 @@ fn one(batch: &mut Batch<'_>, leases: &Leases, operation: Operation) -> Result<D
                 Some(Data::List(items)) => items,
                 Some(Data::Text(_)) => return Err(Refused::NotAList),
             };
-            let bytes: usize = items.iter().map(String::len).sum();
+            let bytes: usize = items.iter().map(|item| item.len()).sum();
             if bytes + value.len() > Data::MAX_BYTES {
                 return Err(Refused::TooLarge);
             }
-            let items: Vec<String> = items.iter().cloned().chain([value]).collect();
+            let items: Vec<Arc<str>> = items.iter().cloned().chain([value.into()]).collect();
             let length = items.len() as u64;
             batch.put(key, Data::List(items), lease);
             Ok(Done::Appended(length))

@@ -1,6 +1,7 @@
 //! The latest changes, for those who watch: bounded, in memory only, empty again after a restart.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use super::value::Value;
 
@@ -17,7 +18,7 @@ pub struct Change {
     /// Where.
     pub key: String,
     /// What it holds now; `None` if it was deleted.
-    pub value: Option<Value>,
+    pub value: Option<Arc<Value>>,
 }
 
 /// Changes in the order of revisions, without a gap behind `forgotten`.
@@ -109,11 +110,11 @@ mod tests {
         assert_eq!(history.changes.len(), MAX_CHANGES);
         assert_eq!(keys(&history, 1), Err(2));
         history.push(Change {
-            value: Some(Value {
+            value: Some(Arc::new(Value {
                 data: super::super::Data::Text("v".repeat(MAX_BYTES)),
                 revision: 0,
                 lease: None,
-            }),
+            })),
             ..change(20_000, "big")
         });
         assert_eq!((history.changes.len(), history.bytes), (0, 0));

@@ -45,22 +45,19 @@ impl Map {
     }
 
     /// O(log keys).
-    pub(super) fn get(&self, key: &str) -> Option<&Value> {
+    pub(super) fn get(&self, key: &str) -> Option<&Arc<Value>> {
         let (_, page) = self.page(key)?;
         let at = find(page, key).ok()?;
-        page.get(at).map(|(_, value)| &**value)
+        page.get(at).map(|(_, value)| value)
     }
 
     /// Gives what was there before. O(log keys + page).
-    pub(super) fn insert(&mut self, key: &str, value: Value) -> Option<Value> {
+    pub(super) fn insert(&mut self, key: &str, value: impl Into<Arc<Value>>) -> Option<Arc<Value>> {
         let bound = self.page(key)?.0.clone();
         let page = Arc::make_mut(self.pages.get_mut(&bound)?);
-        let value = Arc::new(value);
+        let value = value.into();
         match find(page, key) {
-            Ok(at) => Some(Arc::unwrap_or_clone(std::mem::replace(
-                &mut page.get_mut(at)?.1,
-                value,
-            ))),
+            Ok(at) => Some(std::mem::replace(&mut page.get_mut(at)?.1, value)),
             Err(at) => {
                 page.insert(at, (key.into(), value));
                 self.len += 1;
@@ -76,7 +73,7 @@ impl Map {
     }
 
     /// Gives what was there. O(log keys + page).
-    pub(super) fn remove(&mut self, key: &str) -> Option<Value> {
+    pub(super) fn remove(&mut self, key: &str) -> Option<Arc<Value>> {
         let (bound, page) = self.page(key)?;
         let (at, bound) = (find(page, key).ok()?, bound.clone());
         let page = Arc::make_mut(self.pages.get_mut(&bound)?);
@@ -85,7 +82,7 @@ impl Map {
         if page.is_empty() && !bound.is_empty() {
             self.pages.remove(&bound);
         }
-        Some(Arc::unwrap_or_clone(value))
+        Some(value)
     }
 
     /// All of it, in the order of keys.

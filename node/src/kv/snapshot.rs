@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use postcard::ser_flavors::{Flavor, StdVec};
+use postcard::serialize_with_flavor;
+
 use super::machine::Machine;
 use crate::bugs::{self, Bug};
 use crate::raft::LogId;
@@ -37,17 +40,23 @@ impl Frozen {
 
     /// All that later entries can depend on. Equal states make equal bytes. O(bytes).
     pub fn bytes(&self) -> Vec<u8> {
-        let mut bytes = vec![0; HEADER];
-        bytes[..6].copy_from_slice(&MAGIC);
-        bytes[6..8].copy_from_slice(&VERSION.to_le_bytes());
         // Our own types into memory always have an encoding; an empty payload would be refused.
-        let mut bytes = postcard::to_extend(&self.0, bytes).unwrap_or_default();
+        let mut bytes = self.behind_header().unwrap_or_default();
         if let Some(length) = bytes.len().checked_sub(HEADER) {
+            bytes[..6].copy_from_slice(&MAGIC);
+            bytes[6..8].copy_from_slice(&VERSION.to_le_bytes());
             bytes[8..16].copy_from_slice(&(length as u64).to_le_bytes());
             let checksum = checksum(&bytes);
             bytes[16..HEADER].copy_from_slice(&checksum.to_le_bytes());
         }
         bytes
+    }
+
+    /// The payload behind an empty header.
+    fn behind_header(&self) -> postcard::Result<Vec<u8>> {
+        let mut bytes = StdVec::new();
+        bytes.try_extend(&[0; HEADER])?;
+        serialize_with_flavor(&self.0, bytes)
     }
 }
 

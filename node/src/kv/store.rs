@@ -1,6 +1,7 @@
 //! Keys and values, their revision and the hash of them all.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -31,7 +32,7 @@ pub(super) struct Store {
 pub(super) struct Batch<'a> {
     store: &'a mut Store,
     /// What was there before, in the order of the changes.
-    undo: Vec<(String, Option<Value>)>,
+    undo: Vec<(String, Option<Arc<Value>>)>,
 }
 
 impl Store {
@@ -65,7 +66,7 @@ impl Store {
     }
 
     pub(super) fn get(&self, key: &str) -> Option<&Value> {
-        self.map.get(key)
+        self.map.get(key).map(|value| &**value)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
@@ -115,7 +116,7 @@ impl Store {
     }
 
     /// Gives what was there before.
-    fn replace(&mut self, key: &str, value: Option<Value>) -> Option<Value> {
+    fn replace(&mut self, key: &str, value: Option<Arc<Value>>) -> Option<Arc<Value>> {
         let lease = value.as_ref().and_then(|value| value.lease);
         if let Some(value) = &value {
             self.content = self.content.wrapping_add(weigh(key, value));
@@ -159,7 +160,7 @@ impl Batch<'_> {
             revision,
             lease,
         };
-        let old = self.store.replace(&key, Some(value));
+        let old = self.store.replace(&key, Some(Arc::new(value)));
         self.undo.push((key, old));
     }
 
@@ -179,7 +180,7 @@ impl Batch<'_> {
         let revision = self.store.revision;
         let mut told = BTreeSet::new();
         for (key, before) in changes {
-            let value = self.store.get(&key).cloned();
+            let value = self.store.map.get(&key).cloned();
             // A key that a transaction changed twice was changed once; one that came and went, never.
             if told.insert(key.clone()) && (before.is_some() || value.is_some()) {
                 let change = Change {

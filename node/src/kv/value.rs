@@ -1,5 +1,7 @@
 //! What a key holds: a text or a list of texts, and the revision that wrote it.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::hash::Digest;
@@ -20,8 +22,8 @@ pub struct Value {
 pub enum Data {
     /// What put and compare-and-set write, and in decimal what add writes.
     Text(String),
-    /// What append writes.
-    List(Vec<String>),
+    /// What append writes; a list shares its items with those that it was before.
+    List(Vec<Arc<str>>),
 }
 
 impl Data {
@@ -32,7 +34,7 @@ impl Data {
     pub fn bytes(&self) -> usize {
         match self {
             Data::Text(text) => text.len(),
-            Data::List(items) => items.iter().map(String::len).sum(),
+            Data::List(items) => items.iter().map(|item| item.len()).sum(),
         }
     }
 }
@@ -70,7 +72,7 @@ mod tests {
     #[test]
     fn a_list_is_neither_a_text_nor_absent() {
         let list = Value {
-            data: Data::List(vec!["1".to_owned()]),
+            data: Data::List(vec!["1".into()]),
             revision: 1,
             lease: None,
         };
