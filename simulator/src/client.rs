@@ -14,8 +14,8 @@ use crate::injury::MILLISECOND;
 use crate::oracle::Judged;
 use crate::rng::Rng;
 use crate::scenario::Scenario;
-use crate::swarm::Workload;
-use crate::workload::{Came, Op};
+use crate::swarm::{Swarm, Workload};
+use crate::workload::{self, Came, Op};
 use crate::world::{Event, World};
 
 /// How often a client in a session repeats a command before it calls the outcome unknown.
@@ -42,6 +42,9 @@ pub struct Clients {
     next_process: u64,
     next_value: i64,
     last_value: Option<i64>,
+    /// How many lists were deleted, because nobody used them any more: else a state would grow for ever, and all
+    /// that is done with whole states with it.
+    forgotten: u64,
 }
 
 struct Client {
@@ -96,6 +99,7 @@ impl Clients {
             next_process: scenario.clients as u64,
             next_value: 0,
             last_value: None,
+            forgotten: 0,
         }
     }
 
@@ -105,6 +109,18 @@ impl Clients {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clear();
+    }
+
+    /// A list that no client has begun to use for a whole generation, and that none still waits for.
+    fn outdated(&self, swarm: &Swarm) -> Option<String> {
+        let (keys, forgotten) = (swarm.keys, self.forgotten);
+        let current = workload::generation(keys, self.next_value);
+        if swarm.workload != Workload::Append || forgotten / keys + 2 > current {
+            return None;
+        }
+        let list = workload::list(forgotten % keys, forgotten / keys);
+        let mut open = self.list.iter().filter_map(|client| client.open.as_ref());
+        open.all(|open| open.op.key() != list).then_some(list)
     }
 
     /// Nothing is under way.
@@ -123,6 +139,7 @@ impl World {
             ..
         } = self;
         let swarm = &scenario.swarm;
+        let outdated = clients.outdated(swarm);
         let client = &mut clients.list[number];
         if client.open.is_some() || !clients.working {
             return;
@@ -134,6 +151,9 @@ impl World {
             }
         } else if swarm.sessions && client.session.is_none() {
             Op::Open(swarm.session_lifetime)
+        } else if let Some(list) = outdated {
+            clients.forgotten += 1;
+            Op::Forget(list)
         } else {
             let next = clients.next_value + 1;
             let op = Op::draw(&mut client.rng, swarm, clients.last_value, next);
@@ -156,6 +176,11 @@ impl World {
             .collect();
         keys.sort();
         keys.dedup();
+        let (many, clients) = (self.scenario.swarm.keys, &self.clients);
+        for number in 0..clients.forgotten {
+            let list = workload::list(number % many, number / many);
+            keys.retain(|key| *key != list);
+        }
         let floor = self.oracle.acknowledged;
         for id in self.scenario.swarm.voters() {
             for key in &keys {

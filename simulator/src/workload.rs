@@ -25,6 +25,8 @@ pub enum Op {
     Add(String, i64),
     /// Deletes a key: in the history it writes no value.
     Delete(String),
+    /// Deletes a list that nobody uses any more; not part of the history.
+    Forget(String),
     /// Opens a session; not part of the history.
     Open(u64),
     /// Is granted a lease of so many milliseconds; not part of the history.
@@ -69,7 +71,7 @@ impl Op {
                 }
             }
             Workload::Append => {
-                let key = format!("a{key}-{}", next as u64 / (ITEMS * keys));
+                let key = list(key, generation(keys, next));
                 match rng.chance(40) {
                     true => Op::Read(key),
                     false => Op::Append(key, next),
@@ -92,7 +94,10 @@ impl Op {
 
     /// It stands in the history.
     pub fn is_recorded(&self) -> bool {
-        !matches!(self, Op::Open(_) | Op::Grant(_) | Op::KeepAlive(_))
+        !matches!(
+            self,
+            Op::Open(_) | Op::Grant(_) | Op::KeepAlive(_) | Op::Forget(_)
+        )
     }
 
     /// The key.
@@ -103,7 +108,8 @@ impl Op {
             | Op::Cas(key, ..)
             | Op::Append(key, _)
             | Op::Add(key, _)
-            | Op::Delete(key) => key,
+            | Op::Delete(key)
+            | Op::Forget(key) => key,
             Op::Open(_) | Op::Grant(_) | Op::KeepAlive(_) => "",
         }
     }
@@ -116,6 +122,7 @@ impl Op {
             Op::Cas(..) => "cas",
             Op::Append(..) => "append",
             Op::Add(..) => "add",
+            Op::Forget(_) => "forget",
             Op::Open(_) => "open",
             Op::Grant(_) => "grant",
             Op::KeepAlive(_) => "keep-alive",
@@ -125,7 +132,7 @@ impl Op {
     /// The argument in the history.
     pub fn argument(&self) -> Value {
         match self {
-            Op::Read(_) | Op::Delete(_) => Value::Null,
+            Op::Read(_) | Op::Delete(_) | Op::Forget(_) => Value::Null,
             Op::Write(_, value) | Op::Append(_, value) | Op::Add(_, value) => json!(value),
             Op::Cas(_, old, new) => json!([old, new]),
             Op::Open(number) | Op::Grant(number) | Op::KeepAlive(number) => json!(number),
@@ -150,7 +157,7 @@ impl Op {
                 value: value.to_string(),
             }),
             Op::Add(key, by) => Command::Do(Operation::Add { key, by }),
-            Op::Delete(key) => Command::Delete { key },
+            Op::Delete(key) | Op::Forget(key) => Command::Delete { key },
             Op::Open(lifetime) => Command::OpenSession { lifetime },
             Op::Grant(ttl_ms) => Command::GrantLease { ttl_ms },
             Op::KeepAlive(lease) => Command::KeepAlive { lease },
@@ -195,6 +202,16 @@ impl Op {
             (_, Some(data)) => number(data),
         })
     }
+}
+
+/// Which lists clients append to when this is the next value.
+pub fn generation(keys: u64, next: i64) -> u64 {
+    next as u64 / (ITEMS * keys)
+}
+
+/// The name of a list.
+pub fn list(key: u64, generation: u64) -> String {
+    format!("a{key}-{generation}")
 }
 
 /// Texts of numbers as numbers.
