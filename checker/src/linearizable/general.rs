@@ -404,6 +404,7 @@ impl<'a, M: Model> Search<'a, M> {
             .step(&self.states[state as usize], &call.op, call.reply.as_ref());
         let next = match next {
             None => NONE,
+            Some(_) if !self.classes[class as usize].1 => state,
             Some(next) => match self.state_ids.get(&next) {
                 Some(id) => *id,
                 None => {
