@@ -109,7 +109,7 @@ fn findings(folder: &std::path::Path) -> Vec<Finding> {
         ),
         finding(SIGNALS, "kill, term, pause, slow-cpu, swizzle", signals),
         finding(PRLIMIT, "memory, fd-exhaustion", limits),
-        finding(SHIM, "clock-skew, disk-full", shim()),
+        finding(SHIM, "clock-skew, clock-rate, disk-full", shim()),
         finding(CARGO, "building node", cargo()),
         finding(
             "user, pid, net and mount namespaces",

@@ -34,7 +34,13 @@ struct File {
 }
 
 /// Faults that have one state for each node: two at a time would put each other right.
-const ALONE: &[&str] = &["clock-skew", "disk-full", "fd-exhaustion", "memory"];
+const ALONE: &[&str] = &[
+    "clock-rate",
+    "clock-skew",
+    "disk-full",
+    "fd-exhaustion",
+    "memory",
+];
 
 /// Reads a schedule for a run of so many nodes and such a length.
 ///

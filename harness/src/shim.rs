@@ -18,11 +18,13 @@ use std::ops::Sub;
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{Ordering, fence};
+use std::sync::{Mutex, PoisonError};
 
 use nix::sys::mman::{MapFlags, ProtFlags, mmap};
+use nix::time::{ClockId, clock_gettime};
 
-use page::{DIR, MAGIC, PAGE, Page, SIZE, VERSION};
+use page::{DIR, MAGIC, PAGE, Page, Rate, SIZE, VERSION};
 
 /// The preloaded library's file.
 #[derive(Debug)]
@@ -80,6 +82,8 @@ pub struct Shim {
     page: &'static Page,
     path: PathBuf,
     folder: PathBuf,
+    /// The monotonic clock's rate, which one at a time may change.
+    rate: Mutex<Rate>,
 }
 
 impl Shim {
@@ -113,6 +117,7 @@ impl Shim {
             page,
             path: std::path::absolute(path)?,
             folder,
+            rate: Mutex::default(),
         })
     }
 
@@ -134,6 +139,35 @@ impl Shim {
         self.page.clock_offset_ns.load(Ordering::Relaxed)
     }
 
+    /// Has the monotonic clock gain so many millionths from now on, or lose them; 0 heals. What it has gained it keeps: it
+    /// never jumps and never goes back. At least a twentieth of its rate is left.
+    pub fn set_clock_rate(&self, ppm: i64) {
+        let mut rate = self.rate.lock().unwrap_or_else(PoisonError::into_inner);
+        let ppm = ppm.max(-950_000);
+        if ppm == rate.ppm {
+            return;
+        }
+        let page = self.page;
+        let sequence = page.rate_sequence.load(Ordering::Relaxed);
+        if sequence == 0 {
+            let lead = clock_ns(ClockId::CLOCK_BOOTTIME) - clock_ns(ClockId::CLOCK_MONOTONIC);
+            page.boot_lead_ns.store(lead, Ordering::Relaxed);
+        }
+        page.rate_sequence.store(sequence + 1, Ordering::Relaxed);
+        // From here on readers wait: none goes on with the old rate after the moment that is taken now.
+        fence(Ordering::SeqCst);
+        let now_ns = clock_ns(ClockId::CLOCK_MONOTONIC);
+        *rate = Rate {
+            since_ns: now_ns,
+            gained_ns: rate.gained(now_ns),
+            ppm,
+        };
+        page.rate_since_ns.store(rate.since_ns, Ordering::Relaxed);
+        page.rate_gained_ns.store(rate.gained_ns, Ordering::Relaxed);
+        page.rate_ppm.store(rate.ppm, Ordering::Relaxed);
+        page.rate_sequence.store(sequence + 2, Ordering::Release);
+    }
+
     /// Lets writes to files below the folder fail with ENOSPC, or pass again.
     pub fn set_disk_full(&self, full: bool) {
         self.page.disk_full.store(full.into(), Ordering::Relaxed);
@@ -144,9 +178,10 @@ impl Shim {
         self.page.disk_full.load(Ordering::Relaxed) != 0
     }
 
-    /// True time and free disk.
+    /// True time, at its true rate, and free disk.
     pub fn heal(&self) {
         self.set_clock_offset(0);
+        self.set_clock_rate(0);
         self.set_disk_full(false);
     }
 
@@ -158,6 +193,8 @@ impl Shim {
             clock_reads_skewed: page.clock_reads_skewed.load(Ordering::Relaxed),
             writes_refused: page.writes_refused.load(Ordering::Relaxed),
             syncs_refused: page.syncs_refused.load(Ordering::Relaxed),
+            clock_reads_rated: page.clock_reads_rated.load(Ordering::Relaxed),
+            gained_ns: page.gained_ns.load(Ordering::Relaxed),
         }
     }
 }
@@ -173,6 +210,10 @@ pub struct Effect {
     pub writes_refused: u64,
     /// Syncs that did.
     pub syncs_refused: u64,
+    /// Readings of a monotonic clock that ran fast or slow.
+    pub clock_reads_rated: u64,
+    /// What it had gained at the last of them; this one may fall.
+    pub gained_ns: i64,
 }
 
 impl Sub for Effect {
@@ -186,6 +227,10 @@ impl Sub for Effect {
                 .saturating_sub(before.clock_reads_skewed),
             writes_refused: self.writes_refused.saturating_sub(before.writes_refused),
             syncs_refused: self.syncs_refused.saturating_sub(before.syncs_refused),
+            clock_reads_rated: self
+                .clock_reads_rated
+                .saturating_sub(before.clock_reads_rated),
+            gained_ns: self.gained_ns.saturating_sub(before.gained_ns),
         }
     }
 }
@@ -196,6 +241,13 @@ impl fmt::Display for Effect {
         let mut parts = vec![];
         if self.clock_reads_skewed > 0 {
             parts.push(format!("{} clock readings skewed", self.clock_reads_skewed));
+        }
+        if self.clock_reads_rated > 0 {
+            parts.push(format!(
+                "{:+.1} ms of the monotonic clock in {} readings",
+                self.gained_ns as f64 / 1e6,
+                self.clock_reads_rated
+            ));
         }
         if self.writes_refused + self.syncs_refused > 0 {
             parts.push(format!(
@@ -208,6 +260,11 @@ impl fmt::Display for Effect {
             false => f.write_str(&parts.join(", ")),
         }
     }
+}
+
+/// A clock of this process, which nobody bends.
+fn clock_ns(id: ClockId) -> i64 {
+    clock_gettime(id).map_or(0, |now| now.tv_sec() * 1_000_000_000 + now.tv_nsec())
 }
 
 /// Maps the page, for ever: it is one page of memory a node.

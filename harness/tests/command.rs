@@ -161,6 +161,7 @@ fn a_kill_of_the_harness_leaves_no_process_and_a_checkable_history() {
 fn a_kill_of_the_harness_under_all_faults_leaves_nothing() {
     let faults = [
         "bandwidth",
+        "clock-rate",
         "clock-skew",
         "corrupt",
         "disk-full",

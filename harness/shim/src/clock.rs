@@ -1,11 +1,11 @@
-//! The wall clock, moved by the page's offset. The monotonic clock is never touched: programs wait by it.
+//! The wall clock, moved by the page's offset. The monotonic one runs as [`rate`] has it.
 
 use std::ffi::{c_int, c_void};
 use std::sync::atomic::Ordering;
 
 use libc::{CLOCK_REALTIME, CLOCK_REALTIME_COARSE, clockid_t, time_t, timespec, timeval};
 
-use crate::{attach, real};
+use crate::{attach, rate, real};
 
 const SECOND: i64 = 1_000_000_000;
 /// C11's name for the wall clock.
@@ -55,6 +55,8 @@ pub unsafe extern "C" fn clock_gettime(id: clockid_t, to: *mut timespec) -> c_in
         let result = real::clock_gettime(id, to);
         if result == 0 && (id == CLOCK_REALTIME || id == CLOCK_REALTIME_COARSE) {
             skew_timespec(to);
+        } else if result == 0 {
+            rate::bend(id, to);
         }
         result
     }

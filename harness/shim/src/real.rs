@@ -56,9 +56,10 @@ macro_rules! real {
 }
 
 use libc::{
-    SYS_clock_gettime, SYS_fallocate, SYS_fdatasync, SYS_fsync, SYS_ftruncate, SYS_gettimeofday,
-    SYS_pwrite64, SYS_pwritev, SYS_pwritev2, SYS_time, SYS_write, SYS_writev, clockid_t, iovec,
-    off_t, size_t, ssize_t, syscall, time_t, timespec, timeval,
+    SYS_clock_gettime, SYS_epoll_pwait, SYS_epoll_wait, SYS_fallocate, SYS_fdatasync, SYS_fsync,
+    SYS_ftruncate, SYS_gettimeofday, SYS_pwrite64, SYS_pwritev, SYS_pwritev2, SYS_time, SYS_write,
+    SYS_writev, clockid_t, epoll_event, iovec, off_t, sigset_t, size_t, ssize_t, syscall, time_t,
+    timespec, timeval,
 };
 
 real! {
@@ -70,6 +71,11 @@ real! {
     timespec_get(to: *mut timespec, base: c_int) -> c_int, else {
         if base == 1 && syscall(SYS_clock_gettime, libc::CLOCK_REALTIME, to) == 0 { base } else { 0 }
     };
+    epoll_wait(fd: c_int, events: *mut epoll_event, most: c_int, timeout: c_int) -> c_int,
+        else syscall(SYS_epoll_wait, fd, events, most, timeout) as c_int;
+    // The system call is also told how long the mask is.
+    epoll_pwait(fd: c_int, events: *mut epoll_event, most: c_int, timeout: c_int, mask: *const sigset_t) -> c_int,
+        else syscall(SYS_epoll_pwait, fd, events, most, timeout, mask, 8) as c_int;
     write(fd: c_int, from: *const c_void, len: size_t) -> ssize_t,
         else syscall(SYS_write, fd, from, len) as ssize_t;
     pwrite(fd: c_int, from: *const c_void, len: size_t, at: off_t) -> ssize_t,

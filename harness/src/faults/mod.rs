@@ -13,6 +13,7 @@ use crate::injury::Injury;
 use crate::site::NodeId;
 
 mod bandwidth;
+mod clock_rate;
 mod clock_skew;
 mod corrupt;
 mod disk_full;
@@ -150,6 +151,7 @@ pub trait Fault: Sync {
 /// All faults, sorted by name.
 pub const FAULTS: &[&dyn Fault] = &[
     &links::OnLinks(bandwidth::Bandwidth),
+    &clock_rate::ClockRate,
     &clock_skew::ClockSkew,
     &links::OnLinks(corrupt::CORRUPT),
     &disk_full::DiskFull,

@@ -120,6 +120,63 @@ fn every_wall_clock_moves_at_once_and_the_monotonic_one_never() {
 }
 
 #[test]
+fn a_monotonic_clock_runs_at_the_rate_that_it_is_given_and_keeps_what_it_gained() {
+    let bench = Bench::new();
+    let mut puppet = bench.puppet();
+    let begin = puppet.ask("monotonic");
+    // Twice as fast, half as fast, then right again: what is gained is what the true clock told, by the rate.
+    for (ppm, percent) in [(1_000_000, 100), (-500_000, -50), (0, 0)] {
+        bench.shim.set_clock_rate(ppm);
+        let before = puppet.ask("monotonic");
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        let after = puppet.ask("monotonic");
+        let real = after[3] - before[3];
+        for clock in 0..3 {
+            let gained = after[clock] - before[clock] - real;
+            let off = gained - real * percent / 100;
+            assert!(
+                off.abs() < real / 10,
+                "clock {clock} at {percent} %: {off} of {real} ns"
+            );
+        }
+    }
+    let (now, effect) = (puppet.ask("monotonic"), bench.shim.effect());
+    let gained = (now[0] - begin[0]) - (now[3] - begin[3]);
+    assert!(effect.clock_reads_rated >= 12, "{effect:?}");
+    let off = gained - effect.gained_ns;
+    assert!(off.abs() < 100_000_000, "{gained} ns seen, {effect:?}");
+}
+
+#[test]
+fn a_monotonic_clock_never_goes_back_while_its_rate_changes() {
+    let bench = Bench::new();
+    let mut puppet = bench.puppet();
+    std::thread::scope(|scope| {
+        let reader = scope.spawn(|| puppet.ask("race"));
+        let mut changes = 0;
+        while !reader.is_finished() {
+            for ppm in [900_000, -900_000, 0, -10_000, 40_000] {
+                bench.shim.set_clock_rate(ppm);
+                changes += 1;
+            }
+            std::thread::sleep(std::time::Duration::from_micros(50));
+        }
+        assert!(changes > 100, "{changes}");
+        assert_eq!(reader.join().unwrap(), [0]);
+    });
+}
+
+#[test]
+fn waits_run_at_the_clocks_own_rate() {
+    let bench = Bench::new();
+    let mut puppet = bench.puppet();
+    bench.shim.set_clock_rate(-750_000);
+    assert!(puppet.ask("wait 20")[0] >= 80_000);
+    bench.shim.heal();
+    assert!(puppet.ask("wait 20")[0] >= 20_000);
+}
+
+#[test]
 fn a_clock_before_1970_stands_at_its_beginning() {
     let bench = Bench::new();
     let mut puppet = bench.puppet();

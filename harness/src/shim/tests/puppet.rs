@@ -61,7 +61,7 @@ impl Drop for Puppet {
     }
 }
 
-/// Run by other tests as a process of its own. Orders: `clock`, `bench`, `disk PATH`.
+/// Run by other tests as a process of its own. Orders: `clock`, `monotonic`, `race`, `wait MS`, `bench`, `disk PATH`.
 #[test]
 #[ignore = "takes orders"]
 fn a_puppet() {
@@ -72,6 +72,9 @@ fn a_puppet() {
         let line = line.unwrap();
         let answer = match line.split_once(' ') {
             Some(("disk", path)) => writes(path),
+            Some(("wait", ms)) => vec![waited(ms.parse().unwrap())],
+            _ if line == "race" => vec![steps_back()],
+            _ if line == "monotonic" => monotonic(),
             _ if line == "clock" => clocks(),
             _ => vec![nanos_for_a_reading()],
         };
@@ -105,6 +108,64 @@ fn clocks() -> Vec<i64> {
                 .as_secs() as i64,
             of(libc::CLOCK_MONOTONIC),
         ]
+    }
+}
+
+/// Nanoseconds of every monotonic clock, the machine's own last; read together, without another program in between.
+fn monotonic() -> Vec<i64> {
+    let ids = [
+        libc::CLOCK_MONOTONIC,
+        libc::CLOCK_MONOTONIC_COARSE,
+        libc::CLOCK_BOOTTIME,
+        libc::CLOCK_MONOTONIC_RAW,
+    ];
+    loop {
+        let began = reading(libc::CLOCK_MONOTONIC_RAW);
+        let clocks = ids.map(reading).to_vec();
+        if clocks[3] - began < 1_000_000 {
+            return clocks;
+        }
+    }
+}
+
+fn reading(id: libc::clockid_t) -> i64 {
+    // SAFETY: the call fills the place that it is given.
+    unsafe {
+        let mut spec: libc::timespec = std::mem::zeroed();
+        assert_eq!(libc::clock_gettime(id, &mut spec), 0);
+        spec.tv_sec * 1_000_000_000 + spec.tv_nsec
+    }
+}
+
+/// How often, in some million readings, a clock was behind the one before; so that others can change its rate meanwhile.
+fn steps_back() -> i64 {
+    const TIMES: i64 = 3_000_000;
+    let mut last = [
+        reading(libc::CLOCK_MONOTONIC),
+        reading(libc::CLOCK_BOOTTIME),
+    ];
+    let mut back = 0;
+    for _ in 0..TIMES {
+        let now = [
+            reading(libc::CLOCK_MONOTONIC),
+            reading(libc::CLOCK_BOOTTIME),
+        ];
+        back += i64::from(now[0] < last[0]) + i64::from(now[1] < last[1]);
+        last = now;
+    }
+    back
+}
+
+/// Microseconds of the machine's own clock that a wait in `epoll_wait` takes.
+fn waited(ms: i32) -> i64 {
+    // SAFETY: an epoll of our own, on which nothing happens, and a place for one event.
+    unsafe {
+        let epoll = libc::epoll_create1(0);
+        let mut event: libc::epoll_event = std::mem::zeroed();
+        let began = reading(libc::CLOCK_MONOTONIC_RAW);
+        assert_eq!(libc::epoll_wait(epoll, &mut event, 1, ms), 0);
+        libc::close(epoll);
+        (reading(libc::CLOCK_MONOTONIC_RAW) - began) / 1000
     }
 }
 
