@@ -65,7 +65,7 @@ async fn serve(mut settings: Settings) -> Result<(), End> {
         told.tell(|| Event::Refused);
         told.flush();
     })?;
-    told.tell(|| Event::Boot(found(&settings, &recovered, boot)));
+    told.tell(|| Event::Boot(Box::new(found(&settings, &recovered, boot))));
     say!("{}", started(&settings, &recovered, boot));
 
     let mut config = settings.raft;

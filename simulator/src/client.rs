@@ -11,6 +11,7 @@ use serde_json::Value;
 use smol_str::SmolStr;
 
 use crate::injury::MILLISECOND;
+use crate::network::MAX_NODES;
 use crate::oracle::Judged;
 use crate::rng::Rng;
 use crate::scenario::Scenario;
@@ -34,6 +35,8 @@ type Answers = Arc<Mutex<Vec<(usize, u64, Answered)>>>;
 /// All clients, and what they wrote down.
 pub struct Clients {
     list: Vec<Client>,
+    /// Of nodes, by number.
+    names: Vec<SmolStr>,
     answers: Answers,
     /// What was recorded.
     pub history: Vec<Line>,
@@ -93,6 +96,9 @@ impl Clients {
         };
         Clients {
             list: (0..scenario.clients).map(client).collect(),
+            names: (0..MAX_NODES as u16)
+                .map(|n| NodeId(n).to_string().into())
+                .collect(),
             answers: Answers::default(),
             history: Vec::new(),
             working: true,
@@ -390,11 +396,10 @@ impl World {
         if again && (in_session && client.session.is_some() && writes || client.is_final) {
             return self.attempt(number, false);
         }
-        let doubt = open.doubt;
-        let (op, since) = (open.op.clone(), open.since);
+        let (doubt, since) = (open.doubt, open.since);
         match came {
             Came::Leased(lease) => {
-                let ttl_ms = match (&op, client.lease) {
+                let ttl_ms = match (&open.op, client.lease) {
                     (Op::Grant(ttl_ms), _) => *ttl_ms,
                     (_, known) => known.map_or(0, |(_, ttl_ms, _)| ttl_ms),
                 };
@@ -476,15 +481,17 @@ impl World {
         let clients = &mut self.clients;
         let client = &mut clients.list[number];
         let Some(open) = &client.open else { return };
-        let (op, node) = (open.op.clone(), open.node);
+        let node = open.node;
         self.coverage.unknown_outcomes += u64::from(kind == Kind::Info);
         if self.is_traced() {
             let client = &self.clients.list[number];
-            let (process, value) = (client.process, value.clone().unwrap_or(op.argument()));
+            let Some(Open { op, .. }) = &client.open else {
+                return;
+            };
+            let value = value.clone().unwrap_or(op.argument());
+            let (process, verb, key) = (client.process, op.verb(), op.key().to_owned());
             self.say(format_args!(
-                "client {process} at {node}: {} {} {value} {kind:?}",
-                op.verb(),
-                op.key()
+                "client {process} at {node}: {verb} {key} {value} {kind:?}"
             ));
         }
         self.note(6, (number as u64) << 8 | kind as u64);
@@ -495,6 +502,9 @@ impl World {
             client.process = clients.next_process;
             clients.next_process += 1;
         }
+        let Some(op) = client.open.as_ref().map(|open| &open.op) else {
+            return;
+        };
         if !op.is_recorded() {
             return;
         }
@@ -507,7 +517,7 @@ impl World {
             key: Some(op.key().into()),
             value: value.unwrap_or_else(|| op.argument()),
             error: error.map(SmolStr::new),
-            node: Some(node.to_string().into()),
+            node: clients.names.get(usize::from(node.0)).cloned(),
             current,
             entry: None,
             is_final: client.is_final,

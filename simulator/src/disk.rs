@@ -37,6 +37,8 @@ struct State {
     inodes: Vec<Inode>,
     seen: BTreeMap<String, usize>,
     durable: BTreeMap<String, usize>,
+    /// Names may have changed since they were durable.
+    renamed: bool,
     operations: u64,
     /// Bytes that may still be written where no block is reserved; `None`: as many as one likes.
     space: Option<u64>,
@@ -67,7 +69,6 @@ struct Inode {
     vouched: usize,
     /// A failed sync left the cache with bytes that are not on the disk and count as clean.
     pretends: bool,
-    links: u32,
 }
 
 impl Disk {
@@ -117,9 +118,10 @@ impl Disk {
         };
         let state = self.lock();
         let named = |(name, inode): (&String, &usize)| {
-            counts(name)
-                && (state.durable.get(name) != Some(inode)
-                    || !state.inodes[*inode].dirty.is_empty())
+            let unsynced = !state.inodes[*inode].dirty.is_empty();
+            (unsynced || state.renamed) && counts(name) && {
+                unsynced || state.durable.get(name) != Some(inode)
+            }
         };
         state.seen.iter().any(named)
     }
@@ -137,13 +139,17 @@ impl Disk {
             inodes[*inode].lose(rng, percent, toll);
         }
         if state.seen != state.durable {
-            if rng.chance(percent) {
-                state.durable = state.seen.clone();
+            let lost = if rng.chance(percent) {
+                let seen = state.seen.clone();
+                std::mem::replace(&mut state.durable, seen)
             } else {
                 state.toll.names_lost += 1;
-                state.seen = state.durable.clone();
-            }
+                let durable = state.durable.clone();
+                std::mem::replace(&mut state.seen, durable)
+            };
+            lost.into_values().for_each(|inode| state.forget(inode));
         }
+        state.renamed = false;
         // What was removed durably before may be seen again.
         let State {
             inodes, seen, toll, ..
@@ -210,6 +216,7 @@ impl Disk {
             inodes: state.inodes.iter().map(copy).collect(),
             seen: state.seen.clone(),
             durable: state.durable.clone(),
+            renamed: state.renamed,
             ..State::default()
         })))
     }
@@ -325,6 +332,7 @@ impl Files for Disk {
         let inode = state.inodes.len();
         state.inodes.push(Inode::default());
         state.seen.insert(name.to_owned(), inode);
+        state.renamed = true;
         Ok(Box::new(Open(self.clone(), inode)))
     }
 
@@ -339,14 +347,19 @@ impl Files for Disk {
         let mut state = self.lock();
         state.operate()?;
         let inode = state.seen.remove(from).ok_or(io::ErrorKind::NotFound)?;
-        state.seen.insert(to.to_owned(), inode);
+        if let Some(replaced) = state.seen.insert(to.to_owned(), inode) {
+            state.forget(replaced);
+        }
+        state.renamed = true;
         Ok(())
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
         let mut state = self.lock();
         state.operate()?;
-        state.seen.remove(name).ok_or(io::ErrorKind::NotFound)?;
+        let removed = state.seen.remove(name).ok_or(io::ErrorKind::NotFound)?;
+        state.forget(removed);
+        state.renamed = true;
         Ok(())
     }
 
@@ -357,27 +370,21 @@ impl Files for Disk {
     fn sync_dir(&self) -> io::Result<()> {
         let mut state = self.lock();
         state.operate()?;
-        if state.seen != state.durable {
-            state.durable = state.seen.clone();
-            state.forget_removed();
+        if std::mem::take(&mut state.renamed) {
+            let before = state.seen.clone();
+            let before = std::mem::replace(&mut state.durable, before);
+            before.into_values().for_each(|inode| state.forget(inode));
         }
         Ok(())
     }
 }
 
 impl State {
-    /// Frees the content of files that no name leads to any more.
-    fn forget_removed(&mut self) {
-        for inode in &mut self.inodes {
-            inode.links = 0;
-        }
-        for inode in self.seen.values().chain(self.durable.values()) {
-            self.inodes[*inode].links += 1;
-        }
-        for inode in &mut self.inodes {
-            if inode.links == 0 && !inode.seen.is_empty() {
-                *inode = Inode::default();
-            }
+    /// Frees the content of a file that had a name, if none leads to it any more.
+    fn forget(&mut self, inode: usize) {
+        let mut names = self.seen.values().chain(self.durable.values());
+        if names.all(|other| *other != inode) {
+            self.inodes[inode] = Inode::default();
         }
     }
 }

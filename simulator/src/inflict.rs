@@ -1,5 +1,6 @@
 //! Injuries in act: each draws its details from dice of its own, and undoes at its end what it did.
 
+use node::events::Event as Told;
 use node::raft::{Change, Membership, NodeId};
 
 use crate::disk::Failing;
@@ -163,6 +164,10 @@ impl World {
                     self.coverage.clock_faults += 1;
                     let by = rng.between(1, 1000) * MILLISECOND;
                     self.process_mut(victim).clock.jump(now, by);
+                    let by_ms = (by / MILLISECOND) as i64;
+                    if self.process(victim).is_up() {
+                        self.tell(victim, || Told::ClockStep { by_ms });
+                    }
                     self.turn_soon(victim);
                 }
             }

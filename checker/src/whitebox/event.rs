@@ -243,7 +243,7 @@ pub enum Event {
         node: Node,
     },
     /// It read its disk and takes part now.
-    Boot(Boot),
+    Boot(Box<Boot>),
     /// It will not start from what is on disk.
     Refused,
     /// It stopped as asked.

@@ -26,11 +26,11 @@ impl Story {
         let members = Members::simple([1, 2, 3]);
         self.on(
             n,
-            Event::Boot(Boot {
+            Event::Boot(Box::new(Boot {
                 incarnation,
                 members,
                 ..boot
-            }),
+            })),
         );
     }
 

@@ -160,7 +160,7 @@ pub enum Event {
         node: NodeId,
     },
     /// It read its disk and takes part now.
-    Boot(Boot),
+    Boot(Box<Boot>),
     /// It will not start from what is on disk.
     Refused,
     /// It stopped as asked.

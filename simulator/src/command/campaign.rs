@@ -29,6 +29,8 @@ struct Sum {
     simulated: u64,
     /// Of the processor, in nanoseconds; what is spent on making failing runs shorter does not count.
     spent: u64,
+    /// Of the seed that took longest for what it simulated: simulated seconds per second of the processor, and which.
+    slowest: Option<(f64, u64)>,
     hash: u64,
     told: Option<Instant>,
 }
@@ -54,6 +56,9 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
     let never = sum.sometimes.never().count();
     println!("{never} of {} never seen", Sometimes::ALL.len());
     println!("{}", told(&sum, begun));
+    if let Some((speed, seed)) = sum.slowest {
+        println!("slowest: seed {seed} with {speed:.0} a second of the processor");
+    }
     println!("fingerprint of all runs: {:016x}", sum.hash);
     match (sum.bad, never) {
         (1.., _) => ExitCode::from(1),
@@ -83,6 +88,10 @@ fn work(arguments: &Arguments, next: &AtomicU64, sum: &Mutex<Sum>, begun: Instan
         let Ok(mut sum) = sum.lock() else { return };
         sum.runs += 1;
         sum.spent += spent;
+        let speed = outcome.simulated as f64 / spent as f64;
+        if sum.slowest.is_none_or(|(slowest, _)| speed < slowest) {
+            sum.slowest = Some((speed, seed));
+        }
         sum.sometimes.add(&outcome.sometimes);
         sum.simulated += outcome.simulated;
         sum.coverage.add(&outcome.coverage);

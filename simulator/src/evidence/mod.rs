@@ -111,7 +111,7 @@ pub fn boot(id: NodeId, swarm: &Swarm, recovered: &Recovered, boot: storage::Boo
         }
     }
     let config = swarm.config_of(id, 0);
-    Event::Boot(Boot {
+    Event::Boot(Box::new(Boot {
         incarnation: boot.incarnation,
         term: recovered.hard_state.term,
         vote: recovered.hard_state.vote,
@@ -124,5 +124,5 @@ pub fn boot(id: NodeId, swarm: &Swarm, recovered: &Recovered, boot: storage::Boo
         },
         replication: config.replication,
         lease_reads: config.lease_drift_percent.is_some(),
-    })
+    }))
 }

@@ -14,7 +14,7 @@ pub fn event(told: &Event) -> whitebox::Event {
     use whitebox::Event as To;
     match told {
         Event::Start { node } => To::Start { node: name(*node) },
-        Event::Boot(found) => To::Boot(boot(found)),
+        Event::Boot(found) => To::Boot(Box::new(boot(found))),
         Event::Refused => To::Refused,
         Event::Stop => To::Stop,
         Event::HardState { write, term, vote } => To::HardState {

@@ -65,6 +65,7 @@ pub fn size(entry: &Entry) -> usize {
 pub fn encode(bytes: &mut Vec<u8>, segment: u64, previous: u32, floor: u32, entry: &Entry) -> u32 {
     let (kind, payload) = payload(entry);
     let start = bytes.len();
+    bytes.reserve(size(entry));
     bytes.extend_from_slice(&[0; 4]);
     bytes.extend_from_slice(&previous.to_le_bytes());
     // The API's limits keep a command far below 4 GiB.

@@ -57,7 +57,7 @@ fn said() -> Vec<Said> {
 
 fn boots() -> Vec<Event> {
     let boot = |replication| {
-        Event::Boot(Boot {
+        Event::Boot(Box::new(Boot {
             incarnation: 2,
             term: Term(3),
             vote: Some(NodeId(1)),
@@ -67,7 +67,7 @@ fn boots() -> Vec<Event> {
             members: members(),
             replication,
             lease_reads: true,
-        })
+        }))
     };
     Replication::ALL.into_iter().map(boot).collect()
 }
