@@ -5,6 +5,7 @@ use checker::linearizable::exact::{Exact, Judged};
 use checker::linearizable::general::{Found, certifies, search};
 use checker::models::container::Op;
 use checker::models::counter::{Counter, Op as CounterOp};
+use checker::models::priority_queue::{Op as PriorityOp, PriorityQueue};
 use checker::models::queue::Queue;
 use checker::models::register::NEVER;
 use checker::models::set::{Op as SetOp, Reply as SetReply, Set};
@@ -183,6 +184,47 @@ fn queues_are_judged_as_by_brute_force() {
 #[test]
 fn stacks_are_judged_as_by_brute_force() {
     container(&Stack::default(), 2, |state| state.last().copied());
+}
+
+#[test]
+fn priority_queues_are_judged_as_by_brute_force() {
+    let (mut random, mut tally) = (Random(5), [0; 3]);
+    for _ in 0..cases() {
+        let length = 2 + random.below(7);
+        let (lies, puts) = (random.below(3), 3 + random.below(4));
+        let mut numbers: Vec<i64> = (-3..6).collect();
+        let calls = history(
+            &mut random,
+            &PriorityQueue,
+            length,
+            |random| match random.below(10) < puts {
+                true => {
+                    let at = random.below(numbers.len() as u64) as usize;
+                    PriorityOp::Put(numbers.swap_remove(at))
+                }
+                false => PriorityOp::Take,
+            },
+            |random, state, op| match op {
+                PriorityOp::Put(_) => None,
+                PriorityOp::Take if random.below(4) < lies => {
+                    let of = state.len().max(1) as u64;
+                    let any = state.keys().nth(random.below(of) as usize);
+                    Some(any.copied().filter(|_| random.below(4) != 0))
+                }
+                PriorityOp::Take => Some(state.keys().next().copied()),
+            },
+        );
+        agree(&PriorityQueue, &calls, &mut tally);
+        if let Exact::Linearizable(order) = PriorityQueue.exact(&calls) {
+            assert!(order.is_some(), "without a certificate");
+        }
+    }
+    let [right, wrong, open] = tally;
+    let all = cases();
+    assert!(
+        right > all / 10 && wrong > all / 20 && open < all / 20,
+        "{tally:?}"
+    );
 }
 
 #[test]

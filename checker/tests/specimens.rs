@@ -4,8 +4,9 @@ use std::path::Path;
 
 use checker::enough::Minimum;
 use checker::history;
-use checker::linearizable::Linearizable;
+use checker::linearizable::limits::NO_END;
 use checker::linearizable::objects::Objects;
+use checker::linearizable::{Linearizable, Meter};
 use checker::models::ModelKind;
 use checker::{Checker, Valid};
 
@@ -43,6 +44,9 @@ fn every_specimen_has_the_expected_verdict() {
             _ => Valid::No,
         };
         assert_eq!(answer.valid, valid, "{file}: {}", answer.summary);
+        let meter = Meter::new(NO_END);
+        let alone = checker.answer_within(&recorded.history, &meter);
+        assert_eq!(alone, Ok(valid), "{file}");
         if !operations.is_empty() {
             let judged = recorded.history.operations().len().to_string();
             assert_eq!(judged, operations, "{file}");

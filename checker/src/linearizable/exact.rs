@@ -2,7 +2,7 @@
 
 use super::queues::Answer;
 use super::things::Misfit;
-use super::{grow_sets, queues, stacks};
+use super::{grow_sets, priorities, queues, stacks};
 use crate::models::counter::Counter;
 use crate::models::kv::Kv;
 use crate::models::lock::Lock;
@@ -11,7 +11,7 @@ use crate::models::priority_queue::PriorityQueue;
 use crate::models::queue::Queue;
 use crate::models::set::Set;
 use crate::models::stack::Stack;
-use crate::models::{Call, Calls, Spoken, container, set};
+use crate::models::{Call, Calls, Spoken, container, priority_queue, set};
 
 /// What an exact algorithm tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,7 +49,6 @@ impl Judged for Counter {}
 impl Judged for Lock {}
 impl Judged for Kv {}
 impl Judged for Log {}
-impl Judged for PriorityQueue {}
 
 impl Judged for Set {
     fn exact(&self, calls: &Calls<Self>) -> Exact {
@@ -78,6 +77,21 @@ impl Judged for Stack {
 
     fn unit(&self, call: &Call<container::Op, container::Reply>) -> Option<u32> {
         unit(call)
+    }
+}
+
+impl Judged for PriorityQueue {
+    fn exact(&self, calls: &Calls<Self>) -> Exact {
+        contained(priorities::judge(calls), "not smallest first")
+    }
+
+    fn unit(&self, call: &Call<priority_queue::Op, Option<i64>>) -> Option<u32> {
+        match (call.op, call.reply) {
+            // Two numbers that become one unit are only left out together.
+            (priority_queue::Op::Put(number), _) | (_, Some(Some(number))) => Some(number as u32),
+            (_, Some(None)) => Some(u32::MAX - call.operation),
+            _ => None,
+        }
     }
 }
 

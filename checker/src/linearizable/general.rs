@@ -8,7 +8,8 @@
 //! - of equal open operations the one that ends first goes first: in a linearization where a later-ending one
 //!   goes first, both open at that time, the two can be swapped. So locks and counters stay small;
 //! - unknown outcomes are classes of equal ones with counts, the one invoked first goes first;
-//! - a configuration in which fewer reads took effect than in an otherwise equal one is dropped.
+//! - a configuration in which fewer reads took effect, or more unknown outcomes, than in an otherwise equal one is
+//!   dropped.
 //!
 //! Each configuration knows how it came to be, so that the answer "linearizable" comes with the order.
 
@@ -423,37 +424,30 @@ impl<'a, M: Model> Search<'a, M> {
         next
     }
 
-    /// Drops configurations in which fewer observers took effect than in another that is equal but for that.
+    /// Drops configurations that can do no more than another in the same state with the same calls in effect: in which
+    /// fewer observers took effect, and more of the unknown outcomes were used.
     fn thin_out(&self, all: Vec<(Configuration, u32)>) -> Vec<(Configuration, u32)> {
-        let mut groups: Map<Configuration, Vec<(Mask, u32)>> = Map::default();
-        let mut names = Vec::new();
-        for (mut configuration, link) in all {
-            let observed = configuration.done & self.observers;
-            configuration.done &= !self.observers;
-            let group = groups.entry(configuration.clone()).or_insert_with(|| {
-                names.push(configuration);
-                Vec::new()
-            });
-            if group.iter().any(|(other, _)| observed & !other == 0) {
+        let mut groups: Map<(u32, Mask), Vec<usize>> = Map::default();
+        let mut drop = vec![false; all.len()];
+        for (at, (new, _)) in all.iter().enumerate() {
+            let group = groups
+                .entry((new.state, new.done & !self.observers))
+                .or_default();
+            let covers = |a: &Configuration, b: &Configuration| {
+                b.done & !a.done == 0 && uses_no_more(&a.used, &b.used)
+            };
+            if group.iter().any(|other| covers(&all[*other].0, new)) {
+                drop[at] = true;
                 continue;
             }
-            group.retain(|(other, _)| other & !observed != 0);
-            group.push((observed, link));
+            group.retain(|other| {
+                drop[*other] = covers(new, &all[*other].0);
+                !drop[*other]
+            });
+            group.push(at);
         }
-        let mut kept = Vec::new();
-        for name in names {
-            for (observed, link) in groups.remove(&name).unwrap_or_default() {
-                let done = name.done | observed;
-                kept.push((
-                    Configuration {
-                        done,
-                        ..name.clone()
-                    },
-                    link,
-                ));
-            }
-        }
-        kept
+        let kept = all.into_iter().zip(drop).filter(|(_, drop)| !drop);
+        kept.map(|(configuration, _)| configuration).collect()
     }
 
     /// Forgets states that no configuration is in, when they are most of all.
@@ -477,4 +471,11 @@ impl<'a, M: Model> Search<'a, M> {
         self.state_ids = (states.iter().cloned()).zip(0..).collect();
         self.states = states;
     }
+}
+
+/// True if `a` used each class of unknown outcomes at most as often as `b`. O(classes used).
+fn uses_no_more(a: &[(u32, u32)], b: &[(u32, u32)]) -> bool {
+    let mut others = b.iter();
+    a.iter()
+        .all(|(class, count)| others.any(|(other, more)| other == class && count <= more))
 }

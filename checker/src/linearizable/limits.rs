@@ -13,6 +13,19 @@ pub struct Limits {
     pub bytes: usize,
 }
 
+/// Steps that all tries of one explanation may take together: a second or two.
+const EXPLAINING: u64 = 1_000_000;
+
+impl Limits {
+    /// What an explanation may cost, that of one violation: far less than the verdict.
+    pub(super) fn explaining(self) -> Limits {
+        Limits {
+            steps: (self.steps / 30).min(EXPLAINING),
+            ..self
+        }
+    }
+}
+
 /// How many units of work pass between two questions; some microseconds.
 const PERIOD: u64 = 256;
 

@@ -12,6 +12,7 @@ pub mod limits;
 pub mod objects;
 pub mod order;
 pub mod portfolio;
+pub mod priorities;
 pub mod queues;
 pub mod reduce;
 mod refusals;
@@ -270,13 +271,7 @@ fn violation(
     let steps = prefix(&part.steps, time);
     let reduced = match &judged.contradiction {
         Some(contradiction) => reduce::from_zones(&steps, part.values, contradiction),
-        None => {
-            let limits = Limits {
-                steps: limits.steps / 100,
-                ..limits
-            };
-            shrink::from_search_within(&steps, limits, meter)
-        }
+        None => shrink::from_search_within(&steps, limits.explaining(), meter),
     };
     let reduced = tellable(&steps, reduced, time);
     let explained = anomaly::explain(history, &part.steps, &steps, &reduced);

@@ -6,6 +6,7 @@ use smol_str::SmolStr;
 use super::exact::{Exact, Judged};
 use super::general::{Found, certifies, search_within};
 use super::limits::{Meter, NO_END};
+use super::portfolio::answer_all;
 use super::shorten::{Contradiction, reduce, shortest};
 use super::{Limits, Linearizable};
 use crate::enough::{Minimum, WorkDone};
@@ -16,7 +17,7 @@ use crate::models::lock::Lock;
 use crate::models::log::Log;
 use crate::models::priority_queue::PriorityQueue;
 use crate::models::queue::Queue;
-use crate::models::register::{NEVER, by_key};
+use crate::models::register::{self, NEVER, by_key};
 use crate::models::set::Set;
 use crate::models::stack::Stack;
 use crate::models::{Call, Calls, ModelKind, Told};
@@ -25,6 +26,12 @@ use crate::words::{Words, name_key};
 
 /// How many violations are explained; the others are only counted.
 const EXPLAINED: usize = 10;
+
+/// First every part gets this fraction of the steps.
+const FIRST: u64 = 500;
+
+/// But never more than this.
+const FIRST_STEPS: u64 = 60_000;
 
 /// Above this many operations a violation is told by the last of them.
 const TELLABLE: usize = 16;
@@ -99,6 +106,57 @@ impl Objects {
         }
     }
 
+    /// Only whether the history is linearizable: nothing is explained, no minimum of work is asked for, and the first
+    /// wrong part decides. As [`Checker::check`], but for the time that an explanation takes.
+    ///
+    /// # Errors
+    /// What the model does not understand, in a sentence.
+    pub fn answer_within(&self, history: &History, meter: &Meter<'_>) -> Result<Valid, String> {
+        match self.kind {
+            ModelKind::Register => Ok(answer_all(&register::parts(history)?, self.limits, meter)),
+            ModelKind::Kv => self.answer(history, Kv::default, meter),
+            ModelKind::Set => self.answer(history, Set::default, meter),
+            ModelKind::Queue => self.answer(history, Queue::default, meter),
+            ModelKind::Stack => self.answer(history, Stack::default, meter),
+            ModelKind::PriorityQueue => self.answer(history, PriorityQueue::default, meter),
+            ModelKind::Counter => self.answer(history, Counter::default, meter),
+            ModelKind::Lock => self.answer(history, Lock::default, meter),
+            ModelKind::Log => self.answer(history, Log::default, meter),
+        }
+    }
+
+    fn answer<M: Judged>(
+        &self,
+        history: &History,
+        model: impl Fn() -> M,
+        meter: &Meter<'_>,
+    ) -> Result<Valid, String> {
+        let parts = parts(history, model)?;
+        let few = Limits {
+            steps: (self.limits.steps / FIRST).min(FIRST_STEPS),
+            ..self.limits
+        };
+        let mut open: Vec<&(_, M, Calls<M>)> = parts.iter().collect();
+        for limits in [few, self.limits] {
+            let mut left = Vec::new();
+            for part in open {
+                match decide(&part.1, &part.2, limits, meter, false).valid {
+                    Valid::No => return Ok(Valid::No),
+                    Valid::Unknown => left.push(part),
+                    Valid::Yes => {}
+                }
+            }
+            open = left;
+            if meter.is_over() {
+                break;
+            }
+        }
+        Ok(match open.is_empty() {
+            true => Valid::Yes,
+            false => Valid::Unknown,
+        })
+    }
+
     fn judge<M: Judged>(
         &self,
         history: &History,
@@ -118,17 +176,17 @@ impl Objects {
         };
         // First a little for every part, so that a hard one hides nothing in the others; then all that may be.
         let few = Limits {
-            steps: self.limits.steps / 500,
+            steps: (self.limits.steps / FIRST).min(FIRST_STEPS),
             ..self.limits
         };
         let mut found: Vec<Decided> = parts
             .iter()
-            .map(|(_, model, calls)| decide(model, calls, few, meter))
+            .map(|(_, model, calls)| decide(model, calls, few, meter, true))
             .collect();
         let any_wrong = found.iter().any(|found| found.valid == Valid::No);
         for (found, (_, model, calls)) in found.iter_mut().zip(&parts) {
             if found.valid == Valid::Unknown && !any_wrong && !meter.is_over() {
-                *found = decide(model, calls, self.limits, meter);
+                *found = decide(model, calls, self.limits, meter, true);
             }
         }
         let (mut details, mut wrong) = (Vec::new(), Vec::new());
@@ -239,11 +297,7 @@ impl Objects {
         calls: &Calls<M>,
         meter: &Meter<'_>,
     ) -> Violation {
-        let limits = Limits {
-            steps: self.limits.steps / 100,
-            ..self.limits
-        };
-        let mut essential = reduce(model, calls, found, limits, meter);
+        let mut essential = reduce(model, calls, found, self.limits.explaining(), meter);
         let many = essential.len() > TELLABLE;
         if many {
             // Nobody reads so many: the one with whose end it became certain stands for them.
@@ -289,6 +343,9 @@ impl Objects {
             "not last in, first out" => {
                 "Of two things on a stack the later one must be taken first.".into()
             }
+            "not smallest first" => {
+                "The smallest of all that are in must be taken first; a smaller one was in all the time.".into()
+            }
             "not first in, first out" => {
                 "What was put in first must be taken first; nobody took it in time.".into()
             }
@@ -329,7 +386,14 @@ fn parts<M: Judged>(history: &History, model: impl Fn() -> M) -> Result<Parts<M>
     by_key(history).into_iter().map(part).collect()
 }
 
-fn decide<M: Judged>(model: &M, calls: &Calls<M>, limits: Limits, meter: &Meter<'_>) -> Decided {
+/// Judges one part; what is wrong is looked at closer if it is to be explained.
+fn decide<M: Judged>(
+    model: &M,
+    calls: &Calls<M>,
+    limits: Limits,
+    meter: &Meter<'_>,
+    explain: bool,
+) -> Decided {
     let found = |valid, engine, certified, wrong, time| Decided {
         valid,
         engine,
@@ -345,6 +409,7 @@ fn decide<M: Judged>(model: &M, calls: &Calls<M>, limits: Limits, meter: &Meter<
             let valid = if holds { Valid::Yes } else { Valid::Unknown };
             return found(valid, "exact", holds, None, if holds { NEVER } else { 0 });
         }
+        Exact::Wrong { .. } if !explain => return found(Valid::No, "exact", false, None, NEVER),
         Exact::Wrong { calls: whole, name } => {
             let (time, shorter) = shortest(model, calls);
             return found(

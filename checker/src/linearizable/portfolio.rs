@@ -76,7 +76,62 @@ pub fn judge_all(parts: &[Part], limits: Limits, meter: &Meter<'_>) -> Vec<Judge
         false => look(part, limits, meter),
     };
     let looks: Vec<Look> = parts.iter().map(first).collect();
-    let mut judged: Vec<Judged> = Vec::with_capacity(parts.len());
+    search_open(&looks, &open_yet, limits, meter)
+}
+
+/// Whether all parts are linearizable, and nothing else: no shortest wrong prefix is looked for, and the first wrong
+/// part decides.
+pub fn answer_all(parts: &[Part], limits: Limits, meter: &Meter<'_>) -> Valid {
+    let open_yet = Judged {
+        valid: Valid::Unknown,
+        proved: 0,
+        engine: "none",
+        ..NONE
+    };
+    let mut looks = Vec::with_capacity(parts.len());
+    for part in parts {
+        let look = match meter.spent(part.steps.len() as u64 / 8) {
+            true => Look::Judged(open_yet.clone()),
+            false => glance(part),
+        };
+        match look {
+            Look::Judged(judged) if judged.valid == Valid::No => return Valid::No,
+            look => looks.push(look),
+        }
+    }
+    let judged = search_open(&looks, &open_yet, limits, meter);
+    let worst = judged.iter().map(|judged| judged.valid);
+    match worst.clone().any(|valid| valid == Valid::No) {
+        true => Valid::No,
+        false => worst.max().unwrap_or(Valid::Yes),
+    }
+}
+
+/// As [`look`], for [`answer_all`].
+fn glance(part: &Part) -> Look {
+    let impossible = |step: &Step| step.must && step.action == Action::Impossible;
+    let wrong = Judged {
+        valid: Valid::No,
+        ..NONE
+    };
+    if part.steps.iter().any(impossible) || unwritten(&part.steps).is_some() {
+        return Look::Judged(wrong);
+    }
+    match zones(&part.steps, part.values) {
+        Zones::Linearizable(order) => Look::Judged(valid(&part.steps, &order, NONE)),
+        Zones::Contradiction(_) => Look::Judged(wrong),
+        Zones::NotDistinct | Zones::Undecided => Look::Open(useful(&part.steps)),
+    }
+}
+
+/// Searches what is open, in slices.
+fn search_open(
+    looks: &[Look],
+    open_yet: &Judged,
+    limits: Limits,
+    meter: &Meter<'_>,
+) -> Vec<Judged> {
+    let mut judged: Vec<Judged> = Vec::with_capacity(looks.len());
     let mut open: Vec<(usize, &[Step], Beam<'_>)> = Vec::new();
     for (at, look) in looks.iter().enumerate() {
         judged.push(match look {

@@ -100,12 +100,18 @@ pub(super) fn reduce<M: Judged>(
         tries = tries.saturating_sub(1);
         let weaker = without(kept);
         tries > 0
+            && steps > 0
             && !meter.is_over()
             && match model.exact(&weaker) {
                 Exact::Wrong { .. } => true,
                 Exact::Linearizable(_) => false,
                 _ => {
-                    let searched = search_within(model, &weaker, Limits { steps, ..limits }, meter);
+                    let within = Limits {
+                        // One that explodes leaves something for the others.
+                        steps: (limits.steps / 10).min(steps),
+                        ..limits
+                    };
+                    let searched = search_within(model, &weaker, within, meter);
                     steps = steps.saturating_sub(searched.steps);
                     matches!(searched.found, Found::Stuck { .. })
                 }

@@ -14,22 +14,27 @@ use crate::models::register::{Action, INITIAL, Interned, Step};
 /// How often the search may be asked.
 const TRIES: usize = 400;
 
-/// Reduces a wrong prefix that only the search could judge, within `limits` for each try.
+/// Reduces a wrong prefix that only the search could judge, within `limits` for all tries together.
 pub fn from_search(steps: &[Step], limits: Limits) -> Reduced {
     from_search_within(steps, limits, &Meter::new(NO_END))
 }
 
 /// As [`from_search`], until the meter says stop.
 pub fn from_search_within(steps: &[Step], limits: Limits, meter: &Meter<'_>) -> Reduced {
-    let mut tries = TRIES;
-    let mut wrong = |steps: &[Step], states: &[Interned]| {
+    let (mut tries, mut left) = (TRIES, limits.steps);
+    let mut wrong = |kept: &[Step], states: &[Interned]| {
         tries = tries.saturating_sub(1);
-        tries > 0
-            && !meter.is_over()
-            && matches!(
-                search_within(steps, states, limits, false, meter).found,
-                Found::Stuck { .. }
-            )
+        if tries == 0 || left == 0 || meter.is_over() {
+            return false;
+        }
+        let within = Limits {
+            // One that explodes leaves something for the others.
+            steps: (limits.steps / 10).min(left),
+            ..limits
+        };
+        let searched = search_within(kept, states, within, false, meter);
+        left = left.saturating_sub(searched.steps);
+        matches!(searched.found, Found::Stuck { .. })
     };
     let must: Vec<u32> = (0..steps.len() as u32)
         .filter(|at| steps[*at as usize].must)

@@ -172,13 +172,18 @@ pub fn not_empty(calls: &[ContainerCall], things: &Things) -> Option<Misfit> {
     })?;
     let call = &calls[take as usize];
     let (start, end) = (u64::from(call.start), u64::from(call.end));
-    // The fewest that cover it: always the one that reaches furthest.
+    let by = covering(&things.all, start, end);
+    Some(Misfit::NotEmpty { take, by })
+}
+
+/// The puts and takes of the fewest things that cover a stretch of time in which always one is certainly in: each time
+/// the one that reaches furthest.
+pub fn covering(things: &[Thing], start: u64, end: u64) -> Vec<u32> {
     let (mut by, mut reached) = (Vec::new(), start);
     while reached < end {
-        let covers = things.all.iter().filter(|thing| {
-            thing
-                .certain()
-                .is_some_and(|(from, to)| from <= reached && to > reached)
+        let covers = things.iter().filter(|thing| {
+            let certain = thing.certain();
+            certain.is_some_and(|(from, to)| from <= reached && to > reached)
         });
         let Some(best) = covers.max_by_key(|thing| thing.take.1) else {
             break;
@@ -187,7 +192,7 @@ pub fn not_empty(calls: &[ContainerCall], things: &Things) -> Option<Misfit> {
         by.extend(Some(best.take.0).filter(|take| *take != NOBODY));
         reached = best.take.1;
     }
-    Some(Misfit::NotEmpty { take, by })
+    by
 }
 
 /// Gives each thing that somebody of unknown outcome must have taken such a taker: the earlier it is due,

@@ -1,0 +1,157 @@
+//! One measurement: a judge and a history in a process of their own, so that memory is theirs alone.
+
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use checker::enough::Minimum;
+use checker::linearizable::objects::Objects;
+use checker::linearizable::{Limits, Linearizable, Meter};
+use checker::{History, Valid};
+use nix::time::{ClockId, clock_gettime};
+
+use super::baseline::{self, Budget};
+use super::cases::Case;
+
+/// Who judges.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Judge {
+    /// This crate.
+    Ours,
+    /// Wing and Gong with Lowe's cache.
+    Baseline,
+}
+
+/// What it took.
+#[derive(Clone, Copy, Debug)]
+pub struct Measured {
+    /// The answer.
+    pub valid: Valid,
+    /// Median of the processor time of a check, in seconds.
+    pub seconds: f64,
+    /// The most memory that the process held while it judged, in MB, the history included (Linux).
+    pub megabytes: f64,
+    /// Processor time of a check that also explains and says what holds all the same, in seconds.
+    pub explained: f64,
+    /// Operations in the history.
+    pub operations: usize,
+}
+
+impl Measured {
+    /// True if an answer was given.
+    pub fn decided(&self) -> bool {
+        self.valid != Valid::Unknown
+    }
+}
+
+/// Processor time of this process so far.
+pub fn cpu() -> Duration {
+    clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID).map_or(Duration::ZERO, Duration::from)
+}
+
+/// Checks again and again for so long, at most so often; the median counts.
+const AGAIN: (Duration, usize) = (Duration::from_millis(300), 21);
+
+/// Judges here and now; `line` is the answer for the parent process.
+pub fn child(case: &Case, judge: Judge, budget: Budget) -> Result<String, String> {
+    let (history, kind) = case.history()?;
+    let parts = match judge {
+        Judge::Ours => Vec::new(),
+        Judge::Baseline => baseline::parts(&history, kind),
+    };
+    forget_peak();
+    let ours = Objects {
+        kind,
+        limits: Limits {
+            steps: u64::MAX,
+            bytes: budget.bytes,
+            ..Linearizable::default().limits
+        },
+        minimum: Minimum {
+            ok_operations: 0,
+            ..Minimum::default()
+        },
+    };
+    let check = |history: &History| {
+        let until = cpu() + Duration::from_secs_f64(budget.seconds);
+        let stop = || cpu() > until;
+        match judge {
+            Judge::Ours => ours.answer_within(history, &Meter::new(&stop)),
+            Judge::Baseline => Ok(baseline::check(&parts, budget)),
+        }
+    };
+    let (mut times, begun, mut valid) = (Vec::new(), cpu(), Valid::Unknown);
+    while times.is_empty() || times.len() < AGAIN.1 && cpu() - begun < AGAIN.0 {
+        let start = cpu();
+        valid = check(&history)?;
+        times.push((cpu() - start).as_nanos());
+    }
+    let held = peak();
+    let begun = cpu();
+    if judge == Judge::Ours {
+        let until = cpu() + Duration::from_secs_f64(budget.seconds);
+        ours.check_within(&history, &Meter::new(&|| cpu() > until));
+    }
+    let explained = (cpu() - begun).as_nanos();
+    times.sort_unstable();
+    let nanoseconds = times[times.len() / 2];
+    let operations = history.operations().len();
+    Ok(format!(
+        "{valid:?} {nanoseconds} {held} {operations} {explained}"
+    ))
+}
+
+/// Runs [`child`] in a new process of this program.
+pub fn measure(case: &Case, judge: Judge, budget: Budget) -> Result<Measured, String> {
+    let program = std::env::current_exe().map_err(|error| error.to_string())?;
+    let output = Command::new(program)
+        .args([
+            "--child",
+            &format!("{judge:?}"),
+            "--case",
+            &case.to_string(),
+        ])
+        .args(["--seconds", &budget.seconds.to_string()])
+        .args(["--megabytes", &(budget.bytes >> 20).to_string()])
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(|error| error.to_string())?;
+    let line = String::from_utf8_lossy(&output.stdout);
+    let fields: Vec<&str> = line.split_whitespace().collect();
+    let number = |at: usize| fields.get(at).and_then(|text| text.parse::<f64>().ok());
+    let numbers = [1, 2, 3, 4].map(number);
+    match (fields.first(), numbers) {
+        (
+            Some(valid),
+            [
+                Some(nanoseconds),
+                Some(kilobytes),
+                Some(operations),
+                Some(explained),
+            ],
+        ) => Ok(Measured {
+            valid: match *valid {
+                "Yes" => Valid::Yes,
+                "No" => Valid::No,
+                _ => Valid::Unknown,
+            },
+            seconds: nanoseconds / 1e9,
+            megabytes: kilobytes / 1024.0,
+            operations: operations as usize,
+            explained: explained / 1e9,
+        }),
+        _ => Err(format!("{case}: ended with {}", output.status)),
+    }
+}
+
+/// The most memory that this process has held since [`forget_peak`], in KiB (Linux).
+fn peak() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let digits = line.map(|line| line.trim().trim_end_matches(" kB"));
+    digits.and_then(|digits| digits.parse().ok()).unwrap_or(0)
+}
+
+fn forget_peak() {
+    // Where that is refused the peak is that of the making too, which only makes it worse.
+    let _ = std::fs::write("/proc/self/clear_refs", "5");
+}
