@@ -56,12 +56,20 @@ pub const DEMONSTRATIONS: &[Demonstration] = &[
         flags: "--nemesis none --time 5 --keys 2",
     },
     Demonstration {
+        bugs: "dedup-not-in-snapshot",
+        flags: "--nemesis kill --interval 0.6 --time 25 --node-flag=--snapshot-every=20 --node-flag=--keep-entries=20",
+    },
+    Demonstration {
         bugs: "follower-ack-before-fsync,leader-self-ack-before-fsync",
         flags: "--nemesis kill --interval 0.6 --time 30",
     },
     Demonstration {
         bugs: "leader-local-read",
         flags: "--nemesis partition --interval 0.6 --concurrency 100 --time 25",
+    },
+    Demonstration {
+        bugs: "no-session-dedup",
+        flags: "--nemesis partition,kill --interval 0.6 --time 20",
     },
     Demonstration {
         bugs: "readindex-without-noop-guard",

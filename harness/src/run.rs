@@ -21,10 +21,9 @@ use crate::plan::Plan;
 use crate::progress::{Counts, Moment, NodeNow, Progress, Style};
 use crate::site::Site;
 use crate::store::{self, Lines};
-use crate::worker::{self, Pinning};
 use crate::{
     binaries, databases, environment, judge, listening, live, members, observe, recovery, stalls,
-    whitebox,
+    whitebox, worker,
 };
 
 /// How long a client waits for an answer.
@@ -207,10 +206,7 @@ async fn act(
         for number in 0..plan.concurrency {
             let (jobs, jobs_in) = mpsc::unbounded_channel();
             let pinning = worker::pinning(number, plan.nodes);
-            let node = match pinning {
-                Pinning::Pinned(node) | Pinning::FollowsLeader(node) => node,
-            };
-            workers.push((jobs, node));
+            workers.push((jobs, pinning.first()));
             let deployment = cluster.deployment().clone();
             tokio::spawn(worker::run(
                 number,

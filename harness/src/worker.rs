@@ -36,16 +36,27 @@ pub enum Pinning {
     Pinned(NodeId),
     /// The leader, as far as hints tell; this one first.
     FollowsLeader(NodeId),
+    /// In a session: any node that can tell what became of a write; this one first.
+    InSession(NodeId),
 }
 
-/// Every fourth worker follows the leader as a user's driver would; the others are spread over the nodes.
+impl Pinning {
+    /// The node that is asked first.
+    pub fn first(self) -> NodeId {
+        match self {
+            Pinning::Pinned(node) | Pinning::FollowsLeader(node) | Pinning::InSession(node) => node,
+        }
+    }
+}
+
+/// Of four workers one follows the leader as a user's driver would, one works in a session, and two ask one node
+/// for ever; each kind is spread over the nodes.
 pub fn pinning(worker: usize, nodes: u16) -> Pinning {
-    let pinned_before = worker - worker / 4;
     let node = |number: usize| NodeId((number % usize::from(nodes)) as u16 + 1);
-    if worker % 4 == 3 {
-        Pinning::FollowsLeader(node(worker / 4))
-    } else {
-        Pinning::Pinned(node(pinned_before))
+    match worker % 4 {
+        1 => Pinning::InSession(node(worker / 4)),
+        3 => Pinning::FollowsLeader(node(worker / 4)),
+        _ => Pinning::Pinned(node(worker / 2)),
     }
 }
 
@@ -61,6 +72,7 @@ pub async fn run(
     let mut own: Box<dyn Client> = match pinning {
         Pinning::Pinned(node) => deployment.client(node, timeout),
         Pinning::FollowsLeader(first) => deployment.leader_client(first, timeout),
+        Pinning::InSession(first) => deployment.session_client(first, timeout),
     };
     let mut others: BTreeMap<NodeId, Box<dyn Client>> = BTreeMap::new();
     while let Some(job) = jobs.recv().await {
@@ -70,8 +82,8 @@ pub async fn run(
                 .entry(node)
                 .or_insert_with(|| deployment.client(node, timeout)),
         };
-        // The database's own deadline may be longer than ours: what has not answered by now is unknown.
-        let result = match tokio::time::timeout(timeout * 2, client.invoke(&job.op)).await {
+        // The client's own deadline may be longer than ours: what has not answered by now is unknown.
+        let result = match tokio::time::timeout(timeout * 3, client.invoke(&job.op)).await {
             Ok(result) => result,
             Err(_) => Err(crate::databases::Error::Indefinite("timed out".into())),
         };
@@ -94,20 +106,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pinned_workers_are_spread_evenly_and_a_quarter_follows_the_leader() {
+    fn pinned_workers_are_spread_evenly_and_a_quarter_each_follows_the_leader_and_works_in_a_session()
+     {
         let all: Vec<Pinning> = (0..20).map(|worker| pinning(worker, 5)).collect();
-        for node in 1..=5 {
-            let pinned = all
-                .iter()
-                .filter(|p| **p == Pinning::Pinned(NodeId(node)))
-                .count();
-            assert_eq!(pinned, 3, "n{node}");
+        for node in (1..=5).map(NodeId) {
+            let count = |kind: Pinning| all.iter().filter(|p| **p == kind).count();
+            assert_eq!(count(Pinning::Pinned(node)), 2, "{node}");
+            assert_eq!(count(Pinning::FollowsLeader(node)), 1, "{node}");
+            assert_eq!(count(Pinning::InSession(node)), 1, "{node}");
         }
-        assert_eq!(
-            all.iter()
-                .filter(|p| matches!(p, Pinning::FollowsLeader(_)))
-                .count(),
-            5
-        );
     }
 }

@@ -114,6 +114,11 @@ pub trait Deployment: Send + Sync {
     fn client(&self, node: NodeId, timeout: Duration) -> Box<dyn Client>;
     /// A client that asks the node it believes to be the leader and follows hints, as a user's driver would.
     fn leader_client(&self, first: NodeId, timeout: Duration) -> Box<dyn Client>;
+    /// A client that repeats a write whose outcome it does not know, at other nodes, within three times `timeout`,
+    /// where the system does a repeated write once; elsewhere a client of one node.
+    fn session_client(&self, first: NodeId, timeout: Duration) -> Box<dyn Client> {
+        self.client(first, timeout)
+    }
     /// The command that looks, once a node has ended, whether the files that it left are whole; its exit code is 65
     /// where they are not. `None`: the database has no such thing.
     fn verify(&self, _node: NodeId) -> Option<Command> {
@@ -168,7 +173,7 @@ pub struct Members {
     pub settled: bool,
 }
 
-/// Speaks to the database for one worker. Never repeats an operation on its own.
+/// Speaks to the database for one worker. Repeats nothing, but for writes in a session.
 pub trait Client: Send {
     /// Does one operation.
     fn invoke<'a>(&'a mut self, op: &'a Op) -> Future_<'a, Result<Reply, Error>>;

@@ -1,18 +1,23 @@
 //! Our own `node`, spoken to by its HTTP API like any other client would.
 
+mod connection;
+mod session;
+
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use reqwest::{Method, StatusCode};
+use reqwest::StatusCode;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
-use smol_str::SmolStr;
-use workloads::{Op, Reply};
+use serde_json::json;
 
-use super::{Change, Client, Database, Deployment, Error, Future_, Members};
+use connection::Connection;
+pub(super) use connection::lost;
+use session::InSession;
+
+use super::{Change, Client, Database, Deployment, Future_, Members};
 use crate::exit::{self, Failure};
 use crate::faults::Need;
 use crate::kept::AppliedLog;
@@ -112,8 +117,8 @@ impl Database for Node {
         binary: PathBuf,
     ) -> Result<Box<dyn Deployment>, Failure> {
         let http = http(STATUS_TIMEOUT)?;
-        let lossy =
-            plan.kill_means == "power-loss" && plan.nemesis.iter().any(|name| name == "kill");
+        let loses = |name: &String| matches!(name.as_str(), "kill" | "sync-error");
+        let lossy = plan.kill_means == "power-loss" && plan.nemesis.iter().any(loses);
         let (bugs, seed, replication) = (plan.bugs.clone(), plan.seed, plan.replication);
         let flags = plan.node_flags.clone();
         Ok(Box::new(Cluster {
@@ -209,25 +214,16 @@ impl Deployment for Cluster {
     }
 
     fn client(&self, node: NodeId, timeout: Duration) -> Box<dyn Client> {
-        let http = http(timeout).expect("the same client was built once before");
-        Box::new(Connection {
-            site: self.site.clone(),
-            http,
-            node,
-            follows_leader: false,
-            hint: None,
-        })
+        Box::new(self.connection(node, timeout, false))
     }
 
     fn leader_client(&self, first: NodeId, timeout: Duration) -> Box<dyn Client> {
-        let http = http(timeout).expect("the same client was built once before");
-        Box::new(Connection {
-            site: self.site.clone(),
-            http,
-            node: first,
-            follows_leader: true,
-            hint: None,
-        })
+        Box::new(self.connection(first, timeout, true))
+    }
+
+    fn session_client(&self, first: NodeId, timeout: Duration) -> Box<dyn Client> {
+        let connection = self.connection(first, timeout, false);
+        Box::new(InSession::new(connection, timeout * 2))
     }
 
     fn members(&self, node: NodeId) -> Future_<'_, Option<Members>> {
@@ -295,6 +291,16 @@ impl Deployment for Cluster {
 }
 
 impl Cluster {
+    fn connection(&self, node: NodeId, timeout: Duration, follows_leader: bool) -> Connection {
+        Connection {
+            site: self.site.clone(),
+            http: http(timeout).expect("the same client was built once before"),
+            node,
+            follows_leader,
+            hint: None,
+        }
+    }
+
     fn membership(&self, node: NodeId) -> String {
         format!("http://{}/v1/admin/membership", self.site.client(node))
     }
@@ -368,193 +374,5 @@ impl From<StatusBody> for NodeStatus {
             disk_full: body.disk_full,
             followers: body.followers.into_iter().map(follower).collect(),
         }
-    }
-}
-
-/// One worker's connection. Pinned to a node, or following the leader's hint.
-struct Connection {
-    site: Arc<Site>,
-    http: reqwest::Client,
-    node: NodeId,
-    follows_leader: bool,
-    hint: Option<NodeId>,
-}
-
-impl Client for Connection {
-    fn invoke<'a>(&'a mut self, op: &'a Op) -> Future_<'a, Result<Reply, Error>> {
-        Box::pin(async move {
-            let (method, path, body) = request(op);
-            let forward = if self.follows_leader {
-                "?forward=false"
-            } else {
-                ""
-            };
-            let url = format!("http://{}{path}{forward}", self.site.client(self.node));
-            let mut request = self.http.request(method, url);
-            if let Some(body) = body {
-                request = request.json(&body);
-            }
-            let answer = match request.send().await {
-                Ok(answer) => answer,
-                Err(error) => {
-                    self.look_elsewhere();
-                    return Err(lost(&error));
-                }
-            };
-            let status = answer.status();
-            let body: Value = answer.json().await.map_err(|error| lost(&error))?;
-            if let Some(leader) = body.get("leader").and_then(Value::as_str) {
-                self.hint = leader
-                    .strip_prefix('n')
-                    .and_then(|id| id.parse().ok())
-                    .map(NodeId);
-            }
-            let result = reply(op, status, &body);
-            if result.is_err() {
-                self.look_elsewhere();
-            }
-            result
-        })
-    }
-
-    fn node(&self) -> NodeId {
-        self.node
-    }
-}
-
-impl Connection {
-    /// After a failure a client that follows the leader tries the hinted node next, or simply the next one.
-    fn look_elsewhere(&mut self) {
-        if !self.follows_leader {
-            return;
-        }
-        let count = self.site.nodes().count() as u16;
-        let next = NodeId(self.node.0 % count + 1);
-        self.node = self
-            .hint
-            .take()
-            .filter(|hint| (1..=count).contains(&hint.0))
-            .unwrap_or(next);
-    }
-}
-
-/// The request for an operation: method, path, body.
-fn request(op: &Op) -> (Method, String, Option<Value>) {
-    let path = format!("/v1/kv/{}", op.key());
-    let text = |value: &i64| value.to_string();
-    match op {
-        Op::Read { .. } => (Method::GET, path, None),
-        Op::Write { value, .. } => (Method::PUT, path, Some(json!({ "value": text(value) }))),
-        Op::Cas { old, new, .. } => {
-            let body = json!({ "expected": old.as_ref().map(text), "new": text(new) });
-            (Method::POST, path + "/cas", Some(body))
-        }
-    }
-}
-
-/// Reads an answer. Only a body that says so makes an outcome certain.
-fn reply(op: &Op, status: StatusCode, body: &Value) -> Result<Reply, Error> {
-    let number = |field: &str| match body.get(field) {
-        Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) => text.parse().map(Some).map_err(|_| strange(body)),
-        _ => Err(strange(body)),
-    };
-    match (op, status) {
-        (Op::Read { .. }, StatusCode::OK) => Ok(Reply::Value(number("value")?)),
-        (Op::Write { .. } | Op::Cas { .. }, StatusCode::OK)
-            if body["revision"].is_u64() && body.get("swapped") != Some(&Value::Bool(false)) =>
-        {
-            let entry = body.get("entry").and_then(Value::as_str);
-            Ok(Reply::Done {
-                entry: entry.map(SmolStr::from),
-            })
-        }
-        (Op::Cas { .. }, StatusCode::CONFLICT) => Ok(Reply::Mismatch {
-            current: Some(number("current")?),
-        }),
-        _ => {
-            let error = body.get("error");
-            let field = |name: &str| error.and_then(|e| e.get(name)).and_then(Value::as_str);
-            let code = field("code").unwrap_or(status.as_str()).to_string();
-            match field("outcome") {
-                Some("not-applied") => Err(Error::Definite(code)),
-                _ => Err(Error::Indefinite(code)),
-            }
-        }
-    }
-}
-
-fn strange(body: &Value) -> Error {
-    Error::Indefinite(format!("an answer that makes no sense: {body}"))
-}
-
-/// A request without an answer. Only one that never got a connection certainly did nothing.
-pub(super) fn lost(error: &reqwest::Error) -> Error {
-    if error.is_connect() {
-        Error::Definite("cannot connect".into())
-    } else if error.is_timeout() {
-        Error::Indefinite("timed out".into())
-    } else {
-        Error::Indefinite("connection lost".into())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read() -> Op {
-        Op::Read { key: "k1".into() }
-    }
-
-    #[test]
-    fn only_a_body_that_says_not_applied_is_a_certain_failure() {
-        let said =
-            |outcome: &str| json!({"error": {"code": "x", "message": "", "outcome": outcome}});
-        let write = Op::Write {
-            key: "k".into(),
-            value: 1,
-        };
-        let gone = StatusCode::SERVICE_UNAVAILABLE;
-        assert_eq!(
-            reply(&write, gone, &said("not-applied")),
-            Err(Error::Definite("x".into()))
-        );
-        assert_eq!(
-            reply(&write, gone, &said("unknown")),
-            Err(Error::Indefinite("x".into()))
-        );
-        assert!(matches!(
-            reply(&write, gone, &json!("garbage")),
-            Err(Error::Indefinite(_))
-        ));
-    }
-
-    #[test]
-    fn an_absent_key_reads_as_no_value_and_nonsense_is_never_a_value() {
-        assert_eq!(
-            reply(&read(), StatusCode::OK, &json!({"value": null})),
-            Ok(Reply::Value(None))
-        );
-        assert_eq!(
-            reply(&read(), StatusCode::OK, &json!({"value": "41"})),
-            Ok(Reply::Value(Some(41)))
-        );
-        assert!(reply(&read(), StatusCode::OK, &json!({"value": "forty"})).is_err());
-        assert!(reply(&read(), StatusCode::OK, &json!({})).is_err());
-    }
-
-    #[test]
-    fn a_failed_compare_tells_what_it_found() {
-        let cas = Op::Cas {
-            key: "k".into(),
-            old: Some(1),
-            new: 2,
-        };
-        let body = json!({"swapped": false, "current": "7"});
-        let found = Reply::Mismatch {
-            current: Some(Some(7)),
-        };
-        assert_eq!(reply(&cas, StatusCode::CONFLICT, &body), Ok(found));
     }
 }
