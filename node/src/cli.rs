@@ -112,7 +112,7 @@ struct Run {
     /// How long a request may wait before it is answered: failed or unknown
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = duration)]
     request_timeout: Duration,
-    /// `lossy`: SIGKILL loses all that was not synced, as a power loss would
+    /// `lossy`: SIGKILL loses what was not synced, as a power loss would
     #[arg(long, value_name = "MODE", default_value = "direct")]
     disk: DiskMode,
     /// Size of the log's segments in bytes
@@ -286,7 +286,7 @@ impl Run {
                 directory: self.data_dir,
                 mode: match self.disk {
                     DiskMode::Direct => Mode::Direct,
-                    DiskMode::Lossy => Mode::Lossy,
+                    DiskMode::Lossy => Mode::Lossy { seed: self.seed },
                 },
                 cluster: self.cluster,
                 node: id,
@@ -396,7 +396,7 @@ mod tests {
             settings.raft.election_timeout,
             (Duration::from_secs(1), Duration::from_secs(2))
         );
-        assert_eq!(settings.storage.mode, Mode::Lossy);
+        assert!(matches!(settings.storage.mode, Mode::Lossy { .. }));
         assert!(!settings.raft.pre_vote && settings.raft.check_quorum);
     }
 

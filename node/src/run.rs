@@ -61,8 +61,10 @@ async fn serve(mut settings: Settings) -> Result<(), End> {
     let clock: Arc<dyn Clock> = Arc::new(System::start());
     settings.storage.events = events_of(&settings)?;
     let told = settings.storage.events.clone();
-    let (storage, known, recovered, boot) = recover(&settings, &clock).inspect_err(|_| {
-        told.tell(|| Event::Refused);
+    let (storage, known, recovered, boot) = recover(&settings, &clock).inspect_err(|end| {
+        if end.0 == exit::DAMAGED {
+            told.tell(|| Event::Refused);
+        }
         told.flush();
     })?;
     told.tell(|| Event::Boot(Box::new(found(&settings, &recovered, boot))));
@@ -245,7 +247,7 @@ fn started(settings: &Settings, recovered: &Recovered, boot: Boot) -> String {
         settings.listen_peer,
         match settings.storage.mode {
             Mode::Direct => "direct",
-            Mode::Lossy => "lossy",
+            Mode::Lossy { .. } => "lossy",
         }
     );
     if settings.raft.replication != Replication::Majority {

@@ -18,7 +18,7 @@ mod quorum;
 mod reads;
 pub mod ready;
 mod receive;
-mod rng;
+pub(crate) mod rng;
 mod sending;
 mod snapshot;
 mod status;

@@ -26,8 +26,11 @@ use crate::raft::{Cut, HardState, Index, LogId, NodeId, Save, Ticket, Write};
 pub enum Mode {
     /// Nothing that was written: the system keeps it.
     Direct,
-    /// All that was not synced, as a power loss would.
-    Lossy,
+    /// What was not synced, as a power loss would, but for what the system happened to write back.
+    Lossy {
+        /// Where that is drawn from.
+        seed: u64,
+    },
 }
 
 /// Which data directory, and whose.
@@ -87,7 +90,7 @@ impl Disk {
         let lock = lock(options)?;
         let files: Arc<dyn Files> = match options.mode {
             Mode::Direct => Arc::new(Direct::new(&options.directory)),
-            Mode::Lossy => Arc::new(Lossy::new(&options.directory)?),
+            Mode::Lossy { seed } => Arc::new(Lossy::new(&options.directory, seed)?),
         };
         let files: Arc<dyn Files> = match options.events.on() {
             true => Arc::new(Observed::new(files, options.events.clone())),

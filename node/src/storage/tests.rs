@@ -50,7 +50,7 @@ fn open(disk: &double::Disk) -> Result<(Disk, Recovered, Boot), OpenError> {
 
 #[test]
 fn a_new_directory_is_empty_and_counts_its_starts() {
-    for mode in [Mode::Direct, Mode::Lossy] {
+    for mode in [Mode::Direct, Mode::Lossy { seed: 1 }] {
         let dir = tempfile::tempdir().unwrap();
         for start in 1..=3 {
             let (_disk, recovered, boot) = Disk::open(&options(dir.path(), mode)).unwrap();
@@ -62,7 +62,7 @@ fn a_new_directory_is_empty_and_counts_its_starts() {
 
 #[test]
 fn what_was_attested_is_recovered() {
-    for mode in [Mode::Direct, Mode::Lossy] {
+    for mode in [Mode::Direct, Mode::Lossy { seed: 1 }] {
         let dir = tempfile::tempdir().unwrap();
         let (mut disk, ..) = Disk::open(&options(dir.path(), mode)).unwrap();
         let writes = [
@@ -80,11 +80,11 @@ fn what_was_attested_is_recovered() {
 #[test]
 fn the_lossy_disk_forgets_what_was_written_and_not_synced() {
     let dir = tempfile::tempdir().unwrap();
-    let (mut disk, ..) = Disk::open(&options(dir.path(), Mode::Lossy)).unwrap();
+    let (mut disk, ..) = Disk::open(&options(dir.path(), Mode::Lossy { seed: 1 })).unwrap();
     disk.persist(&[write(1, Some(1), &[(1, 1)])]).unwrap();
     disk.write(&[write(2, None, &[(2, 1)])]).unwrap();
     drop(disk);
-    let (_disk, recovered, _) = Disk::open(&options(dir.path(), Mode::Lossy)).unwrap();
+    let (_disk, recovered, _) = Disk::open(&options(dir.path(), Mode::Lossy { seed: 1 })).unwrap();
     assert_eq!(ids(&recovered), [(1, 1)]);
 }
 

@@ -1,7 +1,9 @@
 //! Files that lose at SIGKILL what a machine loses at a power cut: everything that was not synced.
 //!
 //! Writes, truncations, creations, renames and removals are held in this process' memory until the file,
-//! or the directory, is synced; only then do they reach the system (and are really synced there, too).
+//! or the directory, is synced; only then do they reach the system (and are really synced there, too). Of every third
+//! sync some of the bytes go ahead of the rest, as a system writes back what it likes: SIGKILL then leaves torn writes.
+//! A sync that fails loses what it was to make durable.
 //! Reads see what is held. A file that is created but not yet named durably lives under a `.held-` name,
 //! which the next start sweeps away.
 
@@ -11,8 +13,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+mod edits;
+
+use edits::{Before, Edit, written_back};
+
 use super::direct::{Direct, DirectFile, create_new};
-use super::{File, Files};
+use super::{File, Files, is_full};
+use crate::raft::rng::Rng;
 
 const HELD: &str = ".held-";
 
@@ -20,6 +27,7 @@ const HELD: &str = ".held-";
 pub struct Lossy {
     directory: PathBuf,
     names: Mutex<Names>,
+    rng: Arc<Mutex<Rng>>,
 }
 
 struct Names {
@@ -39,20 +47,17 @@ enum Change {
 struct Inode {
     file: DirectFile,
     held: Mutex<Vec<Edit>>,
-}
-
-enum Edit {
-    Write { offset: u64, bytes: Vec<u8> },
-    Preallocate { length: u64 },
-    SetLen { length: u64 },
+    rng: Arc<Mutex<Rng>>,
 }
 
 impl Lossy {
-    /// The files in `directory`, which must exist. Sweeps away what an earlier process had not named durably.
+    /// The files in `directory`, which must exist. Sweeps away what an earlier process had not named durably. What is
+    /// written back ahead of a sync is drawn from `seed`.
     ///
     /// # Errors
     /// Of the system.
-    pub fn new(directory: &Path) -> io::Result<Lossy> {
+    pub fn new(directory: &Path, seed: u64) -> io::Result<Lossy> {
+        let rng = Arc::new(Mutex::new(Rng::new(seed)));
         let mut seen = BTreeMap::new();
         for name in Direct::new(directory).list()? {
             let path = directory.join(&name);
@@ -60,7 +65,7 @@ impl Lossy {
                 fs::remove_file(path)?;
             } else if path.is_file() {
                 let file = fs::OpenOptions::new().read(true).write(true).open(path)?;
-                seen.insert(name, Arc::new(Inode::new(file)));
+                seen.insert(name, Arc::new(Inode::new(file, rng.clone())));
             }
         }
         Ok(Lossy {
@@ -70,6 +75,7 @@ impl Lossy {
                 held: Vec::new(),
                 created: 0,
             }),
+            rng,
         })
     }
 
@@ -90,7 +96,8 @@ impl Files for Lossy {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
         let under = format!("{HELD}{}-{name}", names.created);
-        let inode = Arc::new(Inode::new(create_new(&self.directory.join(&under))?));
+        let file = create_new(&self.directory.join(&under))?;
+        let inode = Arc::new(Inode::new(file, self.rng.clone()));
         names.created += 1;
         names.seen.insert(name.to_owned(), inode.clone());
         names.held.push(Change::Create {
@@ -142,10 +149,11 @@ impl Files for Lossy {
 }
 
 impl Inode {
-    fn new(file: fs::File) -> Inode {
+    fn new(file: fs::File, rng: Arc<Mutex<Rng>>) -> Inode {
         Inode {
             file: DirectFile { file },
             held: Mutex::new(Vec::new()),
+            rng,
         }
     }
 
@@ -174,11 +182,7 @@ impl File for Arc<Inode> {
     fn length(&self) -> io::Result<u64> {
         let mut length = self.file.length()?;
         for edit in lock(&self.held).iter() {
-            length = match edit {
-                Edit::Write { offset, bytes } => length.max(offset + bytes.len() as u64),
-                Edit::Preallocate { length: least } => length.max(*least),
-                Edit::SetLen { length } => *length,
-            };
+            length = edit.length(length);
         }
         Ok(length)
     }
@@ -193,36 +197,37 @@ impl File for Arc<Inode> {
 
     fn sync(&self) -> io::Result<()> {
         let mut held = lock(&self.held);
-        // After an error all edits stay held: doing them again from the first gives the same file.
-        for edit in held.iter() {
-            match edit {
-                Edit::Write { offset, bytes } => self.file.write_at(*offset, bytes)?,
-                Edit::Preallocate { length } => self.file.preallocate(*length)?,
-                Edit::SetLen { length } => self.file.set_len(*length)?,
+        let mut ahead = Vec::new();
+        {
+            let mut rng = lock(&self.rng);
+            if rng.next().is_multiple_of(3) {
+                ahead = written_back(&held, &mut rng);
             }
         }
-        self.file.sync()?;
-        held.clear();
-        Ok(())
+        let mut done = Ok(());
+        if !ahead.is_empty() {
+            done = self.write_and_sync(&ahead);
+        }
+        done = done.and_then(|()| self.write_and_sync(&held));
+        // On a full disk nothing is lost: doing all of it again from the first gives the same file.
+        if !done.as_ref().is_err_and(is_full) {
+            held.clear();
+        }
+        done
     }
 }
 
-impl Edit {
-    fn apply_to(&self, content: &mut Vec<u8>) {
-        match self {
-            Edit::Write { offset, bytes } => {
-                let start = *offset as usize;
-                let end = start + bytes.len();
-                if content.len() < end {
-                    content.resize(end, 0);
-                }
-                content[start..end].copy_from_slice(bytes);
+impl Inode {
+    /// After an error the system's file is as before, unless the disk is full.
+    fn write_and_sync(&self, edits: &[Edit]) -> io::Result<()> {
+        let before = Before::read(&self.file, edits)?;
+        let written = edits.iter().try_for_each(|edit| edit.apply(&self.file));
+        written.and_then(|()| self.file.sync()).or_else(|error| {
+            if !is_full(&error) {
+                before.restore(&self.file)?;
             }
-            Edit::Preallocate { length } => {
-                content.resize(content.len().max(*length as usize), 0);
-            }
-            Edit::SetLen { length } => content.resize(*length as usize, 0),
-        }
+            Err(error)
+        })
     }
 }
 
@@ -242,7 +247,7 @@ mod tests {
     #[test]
     fn what_is_not_synced_is_not_on_disk_yet_it_is_read() {
         let dir = tempfile::tempdir().unwrap();
-        let files = Lossy::new(dir.path()).unwrap();
+        let files = Lossy::new(dir.path(), 1).unwrap();
         let file = files.create("a").unwrap();
         file.write_at(2, b"xy").unwrap();
         assert_eq!(file.read_all().unwrap(), b"\0\0xy");
@@ -256,9 +261,24 @@ mod tests {
     }
 
     #[test]
+    fn a_sync_that_fails_loses_what_it_was_to_make_durable() {
+        // Takes writes, and cannot be synced.
+        let null = fs::OpenOptions::new()
+            .read(true)
+            .write(true)
+            .open("/dev/null");
+        let rng = Arc::new(Mutex::new(Rng::new(1)));
+        let file = Arc::new(Inode::new(null.unwrap(), rng));
+        file.write_at(0, b"lost").unwrap();
+        assert_eq!(file.read_all().unwrap(), b"lost");
+        assert!(file.sync().is_err());
+        assert_eq!(file.read_all().unwrap(), b"");
+    }
+
+    #[test]
     fn a_durable_name_without_a_synced_content_is_an_empty_file() {
         let dir = tempfile::tempdir().unwrap();
-        let files = Lossy::new(dir.path()).unwrap();
+        let files = Lossy::new(dir.path(), 1).unwrap();
         files.create("a").unwrap().write_at(0, b"lost").unwrap();
         files.sync_dir().unwrap();
         assert_eq!(on_disk(dir.path(), "a").unwrap(), b"");
@@ -269,7 +289,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("old"), "1").unwrap();
         fs::write(dir.path().join("gone"), "2").unwrap();
-        let files = Lossy::new(dir.path()).unwrap();
+        let files = Lossy::new(dir.path(), 1).unwrap();
         files.rename("old", "new").unwrap();
         files.remove("gone").unwrap();
         assert_eq!(files.list().unwrap(), ["new"]);
@@ -281,9 +301,15 @@ mod tests {
     #[test]
     fn the_next_start_sweeps_away_what_was_never_named() {
         let dir = tempfile::tempdir().unwrap();
-        drop(Lossy::new(dir.path()).unwrap().create("a").unwrap());
+        drop(Lossy::new(dir.path(), 1).unwrap().create("a").unwrap());
         assert_eq!(Direct::new(dir.path()).list().unwrap().len(), 1);
-        assert!(Lossy::new(dir.path()).unwrap().list().unwrap().is_empty());
+        assert!(
+            Lossy::new(dir.path(), 1)
+                .unwrap()
+                .list()
+                .unwrap()
+                .is_empty()
+        );
         assert!(Direct::new(dir.path()).list().unwrap().is_empty());
     }
 }

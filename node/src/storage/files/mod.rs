@@ -96,8 +96,12 @@ pub trait File: Send + Sync {
 
 /// Sorts the errors of the system: a full disk (or quota) is not a broken one.
 pub fn sort_error(error: io::Error) -> StorageError {
-    match error.raw_os_error() {
-        Some(libc::ENOSPC | libc::EDQUOT) => StorageError::Full,
-        _ => StorageError::Broken(error),
+    match is_full(&error) {
+        true => StorageError::Full,
+        false => StorageError::Broken(error),
     }
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::ENOSPC | libc::EDQUOT))
 }
