@@ -51,7 +51,7 @@ pub fn examine() -> Result<u8, Failure> {
             Need::Signals => missing(SIGNALS),
             Need::Limits | Need::Memory => missing(PRLIMIT),
             Need::Links | Need::Frames => missing(LOOPBACK),
-            Need::Membership => false,
+            Need::Membership | Need::Checksums => false,
             Need::Preload => missing(SHIM),
         };
         let systems: Vec<&str> = databases::DATABASES
@@ -109,7 +109,7 @@ fn findings(folder: &std::path::Path) -> Vec<Finding> {
         ),
         finding(SIGNALS, "kill, term, pause, slow-cpu, swizzle", signals),
         finding(PRLIMIT, "memory, fd-exhaustion", limits),
-        finding(SHIM, "clock-skew, clock-rate, disk-full", shim()),
+        finding(SHIM, "clock-skew, clock-rate, disk-full, sync-error", shim()),
         finding(CARGO, "building node", cargo()),
         finding(
             "user, pid, net and mount namespaces",

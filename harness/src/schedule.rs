@@ -35,11 +35,13 @@ struct File {
 
 /// Faults that have one state for each node: two at a time would put each other right.
 const ALONE: &[&str] = &[
+    "bit-flip",
     "clock-rate",
     "clock-skew",
     "disk-full",
     "fd-exhaustion",
     "memory",
+    "sync-error",
 ];
 
 /// Reads a schedule for a run of so many nodes and such a length.

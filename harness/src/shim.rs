@@ -178,8 +178,19 @@ impl Shim {
         self.page.disk_full.load(Ordering::Relaxed) != 0
     }
 
-    /// True time, at its true rate, and free disk.
+    /// Lets the `nth` sync of a file below the folder from now on fail with EIO, once; 0: none.
+    pub fn set_sync_error(&self, nth: u64) {
+        self.page.sync_error.store(nth, Ordering::Relaxed);
+    }
+
+    /// Is one still to fail?
+    pub fn sync_error_pending(&self) -> bool {
+        self.page.sync_error.load(Ordering::Relaxed) != 0
+    }
+
+    /// True time, at its true rate, free disk, and syncs that succeed.
     pub fn heal(&self) {
+        self.set_sync_error(0);
         self.set_clock_offset(0);
         self.set_clock_rate(0);
         self.set_disk_full(false);
@@ -195,6 +206,7 @@ impl Shim {
             syncs_refused: page.syncs_refused.load(Ordering::Relaxed),
             clock_reads_rated: page.clock_reads_rated.load(Ordering::Relaxed),
             gained_ns: page.gained_ns.load(Ordering::Relaxed),
+            syncs_failed: page.syncs_failed.load(Ordering::Relaxed),
         }
     }
 }
@@ -214,6 +226,8 @@ pub struct Effect {
     pub clock_reads_rated: u64,
     /// What it had gained at the last of them; this one may fall.
     pub gained_ns: i64,
+    /// Syncs that failed with EIO.
+    pub syncs_failed: u64,
 }
 
 impl Sub for Effect {
@@ -231,11 +245,12 @@ impl Sub for Effect {
                 .clock_reads_rated
                 .saturating_sub(before.clock_reads_rated),
             gained_ns: self.gained_ns.saturating_sub(before.gained_ns),
+            syncs_failed: self.syncs_failed.saturating_sub(before.syncs_failed),
         }
     }
 }
 
-/// `812 clock readings skewed`, `14 writes and 3 syncs refused`, both, or `no effect`.
+/// `812 clock readings skewed`, `14 writes and 3 syncs refused`, `syncs failed: 1`, several of them, or `no effect`.
 impl fmt::Display for Effect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut parts = vec![];
@@ -254,6 +269,9 @@ impl fmt::Display for Effect {
                 "{} writes and {} syncs refused",
                 self.writes_refused, self.syncs_refused
             ));
+        }
+        if self.syncs_failed > 0 {
+            parts.push(format!("syncs failed: {}", self.syncs_failed));
         }
         match parts.is_empty() {
             true => f.write_str("no effect"),

@@ -161,6 +161,7 @@ fn a_kill_of_the_harness_leaves_no_process_and_a_checkable_history() {
 fn a_kill_of_the_harness_under_all_faults_leaves_nothing() {
     let faults = [
         "bandwidth",
+        "bit-flip",
         "clock-rate",
         "clock-skew",
         "corrupt",
@@ -182,6 +183,7 @@ fn a_kill_of_the_harness_under_all_faults_leaves_nothing() {
         "rolling-restart",
         "slow-cpu",
         "swizzle",
+        "sync-error",
         "term",
     ];
     let out = tempfile::tempdir().expect("a folder");

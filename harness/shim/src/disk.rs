@@ -1,4 +1,5 @@
-//! The full disk: while the page wants it, writes to regular files below the folder fail with ENOSPC.
+//! The full disk: while the page wants it, writes to regular files below the folder fail with ENOSPC. The failing one:
+//! one sync fails with EIO, and nothing is synced.
 //!
 //! Stricter than most file systems, which let a program overwrite what it has: here nothing is written, as on
 //! one that copies on write. Reading, removing, shrinking and creating empty files goes on.
@@ -7,7 +8,7 @@ use std::ffi::{c_int, c_void};
 use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use libc::{ENOSPC, iovec, off_t, size_t, ssize_t};
+use libc::{EIO, ENOSPC, iovec, off_t, size_t, ssize_t};
 
 use crate::page::Page;
 use crate::{attach, real};
@@ -41,6 +42,29 @@ fn refuse_write(fd: c_int) -> bool {
 
 fn refuse_sync(fd: c_int) -> bool {
     refuse(fd, |page| &page.syncs_refused, |_| true)
+}
+
+/// Is this the sync that is to fail? Then books that and sets `errno`. Otherwise `errno` is as before.
+#[inline]
+fn fail_sync(fd: c_int) -> bool {
+    let Some(page) = attach::page() else {
+        return false;
+    };
+    if page.sync_error.load(Ordering::Relaxed) == 0 {
+        return false;
+    }
+    let saved = real::errno();
+    let left = |left: u64| left.checked_sub(1);
+    let fails = below_folder(fd, |_| true)
+        && page
+            .sync_error
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, left)
+            == Ok(1);
+    if fails {
+        page.syncs_failed.fetch_add(1, Ordering::Relaxed);
+    }
+    real::set_errno(if fails { EIO } else { saved });
+    fails
 }
 
 /// Is it a regular file below the folder, and one that `concerned` agrees to?
@@ -130,7 +154,7 @@ writes! {
 /// Declares functions on a descriptor that answer with 0 or -1, and when they are refused.
 macro_rules! asks {
     ($($name:ident as $real:ident ( $fd:ident $(, $arg:ident : $type:ty)* ), if $refused:expr;)*) => {$(
-        /// The C library's function of this name, or ENOSPC.
+        /// The C library's function of this name, or an error.
         ///
         /// # Safety
         /// As its manual page says.
@@ -146,8 +170,8 @@ macro_rules! asks {
 }
 
 asks! {
-    fsync as fsync(fd), if refuse_sync(fd);
-    fdatasync as fdatasync(fd), if refuse_sync(fd);
+    fsync as fsync(fd), if refuse_sync(fd) || fail_sync(fd);
+    fdatasync as fdatasync(fd), if refuse_sync(fd) || fail_sync(fd);
     fallocate as fallocate(fd, mode: c_int, at: off_t, len: off_t), if takes_space(mode) && refuse_write(fd);
     fallocate64 as fallocate(fd, mode: c_int, at: off_t, len: off_t), if takes_space(mode) && refuse_write(fd);
     ftruncate as ftruncate(fd, len: off_t), if refuse_growth(fd, len);

@@ -15,7 +15,7 @@ pub const SIZE: usize = 4096;
 /// First in the file: `ORDLSHIM`.
 pub const MAGIC: u64 = u64::from_le_bytes(*b"ORDLSHIM");
 /// Changes whenever the layout does; a page of another version is left alone.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// The layout. Wants and counts lie on different cache lines, as every reading of the clock looks at the wants.
 #[derive(Debug)]
@@ -51,9 +51,13 @@ pub struct Page {
     pub clock_reads_rated: AtomicU64,
     /// Offset 104: what the monotonic clock had gained at the last of them, in nanoseconds.
     pub gained_ns: AtomicI64,
+    /// Offset 112: which sync of a file below [`DIR`] from now on fails with EIO, once; 0: none. Only syncs look at it.
+    pub sync_error: AtomicU64,
+    /// Offset 120: syncs that did.
+    pub syncs_failed: AtomicU64,
 }
 
-const _: () = assert!(size_of::<Page>() == 112 && size_of::<Page>() <= SIZE);
+const _: () = assert!(size_of::<Page>() == 128 && size_of::<Page>() <= SIZE);
 
 /// How the monotonic clock runs: nobody sees it jump, as each rate begins where the one before has led.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

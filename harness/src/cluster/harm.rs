@@ -50,7 +50,7 @@ impl Cluster {
         let exit = process
             .kill()
             .map_err(|error| format!("cannot kill {node}: {error}"))?;
-        if exit.signal() != Some(9) {
+        if exit.signal() != Some(9) && member.may_end_by.is_empty() {
             // It was quicker than the signal: that end was its own.
             self.failed(node, &exit.to_string());
         }
@@ -90,6 +90,7 @@ impl Cluster {
         }
         let mut member = self.member(node);
         member.went_down();
+        let may_end = !member.may_end_by.is_empty();
         let exit = member
             .process
             .as_ref()
@@ -97,8 +98,10 @@ impl Cluster {
         drop(member);
         self.happened(node, "ended", exit.as_ref().map(ToString::to_string));
         match exit {
-            // By the signal itself, in order, or killed by another fault meanwhile.
-            Some(exit) if exit.status.success() || matches!(exit.signal(), Some(9 | 15)) => {
+            // By the signal itself, in order, or by another fault meanwhile.
+            Some(exit)
+                if may_end || exit.status.success() || matches!(exit.signal(), Some(9 | 15)) =>
+            {
                 Ok(true)
             }
             Some(exit) => {
@@ -123,11 +126,37 @@ impl Cluster {
         self.start(node)
     }
 
+    /// `owner` does not want the node down any more, but that it ends is still its doing: it starts if nobody wants it down.
+    ///
+    /// # Errors
+    /// The process cannot be started.
+    pub fn let_start(&self, owner: u64, node: NodeId) -> Result<(), String> {
+        self.member(node).down_by.remove(&owner);
+        self.start(node)
+    }
+
+    /// What a node that has ended by itself said last.
+    pub fn last_line(&self, node: NodeId) -> Option<String> {
+        let member = self.member(node);
+        let exit = member.process.as_ref()?.exit().ok().flatten()?;
+        match exit.signal() {
+            Some(_) => None,
+            None => exit.last_line,
+        }
+    }
+
     /// If the node ends before `owner` revives it, that is `owner`'s doing and no failure of the node.
     pub fn may_end(&self, owner: u64, node: NodeId) {
         let mut member = self.member(node);
         self.notice_end(node, &mut member);
         member.may_end_by.insert(owner);
+    }
+
+    /// Has `owner` neither seen the node end nor revived it since it said that it may end?
+    pub fn is_to_end(&self, owner: u64, node: NodeId) -> bool {
+        let mut member = self.member(node);
+        self.notice_end(node, &mut member);
+        member.may_end_by.contains(&owner) && member.is_running()
     }
 
     /// What faults did to the node so far, up to now.

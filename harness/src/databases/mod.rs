@@ -124,6 +124,11 @@ pub trait Deployment: Send + Sync {
     fn verify(&self, _node: NodeId) -> Option<Command> {
         None
     }
+    /// A byte of the files of a node that is down without every bit of which it must refuse to start, drawn by `draw`;
+    /// `None`: it has none yet, or refuses nothing.
+    fn vital_byte(&self, _node: NodeId, _draw: u64) -> Option<(PathBuf, u64)> {
+        None
+    }
     /// Who is a member, as far as a node knows; `None`: no answer in time.
     fn members(&self, _node: NodeId) -> Future_<'_, Option<Members>> {
         Box::pin(async { None })

@@ -2,6 +2,7 @@
 
 mod connection;
 mod session;
+mod vital;
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -211,6 +212,10 @@ impl Deployment for Cluster {
             .args(["verify", "--data-dir"])
             .arg(self.site.node_folder(node));
         Some(command)
+    }
+
+    fn vital_byte(&self, node: NodeId, draw: u64) -> Option<(PathBuf, u64)> {
+        vital::byte(&self.site.node_folder(node), draw)
     }
 
     fn client(&self, node: NodeId, timeout: Duration) -> Box<dyn Client> {

@@ -33,14 +33,16 @@ pub(super) const WEIGHTS: [(&str, u32); 5] = [
     ("all", 20),
 ];
 
+pub(super) const RESTART: Setting = Setting {
+    name: "restart",
+    kind: Kind::WordsOrTime(&["heal", "at-once"]),
+    default: "",
+    about: "when they come back: at the heal, at once, after a time",
+};
+
 pub(super) const SETTINGS: &[Setting] = &[
     TARGETS,
-    Setting {
-        name: "restart",
-        kind: Kind::WordsOrTime(&["heal", "at-once"]),
-        default: "",
-        about: "when they come back: at the heal, at once, after a time",
-    },
+    RESTART,
     Setting {
         name: "stagger",
         kind: Kind::Time,
@@ -61,8 +63,8 @@ pub(super) const SETTINGS: &[Setting] = &[
     },
 ];
 
-/// Draws when and how: `restart_ms` (absent: at the heal), `stagger_ms`, `loop`, `up_ms`; and in words.
-pub(super) fn draw(view: &View, order: &Order, rng: &mut StdRng) -> (Value, String) {
+/// Draws how long after their end they come back; `None`: at the heal.
+pub(super) fn restart(view: &View, order: &Order, rng: &mut StdRng) -> Option<Duration> {
     let often = if view.leader_aware { 70 } else { 20 };
     let drawn = [("heal", 90 - often), ("at-once", 10), ("5-400ms", often)];
     let drawn = drawn.choose_weighted(rng, |(_, weight)| *weight);
@@ -72,11 +74,25 @@ pub(super) fn draw(view: &View, order: &Order, rng: &mut StdRng) -> (Value, Stri
     };
     let mut chosen = order.clone();
     chosen.settings.insert("restart".into(), restart.into());
-    let restart = match restart {
+    match restart {
         "heal" => None,
         "at-once" => Some(Duration::ZERO),
         _ => chosen.time("restart", rng),
-    };
+    }
+}
+
+/// `, restarted after 20 ms`; nothing where they come back at the heal.
+pub(super) fn restarted(restart: Option<Duration>) -> String {
+    match restart {
+        Some(Duration::ZERO) => ", restarted at once".into(),
+        Some(after) => format!(", restarted after {:.0} ms", millis(after)),
+        None => String::new(),
+    }
+}
+
+/// Draws when and how: `restart_ms` (absent: at the heal), `stagger_ms`, `loop`, `up_ms`; and in words.
+pub(super) fn draw(view: &View, order: &Order, rng: &mut StdRng) -> (Value, String) {
+    let restart = restart(view, order, rng);
     let stagger = match order.text("stagger") {
         "" if rng.random_bool(0.1) => Duration::from_millis(rng.random_range(1..300)),
         "" => Duration::ZERO,
@@ -96,11 +112,7 @@ pub(super) fn draw(view: &View, order: &Order, rng: &mut StdRng) -> (Value, Stri
     if again {
         words += " again and again";
     }
-    match restart {
-        Some(Duration::ZERO) => words += ", restarted at once",
-        Some(after) => words += &format!(", restarted after {:.0} ms", millis(after)),
-        None => {}
-    }
+    words += &restarted(restart);
     let parameters = json!({
         "restart_ms": restart.map(millis), "stagger_ms": millis(stagger), "loop": again, "up_ms": millis(up),
     });

@@ -13,6 +13,7 @@ use crate::injury::Injury;
 use crate::site::NodeId;
 
 mod bandwidth;
+mod bit_flip;
 mod clock_rate;
 mod clock_skew;
 mod corrupt;
@@ -39,6 +40,7 @@ mod reset;
 mod rolling_restart;
 mod slow_cpu;
 mod swizzle;
+mod sync_error;
 mod targets;
 mod term;
 
@@ -90,6 +92,8 @@ pub enum Need {
     Membership,
     /// A program that is linked dynamically, for a preloaded library.
     Preload,
+    /// A program that refuses damaged files, whose form the harness knows.
+    Checksums,
 }
 
 impl fmt::Display for Need {
@@ -102,6 +106,7 @@ impl fmt::Display for Need {
             Need::Frames => "frames of node",
             Need::Membership => "changes of voters",
             Need::Preload => "a dynamic program",
+            Need::Checksums => "files of node",
         })
     }
 }
@@ -151,6 +156,7 @@ pub trait Fault: Sync {
 /// All faults, sorted by name.
 pub const FAULTS: &[&dyn Fault] = &[
     &links::OnLinks(bandwidth::Bandwidth),
+    &bit_flip::BitFlip,
     &clock_rate::ClockRate,
     &clock_skew::ClockSkew,
     &links::OnLinks(corrupt::CORRUPT),
@@ -173,6 +179,7 @@ pub const FAULTS: &[&dyn Fault] = &[
     &rolling_restart::RollingRestart,
     &slow_cpu::SlowCpu,
     &swizzle::Swizzle,
+    &sync_error::SyncError,
     &term::Term,
 ];
 

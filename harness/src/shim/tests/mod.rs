@@ -185,6 +185,30 @@ fn a_clock_before_1970_stands_at_its_beginning() {
 }
 
 #[test]
+fn the_sync_that_is_named_fails_and_no_other() {
+    const BROKEN: i64 = libc::EIO as i64;
+    let bench = Bench::new();
+    let mut puppet = bench.puppet();
+    let order = format!("disk {}", bench.data("log"));
+    let elsewhere = bench.folder.path().join("data-of-another/log");
+    bench.shim.set_sync_error(4);
+    assert_eq!(
+        puppet.ask(&format!("disk {}", elsewhere.display())),
+        [0; 11],
+        "it counts its own syncs only"
+    );
+    assert_eq!(puppet.ask(&order), [0; 11]);
+    assert!(bench.shim.sync_error_pending());
+    let mut fails = [0; 11];
+    fails[9] = BROKEN;
+    assert_eq!(puppet.ask(&order), fails);
+    assert!(!bench.shim.sync_error_pending());
+    assert_eq!(puppet.ask(&order), [0; 11]);
+    assert_eq!(bench.shim.effect().syncs_failed, 1);
+    assert_eq!(bench.shim.effect().to_string(), "syncs failed: 1");
+}
+
+#[test]
 fn a_full_disk_refuses_everything_that_takes_space_until_it_is_healed() {
     const FULL: i64 = libc::ENOSPC as i64;
     let bench = Bench::new();
