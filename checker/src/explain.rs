@@ -18,7 +18,8 @@ const LETTER: f64 = 7.8;
 
 /// An SVG (no script, no external resource) of the operations in linear time. Where little happens for long
 /// the axis is cut, and marked. Essential operations are filled, those around them are outlines, unknown
-/// outcomes fade out towards the right. Colours: `--essential`, `--around` and the current text colour.
+/// outcomes fade out towards the right. Colours: `--wrong` for the operation that completes the contradiction, `--essential`,
+/// `--around` and the current text colour.
 pub fn lanes_svg(violation: &Violation) -> String {
     let axis = Axis::of(&violation.operations);
     let rows = rows(&violation.operations, &axis);
@@ -66,7 +67,8 @@ aria-label="{title}" font-family="system-ui, sans-serif" font-size="13">
             r#"<text x="4" y="{y}" fill="currentColor" fill-opacity=".75">process {process}</text>"#
         );
         for (row, operation) in placed {
-            bar(&mut svg, operation, &axis, *row, &id);
+            let wrong = operation.complete == Some(violation.prefix_end);
+            bar(&mut svg, operation, wrong, &axis, *row, &id);
         }
     }
     axis.draw(&mut svg, TOP + lanes as f64 * ROW);
@@ -78,16 +80,17 @@ fn middle(row: usize) -> f64 {
     TOP + row as f64 * ROW + ROW - BAR
 }
 
-fn bar(svg: &mut String, operation: &Involved, axis: &Axis, row: usize, id: &str) {
+fn bar(svg: &mut String, operation: &Involved, wrong: bool, axis: &Axis, row: usize, id: &str) {
     let from = axis.x(operation.invoke);
     let open = operation.complete.is_none();
     let to = operation
         .complete
         .map_or(WIDTH - RIGHT, |event| axis.x(event));
     let y = middle(row) - BAR / 2.0;
-    let colour = match operation.essential {
-        true => r#"fill="var(--essential, #c62828)" stroke="var(--essential, #c62828)""#,
-        false => r#"fill="none" stroke="var(--around, #78909c)""#,
+    let colour = match (wrong, operation.essential) {
+        (true, _) => r#"fill="var(--wrong, #c62828)" stroke="var(--wrong, #c62828)""#,
+        (_, true) => r#"fill="var(--essential, #c77700)" stroke="var(--essential, #c77700)""#,
+        _ => r#"fill="none" stroke="var(--around, #78909c)""#,
     };
     let mask = if open {
         format!(r#" mask="url(#{id}-mask)""#)

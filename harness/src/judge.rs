@@ -11,6 +11,7 @@ use checker::{Checker, Event, History, Kind, Valid, Verdict, Violation};
 use serde_json::json;
 use smol_str::{SmolStr, ToSmolStr};
 
+use crate::deeds::{self, Deed};
 use crate::ending::Ending;
 use crate::exit::{self, Failure};
 use crate::injury::Injury;
@@ -96,9 +97,21 @@ pub fn judge_and_report(folder: &Path, progress: &Progress) -> Result<u8, Failur
     store::write_json(&folder.join(store::VERDICT), &file)
         .map_err(|error| cannot(store::VERDICT, error))?;
     let notes = notes(&plan, ending.as_ref(), torn);
+    let (messages, messages_missed) = messages(folder)?;
+    let deeds = deeds(
+        folder,
+        plan.nodes,
+        ending.as_ref(),
+        &history,
+        &file.verdicts,
+    );
+    let began_monotonic_ns = ending.as_ref().and_then(|ending| ending.began_monotonic_ns);
     let environment = ending.map(|ending| ending.environment).unwrap_or_default();
     let run = Run {
-        messages: messages(folder)?,
+        messages,
+        messages_missed,
+        deeds,
+        began_monotonic_ns,
         plan,
         history,
         injuries,
@@ -109,9 +122,7 @@ pub fn judge_and_report(folder: &Path, progress: &Progress) -> Result<u8, Failur
         environment,
         judgement,
     };
-    let page = report::render(&run);
-    store::write_whole(&folder.join(store::REPORT), page.as_bytes())
-        .map_err(|error| cannot(store::REPORT, error))?;
+    draw(&run, folder)?;
     let said: Vec<_> = (run.verdicts.iter())
         .map(|v| json!({"checker": v.checker, "valid": v.valid, "summary": plain(&v.summary)}))
         .collect();
@@ -142,17 +153,53 @@ pub fn read_history(path: &Path) -> Result<(History, bool), Failure> {
     }
 }
 
-/// What the nodes said to each other; nothing in runs of harnesses that did not write it down.
+/// What the nodes said to each other, and how much of it was not written down; nothing in runs of harnesses that did not write it down.
 ///
 /// # Errors
 /// The file is damaged: code 65.
-pub fn messages(folder: &Path) -> Result<Vec<Message>, Failure> {
+pub fn messages(folder: &Path) -> Result<(Vec<Message>, u64), Failure> {
     let path = folder.join(store::MESSAGES);
     if !path.exists() {
-        return Ok(Vec::new());
+        return Ok(Default::default());
     }
     let batches: Vec<Batch> = store::read_lines(&path)?;
-    Ok(messages::unpack(&batches).0)
+    Ok(messages::unpack(&batches))
+}
+
+/// What the nodes did around violations, by the evidence in a run's folder.
+pub fn deeds(
+    folder: &Path,
+    nodes: u16,
+    ending: Option<&Ending>,
+    history: &History,
+    verdicts: &[Verdict],
+) -> Vec<Deed> {
+    let Some(began_ns) = ending.and_then(|ending| ending.began_monotonic_ns) else {
+        return Vec::new();
+    };
+    deeds::read(
+        folder,
+        nodes,
+        began_ns,
+        &report::stretches(history, verdicts),
+    )
+}
+
+/// Writes the report and its plots into the run's folder.
+///
+/// # Errors
+/// They cannot be written: code 73.
+pub fn draw(run: &Run, folder: &Path) -> Result<(), Failure> {
+    let write = |path: &Path, content: &str| {
+        store::write_whole(path, content.as_bytes())
+            .map_err(|error| store::cannot_write(path, &error))
+    };
+    let plots = folder.join(store::PLOTS);
+    std::fs::create_dir_all(&plots).map_err(|error| store::cannot_write(&plots, &error))?;
+    for (name, picture) in report::pictures(run) {
+        write(&plots.join(name), &picture)?;
+    }
+    write(&folder.join(store::REPORT), &report::render(run))
 }
 
 /// What a reader must know beside the verdict.

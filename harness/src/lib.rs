@@ -8,6 +8,7 @@ pub mod check;
 pub mod cli;
 pub mod cluster;
 pub mod databases;
+pub mod deeds;
 pub mod doctor;
 pub mod ending;
 pub mod environment;

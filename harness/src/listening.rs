@@ -1,24 +1,79 @@
-//! Judges registers while the run goes on, and ends it as soon as a violation is certain.
+//! Judges registers while the run goes on: says what is certainly wrong by now, and ends the run for it if asked.
 
+use std::fmt;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
-use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::{Duration, Instant};
 
+use checker::enough::Minimum;
+use checker::linearizable::{Limits, Linearizable};
 use checker::online::Online;
-use checker::{Event, Verdict};
+use checker::{Checker, Event, Verdict};
+use serde::Serialize;
 use tokio::sync::watch;
 
 use crate::progress::Progress;
 
 /// How often it looks.
 const EVERY: Duration = Duration::from_millis(250);
+/// Unless the run is to end at once, it rests so many times as long as it worked.
+const REST: u32 = 9;
+/// What may be tried for each key at a time; at the end all is judged once more.
+const LIMITS: Limits = Limits {
+    configurations: 4096,
+    steps: 1_000_000,
+    bytes: 1 << 26,
+};
 
-/// Reads the history as it grows; once it is wrong for good, says so and tells the run to stop. The verdict itself is
-/// given at the end, about all that was recorded. Ends with the run.
-pub fn stop_when_wrong(history: PathBuf, stop: Arc<watch::Sender<bool>>, progress: Arc<Progress>) {
-    let stop: Weak<watch::Sender<bool>> = Arc::downgrade(&stop);
+/// What is certainly wrong by now.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Wrong {
+    /// How many violations.
+    pub violations: u64,
+    /// The first, in words.
+    pub first: String,
+}
+
+impl fmt::Display for Wrong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.violations {
+            1 => write!(f, "1 violation: {}", self.first),
+            many => write!(f, "{many} violations, the first: {}", self.first),
+        }
+    }
+}
+
+/// What a listener has found, for whoever shows it.
+#[derive(Debug, Default)]
+pub struct Found(Mutex<Option<Wrong>>);
+
+impl Found {
+    /// What is wrong; nothing so far: `None`.
+    pub fn wrong(&self) -> Option<Wrong> {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    fn tell(&self, wrong: Wrong) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(wrong);
+    }
+}
+
+/// Reads the history as it grows, and says so once it is wrong for good. `stops`: the run is then told to stop. The verdict
+/// itself is given at the end, about all that was recorded. Ends with the run.
+pub fn listen(
+    history: PathBuf,
+    stop: &Arc<watch::Sender<bool>>,
+    stops: bool,
+    progress: Arc<Progress>,
+) -> Arc<Found> {
+    let stop: Weak<watch::Sender<bool>> = Arc::downgrade(stop);
+    let found = Arc::new(Found::default());
+    let told = found.clone();
     // A thread of its own: judging takes a processor for a while.
     std::thread::spawn(move || {
         let Ok(file) = File::open(&history) else {
@@ -28,23 +83,39 @@ pub fn stop_when_wrong(history: PathBuf, stop: Arc<watch::Sender<bool>>, progres
             reader: BufReader::new(file),
             line: Vec::new(),
             judge: Online::default(),
+            wrong: false,
         };
         while let Some(stop) = stop.upgrade() {
-            if let Some(verdict) = listener.listen() {
-                progress.line(&format!(
-                    "a violation is certain: {}; the run ends here",
-                    verdict
-                        .violations
-                        .first()
-                        .map_or("", |first| &first.anomaly)
-                ));
-                let _ = stop.send(true);
-                return;
+            let began = Instant::now();
+            let verdict = listener.listen();
+            if let Some(wrong) = verdict.as_ref().and_then(wrong) {
+                if told.wrong().is_none() {
+                    let end = if stops { "; the run ends here" } else { "" };
+                    progress.line(&format!("a violation is certain: {}{end}", wrong.first));
+                }
+                told.tell(wrong);
+                if stops {
+                    let _ = stop.send(true);
+                    return;
+                }
             }
             drop(stop);
-            std::thread::sleep(EVERY);
+            let rest = if stops { 0 } else { REST };
+            std::thread::sleep(EVERY.max(began.elapsed() * rest));
         }
     });
+    found
+}
+
+fn wrong(verdict: &Verdict) -> Option<Wrong> {
+    let first = verdict.violations.first()?;
+    Some(Wrong {
+        violations: verdict.violations.len() as u64,
+        first: match &first.key {
+            Some(key) => format!("{} on key {key}", first.anomaly),
+            None => first.anomaly.clone(),
+        },
+    })
 }
 
 struct Listener<R> {
@@ -52,11 +123,15 @@ struct Listener<R> {
     /// What was read of a line that is not whole yet.
     line: Vec<u8>,
     judge: Online,
+    /// Something is wrong already.
+    wrong: bool,
 }
 
 impl<R: BufRead> Listener<R> {
-    /// Hears what was written since the last time. What cannot be read is left to the judge at the end.
+    /// Hears what was written since the last time; a verdict where that is worse news. What cannot be read is left to the
+    /// judge at the end.
     fn listen(&mut self) -> Option<Verdict> {
+        let mut news = false;
         while self.reader.read_until(b'\n', &mut self.line).ok()? > 0 {
             if self.line.last() != Some(&b'\n') {
                 break;
@@ -64,8 +139,18 @@ impl<R: BufRead> Listener<R> {
             let event: Event = serde_json::from_slice(&self.line).ok()?;
             self.line.clear();
             self.judge.hear(&event).ok()?;
+            news = true;
         }
-        self.judge.verdict()
+        if self.wrong {
+            let judge = Linearizable {
+                limits: LIMITS,
+                minimum: Minimum::default(),
+            };
+            return news.then(|| judge.check(self.judge.history()));
+        }
+        let verdict = self.judge.verdict();
+        self.wrong = verdict.is_some();
+        verdict
     }
 }
 
@@ -111,10 +196,46 @@ mod tests {
             reader: BufReader::new(Growing(pieces.into())),
             line: Vec::new(),
             judge: Online::default(),
+            wrong: false,
         };
         assert_eq!(listener.listen(), None);
         let verdict = listener.listen().expect("1 was there");
         assert_eq!(verdict.violations[0].anomaly, "stale read");
         assert_eq!(listener.listen(), None);
+    }
+
+    #[test]
+    fn after_the_first_lie_the_others_are_counted() {
+        let mut index = 0;
+        let mut lie = |key: &str| {
+            let calls = [
+                (Kind::Invoke, "write", 1.into()),
+                (Kind::Ok, "write", 1.into()),
+                (Kind::Invoke, "read", serde_json::Value::Null),
+                (Kind::Ok, "read", serde_json::Value::Null),
+            ];
+            let lines = calls.map(|(kind, f, value)| {
+                let mut event = Event::new(index, Process::Client(0), kind, f, value);
+                event.key = Some(key.into());
+                index += 1;
+                to_line(&event)
+            });
+            lines.concat().into_bytes()
+        };
+        let pieces = [lie("a"), lie("b")];
+        let mut listener = Listener {
+            reader: BufReader::new(Growing(pieces.into())),
+            line: Vec::new(),
+            judge: Online::default(),
+            wrong: false,
+        };
+        let mut count = || listener.listen().as_ref().and_then(super::wrong);
+        let first = count().expect("a lie");
+        assert_eq!(
+            (first.violations, &*first.first),
+            (1, "stale read on key a")
+        );
+        assert_eq!(count().map(|wrong| wrong.violations), Some(2));
+        assert_eq!(count(), None);
     }
 }

@@ -22,6 +22,8 @@ pub struct Message {
     pub bytes: u64,
     /// The proxy swallowed it.
     pub dropped: bool,
+    /// So long the proxy kept it before it passed it on, in microseconds; 0 where it only went through.
+    pub late_us: u64,
 }
 
 /// A line of `messages.jsonl`: what crossed one directed link since the line before, in columns, so that a message
@@ -43,6 +45,9 @@ pub struct Batch {
     /// Positions of those that were swallowed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub dropped: Vec<usize>,
+    /// Those that were kept back: their positions, and for how many microseconds.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub late: Vec<(usize, u64)>,
     /// So many came too fast to be written down, before these.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub missed: u64,
@@ -73,6 +78,10 @@ impl Batch {
             if !seen.passed {
                 batch.dropped.push(position);
             }
+            let late_us = u64::try_from(seen.late.as_micros()).unwrap_or(u64::MAX);
+            if late_us > 0 {
+                batch.late.push((position, late_us));
+            }
             (last_us, last_term) = (at_us, term);
         }
         batch
@@ -99,12 +108,18 @@ impl Batch {
                     term: u64::try_from(term).unwrap_or(0),
                     bytes: *bytes,
                     dropped: false,
+                    late_us: 0,
                 }
             })
             .collect();
         for position in &self.dropped {
             if let Some(message) = messages.get_mut(*position) {
                 message.dropped = true;
+            }
+        }
+        for (position, late_us) in &self.late {
+            if let Some(message) = messages.get_mut(*position) {
+                message.late_us = *late_us;
             }
         }
         messages
@@ -142,6 +157,7 @@ mod tests {
                 intact: true,
             },
             passed,
+            late: Duration::from_micros(if kind == 7 { 20_000 } else { 0 }),
         };
         let link = |from, to| LinkId { from, to };
         let forth = [seen(100, 6, 3, true), seen(250, 8, 4, false)];
@@ -153,16 +169,16 @@ mod tests {
         let lines = batches.map(|batch| serde_json::to_string(&batch).unwrap());
         let read = lines.map(|line| serde_json::from_str(&line).unwrap());
         let (messages, missed) = unpack(&read);
-        let told: Vec<(u64, u16, u8, u64, bool)> = messages
+        let told: Vec<(u64, u16, u8, u64, bool, u64)> = messages
             .iter()
-            .map(|m| (m.at_us, m.from, m.kind, m.term, m.dropped))
+            .map(|m| (m.at_us, m.from, m.kind, m.term, m.dropped, m.late_us))
             .collect();
         assert_eq!(
             told,
             [
-                (100, 1, 6, 3, false),
-                (180, 2, 7, 2, false),
-                (250, 1, 8, 4, true)
+                (100, 1, 6, 3, false, 0),
+                (180, 2, 7, 2, false, 20_000),
+                (250, 1, 8, 4, true, 0)
             ]
         );
         assert_eq!(missed, 5);

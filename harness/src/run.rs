@@ -15,6 +15,7 @@ use crate::exit::{self, Failure};
 use crate::history::Recorder;
 use crate::interpreter::{Interpreter, Phase, Totals};
 use crate::kept::AppliedLog;
+use crate::listening::{self, Found};
 use crate::nemesis::Nemesis;
 use crate::observation::Observation;
 use crate::plan::Plan;
@@ -22,8 +23,8 @@ use crate::progress::{Counts, Moment, NodeNow, Progress, Style};
 use crate::site::Site;
 use crate::store::{self, Lines};
 use crate::{
-    binaries, databases, environment, judge, listening, live, members, observe, recovery, stalls,
-    whitebox, worker,
+    binaries, databases, environment, judge, live, members, observe, recovery, stalls, whitebox,
+    worker,
 };
 
 /// How long a client waits for an answer.
@@ -221,9 +222,10 @@ async fn act(
         let interpreter = Interpreter::new(cluster.began(), recorder, workers, totals.clone());
         tokio::spawn(interpreter.run(done_in, notes_in, phases_in))
     };
-    if plan.stop_on_violation {
-        listening::stop_when_wrong(folder.join(store::HISTORY), stop.clone(), progress.clone());
-    }
+    let found = (plan.stop_on_violation || progress.is_watched()).then(|| {
+        let history = folder.join(store::HISTORY);
+        listening::listen(history, &stop, plan.stop_on_violation, progress.clone())
+    });
     tokio::spawn(stop_when_unwritable(stop, totals.clone()));
     let nemesis = Arc::new(Nemesis::new(
         plan,
@@ -253,6 +255,7 @@ async fn act(
         cluster.clone(),
         totals.clone(),
         nemesis.clone(),
+        found,
         until,
     ));
     nemesis.clone().run(plan, until, stopped.clone()).await;
@@ -454,6 +457,7 @@ async fn show(
     cluster: Arc<Cluster>,
     totals: Arc<Totals>,
     nemesis: Arc<Nemesis>,
+    found: Option<Arc<Found>>,
     until: Instant,
 ) {
     let began = Instant::now();
@@ -498,6 +502,9 @@ async fn show(
             faults: nemesis.active(),
             injuries,
             injuries_with_effect,
+            violations: found
+                .as_ref()
+                .map(|found| found.wrong().unwrap_or_default()),
             anomalies: cluster.failures(),
         });
     }

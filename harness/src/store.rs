@@ -27,6 +27,8 @@ pub const MESSAGES: &str = "messages.jsonl";
 pub const VERDICT: &str = "verdict.json";
 /// For people.
 pub const REPORT: &str = "report.html";
+/// The still plots, each a picture.
+pub const PLOTS: &str = "plots";
 /// The service levels that were demanded, where there were any.
 pub const SLO: &str = "slo.json";
 /// How the main phase ended and what the run demanded of the cluster afterwards.

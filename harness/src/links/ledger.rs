@@ -1,7 +1,7 @@
 //! Books what crosses one link: counts, and a ring of the last frames. One short lock for each chunk of bytes.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::counters::{Counters, Traffic};
 use super::frame::{Frame, Frames, Piece};
@@ -18,6 +18,8 @@ pub struct Seen {
     pub frame: Frame,
     /// It went through.
     pub passed: bool,
+    /// So long the proxy kept it before that; zero where it only went through.
+    pub late: Duration,
 }
 
 /// Which way bytes went.
@@ -25,6 +27,8 @@ pub struct Seen {
 pub(super) enum Fate {
     /// Written to the other side.
     Passed,
+    /// The same, after it was kept back for a while.
+    Late(Duration),
     /// Swallowed.
     Dropped,
 }
@@ -68,7 +72,11 @@ impl Ledger {
                 pages.remember(Seen {
                     at,
                     frame,
-                    passed: fate == Fate::Passed,
+                    passed: fate != Fate::Dropped,
+                    late: match fate {
+                        Fate::Late(late) => late,
+                        Fate::Passed | Fate::Dropped => Duration::ZERO,
+                    },
                 });
             }
         }
@@ -111,7 +119,7 @@ impl Ledger {
 impl Pages {
     fn traffic(&mut self, fate: Fate) -> &mut Traffic {
         match fate {
-            Fate::Passed => &mut self.counters.passed,
+            Fate::Passed | Fate::Late(_) => &mut self.counters.passed,
             Fate::Dropped => &mut self.counters.dropped,
         }
     }
@@ -146,6 +154,18 @@ mod tests {
         let (seen, forgotten, _) = ledger.after(690);
         assert_eq!((seen[0].frame.term, seen.len(), forgotten), (690, 10, 0));
         assert_eq!(ledger.after(700).0, []);
+    }
+
+    #[test]
+    fn what_came_late_is_told_with_how_late_and_counts_as_passed() {
+        let (ledger, mut frames) = (Ledger::new(), Frames::new(1, 2));
+        let late = Duration::from_millis(40);
+        ledger.book(&mut frames, &frame(8, 1, 2, 1, b""), Fate::Late(late));
+        ledger.book(&mut frames, &frame(8, 1, 2, 1, b""), Fate::Passed);
+        let seen = ledger.recent();
+        let told: Vec<_> = seen.iter().map(|seen| (seen.passed, seen.late)).collect();
+        assert_eq!(told, [(true, late), (true, Duration::ZERO)]);
+        assert_eq!(ledger.counters().passed.frames, 2);
     }
 
     #[test]

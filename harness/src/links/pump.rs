@@ -23,6 +23,8 @@ const ON_ITS_WAY: usize = 1 << 20;
 const PIECE: usize = 4 << 10;
 /// Nobody sends longer frames; what claims to be one is passed on as it comes.
 const LONGEST: usize = 32 << 20;
+/// The timer's step: what takes less was not delayed, it only went through.
+const TIMER: Duration = Duration::from_millis(1);
 /// What was held has gone by then, however much it was.
 const RELEASED_WITHIN: Duration = Duration::from_millis(1500);
 
@@ -263,8 +265,12 @@ impl<'a> Pump<'a> {
                 let Ok(len @ 1..) = written else {
                     return Err(self.other_side_gone(opposite).await);
                 };
+                let fate = match parcel.born.elapsed() {
+                    late if late >= TIMER => Fate::Late(late),
+                    _ => Fate::Passed,
+                };
                 let ledger = &self.line.ledger;
-                ledger.book(&mut self.frames, &bytes[..len], Fate::Passed);
+                ledger.book(&mut self.frames, &bytes[..len], fate);
                 *done += len;
                 if *done == parcel.bytes.len() {
                     let (parcel, _) = self.current.take().expect("it was there just now");
@@ -377,8 +383,7 @@ impl<'a> Pump<'a> {
         let overtaken = parcel.number < self.newest;
         self.newest = self.newest.max(parcel.number);
         self.line.ledger.count(|counters| {
-            // Below the timer's step it was no delay, only the way through.
-            if late >= Duration::from_millis(1) {
+            if late >= TIMER {
                 counters.delayed += 1;
                 counters.delay_ns += u64::try_from(late.as_nanos()).unwrap_or(u64::MAX);
             }

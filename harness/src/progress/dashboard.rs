@@ -44,9 +44,10 @@ impl Dashboard {
             [] => "none at the moment".into(),
             faults => faults.join("; "),
         };
-        let wrong = match moment.anomalies.as_slice() {
-            [] => "none so far; clients' answers are judged at the end".into(),
-            anomalies => anomalies.join("; "),
+        let wrong = match (moment.wrong().as_slice(), &moment.violations) {
+            ([], Some(_)) => "0 violations so far; all is judged once more at the end".into(),
+            ([], None) => "nothing so far; what clients saw is judged at the end".into(),
+            (wrong, _) => wrong.join("; "),
         };
         let all = moment.passed_s + moment.left_s;
         let lines = [

@@ -63,6 +63,11 @@ impl Progress {
         self.style
     }
 
+    /// Somebody is shown the run as it goes.
+    pub fn is_watched(&self) -> bool {
+        self.style != Style::Quiet || self.told.receiver_count() > 0
+    }
+
     /// How often [`Progress::moment`] should be called.
     pub fn every(&self) -> Duration {
         let watched = self.terminal || self.told.receiver_count() > 0;

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::listening::Wrong;
+
 /// Operations by how they ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Counts {
@@ -51,11 +53,21 @@ pub struct Moment {
     pub injuries: u64,
     /// How many of them had a measured effect.
     pub injuries_with_effect: u64,
-    /// What is certainly wrong already, before anything is judged: a node that ended by itself …
+    /// What clients saw that is certainly wrong by now; `None`: nobody judges before the end.
+    pub violations: Option<Wrong>,
+    /// What else is wrong already: a node that ended by itself …
     pub anomalies: Vec<String>,
 }
 
 impl Moment {
+    /// All that is wrong by now, in words.
+    pub fn wrong(&self) -> Vec<String> {
+        let seen = self.violations.iter().filter(|wrong| wrong.violations > 0);
+        seen.map(Wrong::to_string)
+            .chain(self.anomalies.iter().cloned())
+            .collect()
+    }
+
     /// One line. What matters most stands first: a narrow terminal cuts the end off.
     pub fn line(&self) -> String {
         let Counts {
@@ -68,9 +80,9 @@ impl Moment {
             [] => "no fault".into(),
             faults => faults.join("; "),
         };
-        let wrong = match self.anomalies.as_slice() {
+        let wrong = match self.wrong().as_slice() {
             [] => String::new(),
-            anomalies => format!(" | WRONG: {}", anomalies.join("; ")),
+            wrong => format!(" | WRONG: {}", wrong.join("; ")),
         };
         format!(
             "{:>4.0} s left | {} | {now} | {} ok/s | ok {ok}, unequal {unequal}, fail {fail}, unknown {info} | {} of {} faults had an effect{wrong}",
@@ -111,6 +123,7 @@ pub mod tests {
             faults: vec!["n2 was cut off from n1, n3, n4 and n5".into()],
             injuries: 9,
             injuries_with_effect: 8,
+            violations: Some(Wrong::default()),
             anomalies: Vec::new(),
         }
     }
@@ -129,5 +142,12 @@ pub mod tests {
         let mut wrong = moment();
         wrong.anomalies = vec!["n3 exited with 101".into()];
         assert!(wrong.line().ends_with("WRONG: n3 exited with 101"));
+        wrong.violations = Some(Wrong {
+            violations: 2,
+            first: "stale read on key k1".into(),
+        });
+        let line = wrong.line();
+        let end = "WRONG: 2 violations, the first: stale read on key k1; n3 exited with 101";
+        assert!(line.ends_with(end), "{line}");
     }
 }

@@ -1,5 +1,6 @@
 //! All figures of a run, computed once and read by every section and plot.
 
+use checker::whitebox::Violation as Breach;
 use checker::{Valid, Verdict, Violation};
 
 use super::Run;
@@ -7,8 +8,10 @@ use super::leaders::Leaders;
 use super::outages::Outages;
 use super::rollbacks::Rollbacks;
 use super::samples::{Counts, Samples, latencies};
+use super::stretches;
 use super::windows::Window;
 use crate::observation::Observation;
+use crate::whitebox;
 
 /// A run and what follows from it.
 pub struct Data<'a> {
@@ -78,11 +81,21 @@ impl<'a> Data<'a> {
             .next()
     }
 
-    /// When a violation came to light: the end of its shortest wrong prefix.
+    /// When a violation came to light: the end of its shortest wrong prefix, or when a node did what it never may.
     pub fn moment_ns(&self, violation: &Violation) -> Option<u64> {
-        let at = usize::try_from(violation.prefix_end).ok()?;
-        let columns = self.run.history.columns();
-        (at < columns.len()).then(|| columns.time_ns(at))
+        stretches::moment_ns(&self.run.history, violation).or_else(|| {
+            let at_ns = self.breach(violation)?.place.at_ns;
+            Some(at_ns.saturating_sub(self.run.began_monotonic_ns?))
+        })
+    }
+
+    /// What a node did, where a violation is one of the white-box judge's.
+    pub fn breach(&self, violation: &Violation) -> Option<&'a Breach> {
+        let mut verdicts = self.run.verdicts.iter();
+        let inside = verdicts.find(|verdict| verdict.checker == whitebox::NAME)?;
+        let is = |told: &Violation| std::ptr::eq(told, violation);
+        let at = inside.violations.iter().position(is)?;
+        self.run.judgement.as_ref()?.violations.get(at)
     }
 
     /// The faults that acted in `[from_ns, to_ns]`.

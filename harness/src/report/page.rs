@@ -43,7 +43,12 @@ pub fn page(data: &Data<'_>) -> String {
             "Leaders and logs",
             sections::log(data, &mut left_out),
         ),
-        ("inside", "Inside the nodes", sections::whitebox(data)),
+        (
+            "inside",
+            "Inside the nodes",
+            sections::whitebox(data, &mut left_out),
+        ),
+        ("sometimes", "Rare situations", sections::sometimes(data)),
         ("clients", "Clients", sections::clients(data, &mut left_out)),
     ]
     .into_iter()

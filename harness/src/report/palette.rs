@@ -1,15 +1,18 @@
 //! Colours by meaning, light and dark, as CSS variables; plots carry stand-ins that become variables.
+//! What faults look like stands in [`super::looks`].
 
 use std::fmt::Write;
 
 use plotters::style::RGBColor;
+
+use super::looks::{self, Family};
 
 /// A colour of the page, by its meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Colour(usize);
 
 /// Name of the variable, colour on light ground, colour on dark ground.
-const COLOURS: [(&str, &str, &str); 31] = [
+pub const COLOURS: [(&str, &str, &str); 32] = [
     ("ink", "#1f2328", "#e6e8eb"),
     ("muted", "#5d6570", "#9aa3ae"),
     ("grid", "#d9dce1", "#343a42"),
@@ -24,13 +27,13 @@ const COLOURS: [(&str, &str, &str); 31] = [
     ("p50", "#2468b8", "#6ea8ee"),
     ("p95", "#7048c6", "#b197fc"),
     ("p99", "#c2255c", "#ff7aa8"),
-    // Faults.
-    ("partition", "#7048c6", "#a78bfa"),
-    ("kill", "#9c4a1f", "#e08e5e"),
-    ("pause", "#0c8599", "#3bc9db"),
-    ("clock", "#b08300", "#fcc419"),
-    ("disk", "#2b8a3e", "#69db7c"),
-    ("fault", "#6b5b4b", "#c0a98e"),
+    // Faults, by family.
+    ("cut", "#5b3fb5", "#9f86f5"),
+    ("down", "#b34700", "#ff9054"),
+    ("halted", "#005a94", "#4f9fe0"),
+    ("clock", "#b58900", "#f2cf4a"),
+    ("disk", "#00845f", "#35c99a"),
+    ("fault", "#5c5c5c", "#b5b5b5"),
     // Nodes.
     ("n1", "#2468b8", "#6ea8ee"),
     ("n2", "#d9660a", "#ff9f55"),
@@ -45,9 +48,13 @@ const COLOURS: [(&str, &str, &str); 31] = [
     ("heat0", "#a50f15", "#ff5c5c"),
     ("heat1", "#ef7a4c", "#d9773f"),
     ("heat2", "#f6c667", "#a8842f"),
-    // One more fault.
-    ("members", "#a61e4d", "#f06595"),
+    // More faults.
+    ("members", "#c06595", "#f5a8cf"),
+    ("disturbed", "#4a9fd0", "#8fd3ff"),
 ];
+
+/// Colours from this number on are fills: a fault's colour with its pattern.
+const FILLS: usize = 128;
 
 impl Colour {
     /// Text.
@@ -77,17 +84,23 @@ impl Colour {
     /// Nothing served, less than half, less than nearly all.
     pub const HEAT: [Colour; 3] = [Colour(27), Colour(28), Colour(29)];
 
-    /// A fault's colour.
+    /// A fault's colour, which is that of its family.
     pub fn fault(name: &str) -> Colour {
-        Colour(match name {
-            "partition" => 12,
-            "kill" => 13,
-            "pause" => 14,
-            "clock-skew" => 15,
-            "disk-full" => 16,
-            "membership" => 30,
-            _ => 17,
+        Colour(match looks::of(name).family {
+            Family::Cut => 12,
+            Family::Down => 13,
+            Family::Halted => 14,
+            Family::Clock => 15,
+            Family::Resource => 16,
+            Family::Other => 17,
+            Family::Members => 30,
+            Family::Disturbed => 31,
         })
+    }
+
+    /// A fault's colour with its pattern, for areas.
+    pub fn fault_fill(name: &str) -> Colour {
+        Colour(FILLS + looks::number(name))
     }
 
     /// The colour of node number `at`, from 0.
@@ -95,9 +108,12 @@ impl Colour {
         Colour(18 + at % 9)
     }
 
-    /// For attributes and style sheets: `var(--ok)`.
+    /// For attributes: `var(--ok)`, or the name of a pattern. Style sheets know only the former.
     pub fn css(self) -> String {
-        format!("var(--{})", COLOURS[self.0].0)
+        match self.0.checked_sub(FILLS) {
+            Some(look) => format!("url(#{})", looks::id(look)),
+            None => format!("var(--{})", COLOURS[self.0].0),
+        }
     }
 
     /// What stands for it in a drawing until [`themed`] replaces it.
@@ -114,9 +130,11 @@ pub fn themed(svg: &str) -> String {
         let (before, found) = rest.split_at(at);
         out.push_str(before);
         let colour = (found.get(4..6)).and_then(|digits| usize::from_str_radix(digits, 16).ok());
-        match colour.and_then(|number| COLOURS.get(number)) {
-            Some((name, ..)) if found.get(6..9) == Some("5E\"") => {
-                let _ = write!(out, "\"var(--{name})\"");
+        let known =
+            |number: &usize| *number < COLOURS.len() || looks::is(number.wrapping_sub(FILLS));
+        match colour.filter(known) {
+            Some(number) if found.get(6..9) == Some("5E\"") => {
+                let _ = write!(out, "\"{}\"", Colour(number).css());
                 rest = &found[9..];
             }
             _ => {
@@ -157,5 +175,8 @@ mod tests {
             themed(&svg),
             "<rect fill=\"var(--fail)\" stroke=\"#A7FF5E\"/> \"#A7"
         );
+        let RGBColor(r, g, b) = Colour::fault_fill("kill").stand_in();
+        let svg = format!("<rect fill=\"#{r:02X}{g:02X}{b:02X}\"/>");
+        assert_eq!(themed(&svg), "<rect fill=\"url(#look-kill)\"/>");
     }
 }

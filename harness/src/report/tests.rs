@@ -4,8 +4,9 @@ use std::collections::HashMap;
 
 use checker::{Event, History};
 
-use super::{Run, fixture, render};
+use super::{Run, fixture, render, units};
 use crate::observation::Observation;
+use crate::whitebox;
 
 /// Panics unless every tag that must be closed is, in order, and no `id` is given twice.
 fn well_formed(page: &str) {
@@ -86,10 +87,63 @@ fn an_invalid_run_says_what_broke_when_and_under_which_fault() {
             "Under which fault",
             "Clients without service",
             "--seed 42",
-            "planted bugs (leader-local-read)",
+            "planted bugs (leader-local-read: the leader",
             "class=\"wrong\"",
             "class=\"moment\"",
             "class=\"lanes\"",
+            "Who led then",
+            "<pattern id=\"look-kill\"",
+            "fill=\"url(#look-kill)\"",
+        ],
+    );
+}
+
+#[test]
+fn what_no_client_saw_is_told_with_its_moment_and_fault() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::create_dir(folder.path().join("nodes")).expect("a folder");
+    let mut run = fixture::invalid();
+    let injury = run.injuries[0].clone();
+    let at_ns = (injury.planned_ns[0] + injury.planned_ns[1]) / 2;
+    let vote = |time_ns: u64, write, vote| {
+        format!(
+            "{{\"s\":{write},\"t\":{time_ns},\"e\":{{\"hard-state\":{{\"write\":{write},\"term\":1,\"vote\":{vote}}}}}}}"
+        )
+    };
+    let began_ns = 5_000_000_000;
+    let lines = [
+        format!("{{\"s\":1,\"t\":{began_ns},\"e\":{{\"start\":{{\"node\":1}}}}}}"),
+        vote(began_ns + 1, 2, 1),
+        vote(began_ns + at_ns, 3, 2),
+    ];
+    std::fs::write(whitebox::file(folder.path(), 1), lines.join("\n")).expect("a file");
+    let judged = whitebox::judge(folder.path(), 1, None).expect("evidence");
+    run.verdicts = vec![judged.verdict];
+    run.judgement = Some(judged.judgement);
+    run.began_monotonic_ns = Some(began_ns);
+    let page = page(&run);
+    contains(
+        &page,
+        &[
+            "a node broke an invariant — V02",
+            &format!("at {}", units::moment(at_ns)),
+            "What went wrong",
+            "was cut off from all other nodes from",
+            "a disk was full</li>",
+        ],
+    );
+}
+
+#[test]
+fn what_was_never_seen_is_listed_apart_from_what_was() {
+    let page = page(&fixture::invalid());
+    contains(
+        &page,
+        &[
+            "a message between nodes came late",
+            "Never seen",
+            "<li>faults acted at the same time</li>",
+            "What nodes did inside was not judged",
         ],
     );
 }

@@ -10,15 +10,15 @@ use crate::ending::Ending;
 use crate::exit::{self, Failure};
 use crate::injury::Injury;
 use crate::plan::Plan;
-use crate::report::{self, Run};
-use crate::{store, whitebox};
+use crate::report::Run;
+use crate::{judge, store, whitebox};
 
 /// The history of a run; a torn last line is left out.
 ///
 /// # Errors
 /// Missing: 66. Damaged: 65.
 pub fn history(folder: &Path) -> Result<History, Failure> {
-    crate::judge::read_history(&folder.join(store::HISTORY)).map(|(history, _)| history)
+    judge::read_history(&folder.join(store::HISTORY)).map(|(history, _)| history)
 }
 
 /// The injuries of a run, each with its last words.
@@ -57,21 +57,31 @@ pub fn redraw(folder: &Path) -> Result<u8, Failure> {
     let plan: Plan = store::read_json(&folder.join(store::PLAN))?;
     // The nodes' own events are read again: what they show is not in the verdict.
     let inside = whitebox::judge(folder, plan.nodes, ending.as_ref());
+    let history = history(folder)?;
+    let (messages, messages_missed) = judge::messages(folder)?;
+    let deeds = judge::deeds(
+        folder,
+        plan.nodes,
+        ending.as_ref(),
+        &history,
+        &verdict.verdicts,
+    );
     let run = Run {
-        notes: crate::judge::notes(&plan, ending.as_ref(), false),
+        notes: judge::notes(&plan, ending.as_ref(), false),
         plan,
-        history: history(folder)?,
+        history,
         injuries: injuries(folder)?,
         observations: store::read_lines(&folder.join(store::OBSERVATIONS))?,
-        messages: crate::judge::messages(folder)?,
+        messages,
+        messages_missed,
+        deeds,
+        began_monotonic_ns: ending.as_ref().and_then(|ending| ending.began_monotonic_ns),
         verdicts: verdict.verdicts,
         exit_code: verdict.exit_code,
         judgement: inside.map(|judged| judged.judgement),
         environment: ending.map(|ending| ending.environment).unwrap_or_default(),
     };
-    let path = folder.join(store::REPORT);
-    store::write_whole(&path, report::render(&run).as_bytes())
-        .map_err(|error| store::cannot_write(&path, &error))?;
-    println!("{}", path.display());
+    judge::draw(&run, folder)?;
+    println!("{}", folder.join(store::REPORT).display());
     Ok(exit::VALID)
 }

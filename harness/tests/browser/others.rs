@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
+use harness::listening::Wrong;
 use harness::progress::{Counts, Moment, NodeNow, Progress, Style};
 
 use super::chromium::Chromium;
@@ -126,6 +127,10 @@ fn a_run_is_shown_as_it_goes() {
         faults: vec!["n1 was killed".into()],
         injuries: 4,
         injuries_with_effect: 3,
+        violations: Some(Wrong {
+            violations: if passed_s > 4.0 { 2 } else { 0 },
+            first: "stale read on key k1".into(),
+        }),
         anomalies: Vec::new(),
     };
     progress.moment(&moment(1.0, 900));
@@ -140,6 +145,10 @@ fn a_run_is_shown_as_it_goes() {
         "document.getElementById('left').textContent.startsWith('8 s of 10 s left; n2 leads')",
     );
     browser.settle();
+    assert_eq!(
+        browser.text("document.getElementById('wrong').textContent"),
+        ""
+    );
     let two = browser.text(picture);
     progress.moment(&moment(5.0, 500));
     browser.wait("document.getElementById('left').textContent.startsWith('5 s of 10 s left')");
@@ -147,6 +156,11 @@ fn a_run_is_shown_as_it_goes() {
     assert_ne!(browser.text(picture), two, "the picture follows");
     let faults = browser.text("document.getElementById('faults').textContent");
     assert_eq!(faults, "n1 was killed");
+    let wrong = browser.text("document.getElementById('wrong').textContent");
+    assert_eq!(
+        wrong,
+        "Wrong: 2 violations, the first: stale read on key k1"
+    );
     progress.verdict(&serde_json::json!({
         "valid": "no", "exit_code": 1, "verdicts": [{"summary": "key k1 is not linearizable"}], "report": "r.html",
     }));

@@ -62,7 +62,7 @@ pub fn choose(all: &[Message], windows: &[(u64, u64)], outages: &Outages) -> Sai
 
 impl Said {
     /// The columns, by name.
-    pub fn columns(&self) -> [(&'static str, Column); 6] {
+    pub fn columns(&self) -> [(&'static str, Column); 7] {
         let column = |of: fn(&Message) -> u64| {
             let mut column = Column::default();
             for message in &self.chosen {
@@ -85,6 +85,7 @@ impl Said {
             ),
             ("m_term", column(|m| m.term)),
             ("m_bytes", column(|m| m.bytes)),
+            ("m_late", column(|m| m.late_us)),
         ]
     }
 }
@@ -103,6 +104,7 @@ mod tests {
             term: 1,
             bytes: 30,
             dropped: false,
+            late_us: 0,
         };
         let all: Vec<Message> = (0..100_000).map(|number| message(number * 10)).collect();
         let said = choose(&all, &[(500_000_000, 501_000_000)], &Outages::default());

@@ -2,11 +2,12 @@
 
 mod choice;
 mod columns;
+mod deeds;
 mod messages;
 mod operations;
 mod series;
 
-use checker::{Valid, Violation};
+use checker::Violation;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -15,24 +16,22 @@ use super::html::Html;
 use super::leaders::Role;
 use super::palette::Colour;
 use super::samples::Answer;
+use super::{looks, stretches};
 use columns::Column;
 use operations::{Op, Operations};
 
-/// Before the first and after the last operation of a violation, so much is embedded whole.
-const AROUND_NS: u64 = 250_000_000;
-/// Violations that are embedded.
-const VIOLATIONS: usize = 200;
 /// The words of operations take no more bytes than this before packing.
 const WORDS: usize = 6_000_000;
 
 /// How the header and the columns are laid out; the script refuses another.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 #[derive(Serialize)]
 struct Fault<'a> {
     id: u64,
     kind: &'a str,
     colour: String,
+    pattern: &'static str,
     from: u64,
     to: u64,
     words: &'a str,
@@ -48,9 +47,9 @@ pub fn embed(data: &Data<'_>) -> (Html, Vec<String>) {
         .max()
         .unwrap_or(0)
         .max(data.end_ns);
-    let violations = violations(data);
+    let violations = stretches::told(&data.run.verdicts);
     let windows: Vec<(u64, u64)> = (violations.iter())
-        .filter_map(|violation| stretch(data, violation))
+        .filter_map(|violation| Some(stretches::around(violation, data.moment_ns(violation)?)))
         .collect();
     let choice = choice::choose(&operations.all, &windows, end_ns);
     let mut packed: Vec<(&str, Column)> = [
@@ -82,8 +81,16 @@ pub fn embed(data: &Data<'_>) -> (Html, Vec<String>) {
     }
     let said = messages::choose(&data.run.messages, &windows, &data.outages);
     left_out.extend(said.left_out.clone());
-    for (name, column) in said.columns() {
-        packed.push((name, column));
+    packed.extend(said.columns());
+    packed.extend(deeds::columns(&data.run.deeds));
+    if data.run.messages_missed > 0 {
+        left_out.push(format!(
+            "{} between nodes came too fast to be written down.",
+            super::units::counted(data.run.messages_missed, "message")
+        ));
+    }
+    if !data.run.deeds.is_empty() {
+        left_out.push("What nodes synced and committed is drawn around anomalies only: nodes/*.events.jsonl has it all.".into());
     }
     let (words, untold) = words(data, &operations, &choice.chosen);
     left_out.extend(choice.left_out.clone());
@@ -123,6 +130,7 @@ pub fn embed(data: &Data<'_>) -> (Html, Vec<String>) {
         "series": series::AllSeries::new(data),
         "violations": violations.iter().map(|violation| told(data, violation)).collect::<Vec<_>>(),
         "messages": said.chosen.len(),
+        "deeds": data.run.deeds.len(),
         "kinds": crate::messages::kinds(),
         "messages_left_out": said.left_out,
         "columns": lengths,
@@ -164,6 +172,7 @@ fn faults<'a>(data: &Data<'a>) -> Vec<Fault<'a>> {
         id: window.injury.id,
         kind: &window.injury.fault,
         colour: Colour::fault(&window.injury.fault).css(),
+        pattern: looks::of(&window.injury.fault).pattern,
         from: window.from_ns / 1_000,
         to: window.to_ns / 1_000,
         words: &window.injury.description,
@@ -173,32 +182,6 @@ fn faults<'a>(data: &Data<'a>) -> Vec<Fault<'a>> {
     each.collect()
 }
 
-fn violations<'a>(data: &Data<'a>) -> Vec<&'a Violation> {
-    let broken = (data.run.verdicts.iter()).filter(|verdict| verdict.valid == Valid::No);
-    let mut all: Vec<&Violation> = broken
-        .flat_map(|verdict| &verdict.violations)
-        .take(VIOLATIONS)
-        .collect();
-    all.sort_by_key(|violation| violation.prefix_end);
-    all
-}
-
-/// From the first operation that matters to the moment at which a violation was complete, and a little around it.
-fn stretch(data: &Data<'_>, violation: &Violation) -> Option<(u64, u64)> {
-    let moment_ns = data.moment_ns(violation)?;
-    // What matters may lie far back; the end of the story is what is looked at.
-    let from_ns = first_ns(violation, moment_ns).max(moment_ns.saturating_sub(5_000_000_000));
-    Some((
-        from_ns.saturating_sub(AROUND_NS),
-        moment_ns.saturating_add(AROUND_NS),
-    ))
-}
-
-fn first_ns(violation: &Violation, moment_ns: u64) -> u64 {
-    let essential = violation.operations.iter().filter(|o| o.essential);
-    (essential.map(|o| o.start_ns).min()).map_or(moment_ns, |first| first.min(moment_ns))
-}
-
 fn told(data: &Data<'_>, violation: &Violation) -> Value {
     let moment_ns = data.moment_ns(violation);
     json!({
@@ -206,7 +189,7 @@ fn told(data: &Data<'_>, violation: &Violation) -> Value {
         "key": violation.key,
         "words": violation.explanation,
         "at": moment_ns.map(|ns| ns / 1_000),
-        "from": moment_ns.map(|ns| first_ns(violation, ns) / 1_000),
+        "from": moment_ns.map(|ns| stretches::first_ns(violation, ns) / 1_000),
         "operations": (violation.operations.iter())
             .map(|o| json!([o.invoke, o.essential, o.complete == Some(violation.prefix_end)]))
             .collect::<Vec<_>>(),

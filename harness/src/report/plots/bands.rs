@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::super::data::Data;
 use super::super::html::Html;
+use super::super::looks;
 use super::super::palette::Colour;
 use super::Panel;
 use super::canvas::{Screen, seconds};
@@ -12,8 +13,10 @@ use super::strip::{Bar, Row, Words, strip};
 /// Drawn once, used by every plot: `#bands` and `#moment`, one unit wide and high.
 pub fn definitions(data: &Data<'_>) -> Html {
     let mut out = String::from(
-        "<svg class=\"definitions\" width=\"0\" height=\"0\" aria-hidden=\"true\"><defs>\n<g id=\"bands\">",
+        "<svg class=\"definitions\" width=\"0\" height=\"0\" aria-hidden=\"true\"><defs>\n",
     );
+    out.push_str(&looks::definitions(&data.faults()));
+    out.push_str("<g id=\"bands\">");
     let x = |ns: u64| ns as f64 / data.end_ns.max(1) as f64;
     let band = |out: &mut String, class: &str, colour: Colour, from_ns: u64, to_ns: u64| {
         let (left, right) = (x(from_ns), x(to_ns.min(data.end_ns)));
@@ -52,7 +55,7 @@ pub fn rows(data: &Data<'_>) -> Vec<Row> {
                 .map(|window| Bar {
                     from: seconds(window.from_ns),
                     to: seconds(window.to_ns),
-                    colour: Colour::fault(kind),
+                    colour: Colour::fault_fill(kind),
                     opacity: if window.injury.effect.is_some() {
                         0.9
                     } else {

@@ -38,7 +38,7 @@ impl Screen {
 }
 
 /// Room for labels at the left, in drawing units.
-pub const LEFT: u32 = 150;
+pub const LEFT: u32 = 186;
 /// Room at the right.
 pub const RIGHT: u32 = 24;
 /// Room above.

@@ -28,8 +28,8 @@ fn panels(data: &Data<'_>, screen: Screen) -> Vec<Panel> {
     rows.extend(anomaly(data));
     if !rows.is_empty() {
         panels.push(Panel {
-            title: "What was broken, and when".into(),
-            about: "Each bar is one fault that acted on the cluster, or a stretch in which nobody was served.".into(),
+            title: "What was done to the cluster, and when nobody was served".into(),
+            about: "Each bar is one fault (pale: it had no measured effect), or a stretch in which no client of the whole cluster was served.".into(),
             legend: Vec::new(),
             svg: strip(data, screen, 34, &rows),
             left_out: None,

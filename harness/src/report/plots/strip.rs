@@ -60,6 +60,9 @@ pub fn strip(
             let (low, high) = (middle(at) - 0.38, middle(at) + 0.38);
             for bar in &row.bars {
                 canvas.bar((bar.from, bar.to), (low, high), bar.colour, bar.opacity)?;
+            }
+            // Over all bars: a word may be wider than what is free beside its own.
+            for bar in &row.bars {
                 let span = (bar.from, bar.to);
                 match &bar.words {
                     Words::None => {}

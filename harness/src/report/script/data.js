@@ -1,5 +1,5 @@
 // Unpacks what the page holds: a header in JSON and columns of varints, deflated (RFC 1951), in base64.
-const FORMAT = 1;
+const FORMAT = 2;
 
 async function unpack(text) {
   const letters = atob(text);
@@ -29,14 +29,16 @@ async function read(text) {
   if (data.format !== FORMAT) throw new Error('the page holds data of another format');
   const n = data.n = data.embedded;
   const types = { start: Float64Array, latency: Float64Array, process: Float64Array, invoke: Float64Array, weight: Uint32Array,
-    m_at: Float64Array, m_from: Uint8Array, m_to: Uint8Array, m_kind: Uint8Array, m_term: Float64Array, m_bytes: Float64Array,
+    m_at: Float64Array, m_from: Uint8Array, m_to: Uint8Array, m_kind: Uint8Array, m_term: Float64Array, m_bytes: Float64Array, m_late: Float64Array,
+    d_at: Float64Array, d_node: Uint8Array, d_act: Uint8Array, d_index: Float64Array, d_term: Float64Array,
     verb: Uint16Array, node: Uint16Array, key: Uint32Array, answer: Uint8Array, error: Uint32Array };
   let at = 4 + length;
   for (const [name, size] of data.columns) {
     if (name === 'words') data.words = n ? utf8.decode(bytes.subarray(at, at + size)).split('\n') : [];
-    else data[name] = column(bytes, at, at + size, name.startsWith('m_') ? data.messages : n, ['start', 'invoke', 'm_at'].includes(name), types[name]);
+    else data[name] = column(bytes, at, at + size, name.startsWith('m_') ? data.messages : name.startsWith('d_') ? data.deeds : n, ['start', 'invoke', 'm_at', 'd_at'].includes(name), types[name]);
     at += size;
   }
+  data.latest = data.m_late.reduce((a, b) => Math.max(a, b), 0);
   data.longest = 0;
   data.final = new Uint8Array(n);
   let low = Infinity, high = 10;

@@ -31,7 +31,7 @@ const lanes = {
     plot.begin(axis ? 20 : 0);
     this.boxes = [];
     const c = plot.c;
-    if (this.said) plot.words(this.said, plot.left + 8, 17, 'muted');
+    if (this.said) plot.note(this.said);
     this.rows.forEach((_, at) => plot.grid(at * 20 + 19));
     const ends = new Map();
     for (const i of this.inView) {

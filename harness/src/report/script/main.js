@@ -68,7 +68,7 @@ async function start() {
   document.addEventListener('keydown', onKey);
   window.addEventListener('hashchange', () => { if (fromHash()) { filter(); showFilters(); pinned(); draw(); } });
   new ResizeObserver(() => changed()).observe(live);
-  matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => { colours = {}; changed(); });
+  matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => { colours = {}; fills = {}; changed(); });
   performance.mark('ready');
   document.documentElement.dataset.ready = 'yes';
 }

@@ -70,10 +70,15 @@ function faultRows() {
   const kinds = [...new Set(D.faults.map(fault => fault.kind))];
   const rows = kinds.map(kind => ({ label: kind, draw(plot, top, height) {
     for (const fault of D.faults) if (fault.kind === kind) {
-      plot.bar(fault.from, fault.to, top, height, colour(fault.colour), fault.effect ? 0.9 : 0.3);
+      plot.bar(fault.from, fault.to, top, height, faultFill(plot.c, fault), fault.effect ? 0.9 : 0.3);
       const left = Math.max(plot.left, plot.x(fault.from)), room = Math.min(plot.right, plot.x(fault.to)) - left - 8;
       const words = fault.words || fault.targets.join(', ');
-      if (room > 30 && plot.c.measureText(words).width < room) plot.words(words, left + 4, top + height / 2, 'card');
+      const wide = plot.c.measureText(words).width;
+      if (room > 30 && wide < room) {
+        plot.c.fillStyle = colour(fault.colour);
+        plot.c.fillRect(left + 2, top, wide + 4, height);
+        plot.words(words, left + 4, top + height / 2, fault.effect ? 'card' : 'ink');
+      }
     }
   } }));
   if (D.outages.length) rows.push({ label: 'no service', draw(plot, top, height) {
@@ -251,7 +256,7 @@ function allPanels() {
   const panels = [], rows = faultRows(), disks = diskRows();
   if (rows.length) panels.push({ ...rowsPanel('Faults and service', 'What was done to the cluster, and when nobody was served; pale: no effect was measured.', rows), overview: true });
   panels.push(latency, lanes);
-  if (D.messages) panels.push({ ...spacetime, legend: [['ok', 'append and others'], ['unequal', 'reply'], ['stall', 'heartbeat'], ['p95', 'vote'], ['moment', 'swallowed']] });
+  if (D.messages) panels.push({ ...spacetime, legend: [['ok', 'append and others'], ['unequal', 'reply'], ['stall', 'heartbeat'], ['p95', 'vote'], ['fail', 'delayed (dotted, from when it came to when it went on)'], ['moment', 'dropped (dashed, broken off)']] });
   panels.push(quantiles, rate);
   panels.push({ ...rowsPanel('Availability by node', 'Of the operations sent to a node, how many were served.', availabilityRows()),
     legend: [['heat0', 'none'], ['heat1', 'less than half'], ['heat2', 'less than all'], ['ok', 'all']] });

@@ -1,8 +1,30 @@
 // Drawing on a canvas over the shared axis of time.
+const FONT = '12px system-ui, sans-serif';
 let colours = {};
 function colour(name) {
   name = name.replace(/^var\(--|\)$/g, '');
   return colours[name] ||= getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim() || '#888';
+}
+
+// A fault's colour with its pattern, for areas of a drawing context; on a tile as dense as the screen.
+let fills = {};
+function faultFill(c, fault) {
+  return fills[fault.kind] ||= (() => {
+    if (!fault.pattern) return colour(fault.colour);
+    const dense = Math.max(1, Math.round(window.devicePixelRatio || 1)), tile = document.createElement('canvas');
+    tile.width = tile.height = 8 * dense;
+    const t = tile.getContext('2d');
+    t.scale(dense, dense);
+    t.fillStyle = colour(fault.colour);
+    t.fillRect(0, 0, 8, 8);
+    t.strokeStyle = colour('card');
+    t.globalAlpha = 0.75;
+    t.lineWidth = 1.5;
+    t.stroke(new Path2D(fault.pattern));
+    const pattern = c.createPattern(tile, 'repeat');
+    pattern.setTransform(new DOMMatrix().scale(1 / dense));
+    return pattern;
+  })();
 }
 
 class Plot {
@@ -19,7 +41,7 @@ class Plot {
     this.canvas.style.height = `${this.height + bottom}px`;
     const c = this.c = this.canvas.getContext('2d');
     c.setTransform(dense, 0, 0, dense, 0, 0);
-    c.font = '12px system-ui, sans-serif';
+    c.font = FONT;
     c.textBaseline = 'middle';
     this.left = gutter(width);
     this.right = width - 8;
@@ -58,6 +80,18 @@ class Plot {
     this.c.fillStyle = colour(fill);
     this.c.textAlign = align;
     this.c.fillText(text, x, y);
+  }
+
+  // A sentence in place of a drawing: 34 high, over up to three lines where one is too short.
+  note(text) {
+    const room = this.right - this.left - 12, wide = this.c.measureText(text).width, lines = [''];
+    if (wide > room) this.c.font = '10px system-ui, sans-serif';
+    for (const word of text.split(' ')) {
+      const longer = `${lines[lines.length - 1]} ${word}`.trim();
+      if (this.c.measureText(longer).width < room) lines[lines.length - 1] = longer; else lines.push(word);
+    }
+    lines.forEach((line, at) => this.words(line, this.left + 8, 17 + 11 * (at - (lines.length - 1) / 2), 'muted'));
+    this.c.font = FONT;
   }
 
   // Ends the clipped part: what marks moments, then labels at the left and the axis.
@@ -113,7 +147,7 @@ class Plot {
   }
 }
 
-function gutter(width) { return width < 560 ? 70 : 84; }
+function gutter(width) { return width < 560 ? 86 : 84; }
 
 // The next round number: 1, 2 or 5 times a power of ten.
 function nice(least) {

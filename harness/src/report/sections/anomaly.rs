@@ -66,10 +66,15 @@ fn one(
         title.push_str(&format!(" on key {key}"));
     }
     let mut out = format!(
-        "<article class=\"violation\">\n<h3>{}</h3>\n<p class=\"prose\">{}</p>\n<p class=\"note\">Found by the checker {}.</p>\n",
+        "<article class=\"violation\">\n<h3>{}</h3>\n<p class=\"prose\">{}</p>\n<p class=\"note\">Found by the checker {}.{}</p>\n",
         text(title),
         text(&violation.explanation),
         text(&verdict.checker),
+        match verdict.checker.as_str() {
+            "linearizable" =>
+                " Linearizable: every operation takes effect at one moment between its call and its answer, so nobody reads what had been overwritten before.",
+            _ => "",
+        },
     );
     out.push_str(&lanes(violation));
     out.push_str(&operations(violation, left_out));
@@ -86,7 +91,7 @@ fn lanes(violation: &Violation) -> String {
     // Inside a page the name space is known; it would only look like an address.
     let svg = lanes_svg(violation).replacen(" xmlns=\"http://www.w3.org/2000/svg\"", "", 1);
     format!(
-        "<figure class=\"lanes\"><div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"drawing\">{svg}</div><figcaption>A lane a process, time from left to right. Filled: the contradiction needs it. Outlined: what happened around it.</figcaption></figure>\n"
+        "<figure class=\"lanes\"><div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"drawing\">{svg}</div><figcaption>Each lane is a process, which is one client; time runs from left to right, and // stands where a stretch in which nothing happened was left out. Red: the wrong operation. Orange: what it contradicts. Outlined: what happened around them.</figcaption></figure>\n"
     )
 }
 

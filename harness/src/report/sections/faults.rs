@@ -2,6 +2,7 @@
 
 use super::super::data::Data;
 use super::super::html::{Html, Table, text};
+use super::super::looks;
 use super::super::samples::quantile;
 use super::super::units;
 use super::super::windows::{Felt, Window, complement, union};
@@ -75,8 +76,8 @@ fn by_kind(data: &Data<'_>) -> String {
             (all + 1, effective + u64::from(injury.effect.is_some()))
         });
         let name = Html::raw(format!(
-            "<span class=\"kind\"><i class=\"swatch\" style=\"background:{}\"></i>{}</span>",
-            super::super::palette::Colour::fault(kind).css(),
+            "<span class=\"kind\">{}{}</span>",
+            looks::swatch(kind),
             text(kind)
         ));
         table.row(row(name, Some((all, effective)), &felt, &recoveries));

@@ -21,7 +21,7 @@ pub use lost::table as lost_writes;
 pub use setup::{left_out, setup};
 pub use timeline::timeline;
 pub use verdict::{headline, planted, verdict, word};
-pub use whitebox::whitebox;
+pub use whitebox::{sometimes, whitebox};
 
 use super::html::Html;
 use super::units;

@@ -106,6 +106,7 @@ fn files(data: &Data<'_>) -> String {
             "what the harness saw of nodes and of itself",
         ),
         ("verdict.json".to_string(), "what the checkers said"),
+        ("plots".to_string(), "the still plots, each a picture"),
     ];
     for node in &data.nodes {
         files.push((format!("nodes/{node}.log"), "a node's own log"));

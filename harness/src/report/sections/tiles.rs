@@ -37,7 +37,10 @@ pub fn tiles(data: &Data<'_>) -> Html {
         (
             "Throughput",
             units::rate(counts.served(), data.samples.end_ns),
-            format!("served, over {}", units::duration(data.samples.end_ns)),
+            format!(
+                "ok or compared unequal, over {}",
+                units::duration(data.samples.end_ns)
+            ),
         ),
         (
             "Latency, median",

@@ -1,7 +1,8 @@
 //! Everything over one time axis.
 
 use super::super::data::Data;
-use super::super::html::Html;
+use super::super::html::{Html, text};
+use super::super::looks;
 use super::super::plots;
 
 /// The section.
@@ -22,6 +23,14 @@ pub fn timeline(data: &Data<'_>, left_out: &mut Vec<String>) -> Option<Html> {
         intro.push_str("; the red line is the moment at which the anomaly was complete");
     }
     intro.push_str(".</p>\n");
+    let kinds = data.faults();
+    if !kinds.is_empty() {
+        intro.push_str("<ul class=\"legend\" aria-label=\"Faults\">");
+        for kind in kinds {
+            intro.push_str(&format!("<li>{}{}</li>", looks::swatch(kind), text(kind)));
+        }
+        intro.push_str("</ul>\n");
+    }
     // The script fills the first and hides the second, which is there without it and on paper.
     Some(Html::raw(format!(
         "{intro}<div id=\"live\" hidden></div>\n<div class=\"static\">\n{}</div>\n",

@@ -8,7 +8,9 @@ use super::super::windows::Window;
 use super::super::{plots, units};
 use super::answers::{answers, during};
 use super::tiles::tiles;
+use crate::bugs;
 use crate::plan::Plan;
+use crate::whitebox;
 
 /// A verdict's word.
 pub fn word(valid: Valid) -> &'static str {
@@ -64,12 +66,19 @@ pub fn verdict(data: &Data<'_>) -> Html {
 
 /// What a verdict means where bugs were planted.
 pub fn planted(plan: &Plan, valid: Valid) -> String {
-    let bugs = plan.bugs.join(", ");
+    let bugs: Vec<String> = (plan.bugs.iter())
+        .map(|name| match bugs::find(name) {
+            Some(bug) => format!("{name}: {}", bug.about),
+            None => name.clone(),
+        })
+        .collect();
+    let bugs = format!(
+        "A drill: this system was built with planted bugs ({})",
+        bugs.join("; ")
+    );
     match valid {
-        Valid::No => format!("This system was built with planted bugs ({bugs}): they were caught."),
-        _ => format!(
-            "This system was built with planted bugs ({bugs}), which this run did not catch: try other seeds or more time."
-        ),
+        Valid::No => format!("{bugs}, and the run found it faulty, as it should."),
+        _ => format!("{bugs}, and the run found nothing: try other seeds or more time."),
     }
 }
 
@@ -94,10 +103,12 @@ fn sentence(data: &Data<'_>) -> String {
     };
     let subject = match &violation.key {
         Some(key) => format!("key {key}"),
+        None if verdict.checker == whitebox::NAME => "the nodes' evidence".to_string(),
         None => "the history".to_string(),
     };
     let broken = match verdict.checker.as_str() {
         "linearizable" => "is not linearizable".to_string(),
+        whitebox::NAME => "shows that a node broke an invariant".to_string(),
         other => format!("fails the check {other:?}"),
     };
     let mut sentence = format!("{subject} {broken}");
