@@ -53,7 +53,9 @@ pub enum Invariant {
     V17,
     V18,
     V19,
+    V25,
     V26,
+    V28,
     V29,
     V30,
     V31,
@@ -61,7 +63,7 @@ pub enum Invariant {
 
 impl Invariant {
     /// All that are judged by evidence or, V30, by looking at files.
-    pub const ALL: [Invariant; 23] = [
+    pub const ALL: [Invariant; 25] = [
         Invariant::V01,
         Invariant::V02,
         Invariant::V03,
@@ -81,7 +83,9 @@ impl Invariant {
         Invariant::V17,
         Invariant::V18,
         Invariant::V19,
+        Invariant::V25,
         Invariant::V26,
+        Invariant::V28,
         Invariant::V29,
         Invariant::V30,
         Invariant::V31,
@@ -118,7 +122,9 @@ impl Invariant {
             Invariant::V19 => {
                 "a read sees all that was committed before it began, whatever leases say"
             }
+            Invariant::V25 => "a forwarded write is answered once, to the node that forwarded it",
             Invariant::V26 => "votes and acknowledgements that count were given",
+            Invariant::V28 => "a term begins with a candidate's own step or a peer's word",
             Invariant::V29 => {
                 "leaders are voters and have a quorum of every half of their configuration"
             }

@@ -1,5 +1,7 @@
 //! A healthy story of three nodes, and every way of spoiling it that a rule must notice.
 
+mod causes;
+
 use super::event::DiskOperation;
 use super::*;
 

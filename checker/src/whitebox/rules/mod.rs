@@ -1,6 +1,7 @@
 //! One file for each invariant or family of them. A rule sees an event together with what was known before it.
 
 mod applied;
+mod causes;
 mod committed;
 mod configuration;
 mod durable;
@@ -29,5 +30,6 @@ pub(super) fn all() -> Vec<Box<dyn Rule>> {
         Box::new(configuration::Configuration::default()),
         Box::new(reads::Reads::default()),
         Box::new(fail_stop::FailStop),
+        Box::new(causes::Causes::default()),
     ]
 }
