@@ -1,7 +1,7 @@
 //! Files that lose at SIGKILL what a machine loses at a power cut: everything that was not synced.
 //!
 //! Writes, truncations, creations, renames and removals are held in this process' memory until the file,
-//! or the directory, is synced; only then do they reach the system (and are really synced there, too). Of every third
+//! or the directory, is synced; only then do they reach the system (and are really synced there, too). Of every other
 //! sync some of the bytes go ahead of the rest, as a system writes back what it likes: SIGKILL then leaves torn writes.
 //! A sync that fails loses what it was to make durable.
 //! Reads see what is held. A file that is created but not yet named durably lives under a `.held-` name,
@@ -200,7 +200,7 @@ impl File for Arc<Inode> {
         let mut ahead = Vec::new();
         {
             let mut rng = lock(&self.rng);
-            if rng.next().is_multiple_of(3) {
+            if rng.next().is_multiple_of(2) {
                 ahead = written_back(&held, &mut rng);
             }
         }

@@ -68,7 +68,8 @@ pub(super) fn written_back(edits: &[Edit], rng: &mut Rng) -> Vec<Edit> {
     if total == 0 {
         return Vec::new();
     }
-    let prefix = rng.next().is_multiple_of(2);
+    // Most writes are smaller than a sector, and are torn by the first only.
+    let prefix = !rng.next().is_multiple_of(4);
     let mut left = rng.next() % total;
     let mut part = Vec::new();
     for edit in edits {
