@@ -492,7 +492,10 @@ impl Oracle {
         let majority = |voters: &BTreeSet<NodeId>| {
             voters.is_empty() || (voters & &holders).len() > voters.len() / 2
         };
-        if !majority(members.voters()) || !majority(members.outgoing()) {
+        let quorum = |of: &Configuration| majority(of.voters()) && majority(of.outgoing());
+        // It may have counted by the former configuration before it appended another one in the same turn.
+        let former = &before.configured.configuration;
+        if !quorum(members) && (former.is_empty() || !quorum(former)) {
             return Err((
                 "V08",
                 format!("{id} commits {last}, which is on the disks of {holders:?} of {members}"),
