@@ -2,7 +2,7 @@
 
 use super::queues::Answer;
 use super::things::Misfit;
-use super::{grow_sets, priorities, queues, stacks};
+use super::{grow_sets, logs, priorities, queues, stacks};
 use crate::models::counter::Counter;
 use crate::models::kv::Kv;
 use crate::models::lock::Lock;
@@ -48,7 +48,12 @@ pub trait Judged: Spoken {
 impl Judged for Counter {}
 impl Judged for Lock {}
 impl Judged for Kv {}
-impl Judged for Log {}
+
+impl Judged for Log {
+    fn exact(&self, calls: &Calls<Self>) -> Exact {
+        logs::judge(calls)
+    }
+}
 
 impl Judged for Set {
     fn exact(&self, calls: &Calls<Self>) -> Exact {

@@ -9,6 +9,7 @@ pub mod exact;
 pub mod general;
 pub mod grow_sets;
 pub mod limits;
+pub mod logs;
 pub mod objects;
 pub mod order;
 pub mod portfolio;
