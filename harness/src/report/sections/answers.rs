@@ -12,7 +12,7 @@ use super::operation;
 use crate::whitebox;
 
 /// Keys that are named.
-const NAMED: usize = 8;
+const NAMED: usize = 10;
 
 /// The answers.
 pub fn answers(data: &Data<'_>) -> Html {
@@ -25,9 +25,9 @@ pub fn answers(data: &Data<'_>) -> Html {
             answers.push((
                 "Wrong operation",
                 format!(
-                    "{}{} by {} ({}), {}",
+                    "{}{}, by {} ({}), {}",
                     operation::words(wrong),
-                    key.map_or(String::new(), |key| format!(" of key {key}")),
+                    key.map_or(String::new(), |key| format!(" (key {key})")),
                     operation::actor(wrong),
                     wrong.outcome,
                     operation::span(wrong)
@@ -126,7 +126,11 @@ fn leaders(data: &Data<'_>, from_ns: u64, to_ns: u64) -> Option<String> {
         })
         .collect();
     Some(match then.as_slice() {
-        [] => "nobody, as far as the nodes told".into(),
+        [] => format!(
+            "nobody, as far as the nodes told, from {} to {}",
+            units::moment(from_ns),
+            units::moment(to_ns)
+        ),
         [one] => one.clone(),
         many => format!("{}, each by its own word", many.join(" and ")),
     })
@@ -158,13 +162,14 @@ fn others(data: &Data<'_>) -> Vec<String> {
                 1.. if verdict.checker == whitebox::NAME => {
                     let judgement = data.run.judgement.as_ref();
                     let broken = judgement.map_or(0, |judgement| judgement.violated.values().sum());
+                    let first = &verdict.violations[0].anomaly;
+                    let (name, demand) = first.split_once(": ").unwrap_or((first, "?"));
                     Some(format!(
-                        "{} inside the nodes, the first of {}",
-                        units::counted(broken, "violation"),
-                        verdict.violations[0].anomaly
+                        "inside the nodes an invariant was broken {}, first {name}, which demands that {demand}",
+                        units::counted(broken, "time"),
                     ))
                 }
-                _ => Some(format!("{}: {}", verdict.checker, verdict.summary)),
+                _ => Some(format!("{} (checker {})", verdict.summary, verdict.checker)),
             }
         })
         .collect()
@@ -197,17 +202,21 @@ fn without_service(data: &Data<'_>, moment_ns: Option<u64>) -> String {
 fn under_that_fault(data: &Data<'_>, moment_ns: u64) -> String {
     let active = data.active(moment_ns, moment_ns);
     let began = active.map(|window| window.from_ns).min();
-    let Some(from_ns) = began else {
+    let ended = data.active(moment_ns, moment_ns).map(|window| window.to_ns);
+    let (Some(from_ns), Some(to_ns)) = (began, ended.max()) else {
         return String::new();
     };
-    let ended = data.active(moment_ns, moment_ns).map(|window| window.to_ns);
-    let to_ns = ended.max().unwrap_or(moment_ns);
-    match data.outages.inside_ns(from_ns, to_ns) {
-        0 => format!(
+    // In their whole length: one that began under a fault may outlast it.
+    match data.outages.overlapping(from_ns, to_ns) {
+        [] => format!(
             "Under the fault above: never for {} or more. ",
             units::round(data.outages.shortest_ns)
         ),
-        ns => format!("Under the fault above: {}. ", units::duration(ns)),
+        outages => format!(
+            "Under the fault above: {} in {}. ",
+            units::duration(outages.iter().map(|outage| outage.length_ns()).sum()),
+            units::counted(outages.len() as u64, "outage")
+        ),
     }
 }
 
