@@ -1,5 +1,7 @@
 //! Take the memory that a node could still ask for: its address space may not grow beyond a little more.
 
+use std::time::Duration;
+
 use rand::rngs::StdRng;
 use serde_json::{Value, json};
 
@@ -13,6 +15,9 @@ use crate::process::Limit;
 
 /// The row in the table of faults.
 pub struct Memory;
+
+/// How long a process that was refused memory may take to say so and end, on a busy machine.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 
 impl Fault for Memory {
     fn name(&self) -> &'static str {
@@ -93,6 +98,7 @@ impl Fault for Memory {
                 // It grew, and there is less left than the smallest stack or arena takes.
                 full += u64::from(used > earlier && limit.saturating_sub(used) < 64 << 10);
             }
+            tokio::time::sleep(LAST_WORDS).await;
             let ended = down::heal(cluster, injury, before)?;
             Ok(ended.or((full > 0).then(|| format!("{full} nodes used all that they could get"))))
         })
