@@ -52,6 +52,8 @@ pub(super) struct NodeFacts {
     pub(super) term: u64,
     pub(super) members: Members,
     pub(super) config: Id,
+    /// Its configuration before; nobody in it: unknown.
+    pub(super) former: Members,
     pub(super) replication: Replication,
     pub(super) lease_reads: bool,
     /// When a sync failed in this life of the process.
@@ -346,7 +348,7 @@ impl NodeFacts {
             Event::Restore { last, .. } => self.applied = last.index,
             Event::Config { entry, members } => {
                 self.config = *entry;
-                self.members = members.clone();
+                self.former = std::mem::replace(&mut self.members, members.clone());
             }
             _ => {}
         }

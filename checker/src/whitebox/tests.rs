@@ -674,6 +674,28 @@ fn v14_depends_on_when_clients_are_answered() {
 }
 
 #[test]
+fn v14_of_the_leaders_configuration_where_another_node_relays_the_answer() {
+    let relayed = |replication, left: &[u16]| {
+        let mut story = healthy().without(|_, event| matches!(event, Event::Reply { .. }));
+        for (_, event) in &mut story.0 {
+            if let Event::Boot(boot) = event {
+                boot.replication = replication;
+            }
+        }
+        let members = Members::simple(left.iter().copied());
+        let entry = id(3, 1);
+        story.append(1, 4, &[(3, 1)]);
+        story.on(1, Event::Config { entry, members });
+        story.on(2, Event::Reply { entry });
+        violated(&story)
+    };
+    for replication in [Replication::SemiSync, Replication::Sync] {
+        assert_eq!(relayed(replication, &[1]), []);
+        assert_eq!(relayed(replication, &[1, 2]), [Invariant::V14]);
+    }
+}
+
+#[test]
 fn v14_a_snapshot_that_is_not_on_disk_is_acknowledged() {
     let reply = Message::SnapshotReply {
         last: id(2, 1),
@@ -902,6 +924,34 @@ fn v26_v29_votes_that_were_never_given() {
         );
     });
     assert_eq!(violated(&story), [Invariant::V26]);
+}
+
+#[test]
+fn v29_a_voter_of_the_configuration_before_may_win_until_the_last_one_is_committed() {
+    let story = |entry| {
+        healthy().then(|s| {
+            let members = Members::simple([2, 3]);
+            s.append(1, 4, &[(3, 1)]);
+            s.on(1, Event::Config { entry, members });
+            for n in [1, 2, 3] {
+                s.vote(n, 9, 2, 1);
+            }
+            for n in [2, 3] {
+                s.say(n, 1, 2, Message::VoteReply { granted: true });
+            }
+            let leader = Some(node(1));
+            s.on(
+                1,
+                Event::Role {
+                    role: Role::Leader,
+                    term: 2,
+                    leader,
+                },
+            );
+        })
+    };
+    assert_eq!(violated(&story(id(3, 1))), []);
+    assert_eq!(violated(&story(id(2, 1))), [Invariant::V29]);
 }
 
 #[test]

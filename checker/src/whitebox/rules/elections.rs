@@ -152,7 +152,13 @@ impl Elections {
             );
             (what, Vec::new())
         });
-        findings.check(Invariant::V29, members.is_voter(seen.node), seen, || {
+        // Who voted before its last configuration goes on as a candidate until it knows that to be committed: others may
+        // lack it (Raft dissertation, 4.2.2).
+        let former = &seen.me.former;
+        let may_not_count = seen.me.config.index > seen.me.commit.index
+            && (former.voters.is_empty() || former.is_voter(seen.node));
+        let votes = members.is_voter(seen.node) || may_not_count;
+        findings.check(Invariant::V29, votes, seen, || {
             let what = format!("{} leads term {term} without being a voter", seen.node);
             (what, Vec::new())
         });

@@ -2,7 +2,7 @@
 
 use super::Rule;
 use crate::whitebox::judge::{Findings, Seen};
-use crate::whitebox::{Event, Id, Invariant, Message, Node, Replication};
+use crate::whitebox::{Event, Id, Invariant, Members, Message, Node, Replication};
 
 pub(super) struct Promises;
 
@@ -96,16 +96,23 @@ fn answered(seen: &Seen<'_>, id: Id, findings: &mut Findings) {
         let has = |(_, node): &(Node, &crate::whitebox::facts::NodeFacts)| node.had(id);
         seen.facts.nodes().filter(has).count()
     };
-    let members = &seen.me.members;
+    // The rule was that of the leader's configuration; who relays its answer may not know that one.
+    let by_any = |rule: &dyn Fn(&Members) -> bool| {
+        let mut known = seen.facts.nodes().map(|(_, node)| &node.members);
+        rule(&seen.me.members) || known.any(|members| !members.voters.is_empty() && rule(members))
+    };
     let (holds, needs) = match seen.me.replication {
         Replication::Majority => (seen.facts.is_committed(id) != Some(false), "not committed"),
         Replication::Sync => {
-            let has = |node: Node| seen.facts.node(node).is_some_and(|facts| facts.had(id));
-            let everywhere = members.voters.iter().all(|node| has(*node));
+            let has = |node: &Node| seen.facts.node(*node).is_some_and(|facts| facts.had(id));
+            let everywhere = by_any(&|members| members.voters.iter().all(has));
             (everywhere, "not on the disk of every replica")
         }
         // Where nobody else votes there is no other.
-        Replication::SemiSync => (on_disk() >= members.voters.len().min(2), "not on two disks"),
+        Replication::SemiSync => {
+            let enough = by_any(&|members| on_disk() >= members.voters.len().min(2));
+            (enough, "not on two disks")
+        }
         Replication::Async => (on_disk() >= 1, "on no disk"),
     };
     findings.check(Invariant::V14, holds, seen, || {
