@@ -1,7 +1,7 @@
 //! Messages: which are heard at all, what their term means, and who deals with them.
 
 use super::core::Core;
-use super::message::{Appended, Body, Message};
+use super::message::{Appended, Body, Message, Round};
 use super::types::{LogId, NodeId, Payload};
 use crate::bugs::{self, Bug};
 
@@ -101,19 +101,22 @@ impl Core {
         }
     }
 
-    /// Tells a speaker of an earlier term that it is over, where it waits for an answer.
+    /// Tells a speaker of an earlier term that it is over, where it waits for an answer. Its round is not echoed: the
+    /// speaker may lead again by now, in our term, and count rounds of the same numbers there.
     fn answer_late(&mut self, from: NodeId, body: Body) {
+        let round = Round::default();
         let answer = match body {
-            Body::Vote { .. } => Body::VoteReply { granted: false },
-            Body::Append { prev, round, .. } => Body::AppendReply {
+            // By now the candidate may ask for our term, and would take a refusal for an answer to that.
+            Body::Vote { .. } => Body::PreVoteReply { granted: false },
+            Body::Append { prev, .. } => Body::AppendReply {
                 result: Appended::Conflict {
                     prev,
                     hint: LogId::default(),
                 },
                 round,
             },
-            Body::Heartbeat { round, .. } => Body::HeartbeatReply { round },
-            Body::Snapshot { chunk, round } => Body::SnapshotReply {
+            Body::Heartbeat { .. } => Body::HeartbeatReply { round },
+            Body::Snapshot { chunk, .. } => Body::SnapshotReply {
                 last: chunk.last,
                 received: 0,
                 installed: false,

@@ -74,6 +74,16 @@ fn one_vote_a_term_across_restarts() {
 }
 
 #[test]
+fn a_candidate_of_an_earlier_term_hears_of_the_term_and_is_not_refused_in_it() {
+    let mut bench = Bench::new(3);
+    bench.hear(2, 2, vote(0, 0, false));
+    bench.persist();
+    let told = bench.hear(2, 1, vote(0, 0, false));
+    assert_eq!(said(&told), [&Body::PreVoteReply { granted: false }]);
+    assert_eq!(told.messages[0].term, Term(2));
+}
+
+#[test]
 fn stepping_down_within_a_term_keeps_the_vote() {
     let mut bench = Bench::new(3).candidate();
     bench.heartbeat((3, 1), 0);
