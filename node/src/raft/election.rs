@@ -74,7 +74,7 @@ impl Core {
     fn may_campaign(&self) -> bool {
         self.is_candidate_at_all()
             && self.durability.hard_state_ticket().is_none()
-            && (!self.snapshots.is_installing() || bugs::on(Bug::CampaignWithPendingSnapshot))
+            && !self.snapshots.is_installing()
             && (self.is_alone() || (!self.disk_full && !self.disk_stalls()))
     }
 

@@ -284,13 +284,10 @@ impl Core {
     /// `snapshot-keeps-conflicting-suffix`.
     fn tail_kept_by_mistake(&self, last: LogId) -> Vec<Entry> {
         let end = self.log.last().index;
-        let keeps = bugs::on(Bug::SnapshotKeepsConflictingSuffix) && end > last.index;
-        let tail = match keeps {
+        match bugs::on(Bug::SnapshotKeepsConflictingSuffix) && end > last.index {
             true => self.log.range(last.index.next(), end).to_vec(),
             false => Vec::new(),
-        };
-        let fits = tail.first().is_some_and(|e| e.id.term >= last.term);
-        if fits { tail } else { Vec::new() }
+        }
     }
 
     /// Gives out an installed snapshot once it is on disk; false while the state is being replaced.

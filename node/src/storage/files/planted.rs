@@ -1,7 +1,8 @@
-//! Planted bugs: a file layer above the real one that leaves out syncs, or takes a failed one for good.
+//! Planted bugs: a file layer above the real one that leaves out syncs of files or names, or takes a failed one for good.
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use super::{File, Files};
 use crate::bugs::{Bug, on};
@@ -10,12 +11,17 @@ use crate::storage::hard_state;
 /// Directories of a node that makes mistakes with its files; what it does not change goes to the layer below.
 pub struct Planted {
     files: Arc<dyn Files>,
+    /// `snapshot-rename-no-dirsync`: the next sync of the directory is left out.
+    renamed: AtomicBool,
 }
 
 impl Planted {
     /// On top of `files`.
     pub fn new(files: Arc<dyn Files>) -> Planted {
-        Planted { files }
+        Planted {
+            files,
+            renamed: AtomicBool::new(false),
+        }
     }
 }
 
@@ -41,6 +47,9 @@ impl Files for Planted {
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        if to.starts_with("snapshot") && on(Bug::SnapshotRenameNoDirsync) {
+            self.renamed.store(true, Relaxed);
+        }
         self.files.rename(from, to)
     }
 
@@ -53,7 +62,10 @@ impl Files for Planted {
     }
 
     fn sync_dir(&self) -> io::Result<()> {
-        self.files.sync_dir()
+        match self.renamed.swap(false, Relaxed) {
+            true => Ok(()),
+            false => self.files.sync_dir(),
+        }
     }
 }
 
