@@ -1,20 +1,18 @@
-//! The protocol as text: scripts in `tests/golden/*.txt` of commands (`> n1 propose x=1`), each followed by
-//! all that it made the cores say and do.
-//!
-//! `UPDATE_GOLDEN=1 cargo test -p node --test golden` writes what happens now into the scripts: read the
-//! difference before committing it.
+//! A stage for cores: scripts of commands, each followed by all that it made the cores say and do.
 //!
 //! Nothing happens by itself. Commands:
 //! `nodes 3 [joining=2] [pre-vote=off] [stickiness=off] [membership=single] [batch=1] [keep=2] [chunk=8] [lease=10]`; `n1 tick` (time goes on to its deadline); `wait 100` (ms);
 //! `n1 propose x=1`; `n1 read 7`; `n1 transfer n2`;
 //! `n1 add n4` (as a learner), `n1 promote n4`, `n1 demote n4`, `n1 remove n4`, `n1 voters n1 n4 n5`;
-//! `n1 snapshot` (of all that it committed); `n1 disk full|ok`; `n1 persist` (all that it has issued);
+//! `n1 snapshot` (of all that it committed); `n1 disk full|ok`; `n1 persist [one]` (all that it has issued, or the oldest write);
 //! `n1 -> n2` (deliver what is on that link, or `drop n1 -> n2`); `cut n1 -> n2`, `isolate n1`, `heal`;
-//! `n1 crash` (it loses what was not persisted, and starts again); `settle [quietly]` (persist and deliver all).
+//! `n1 crash` (it loses what was not persisted, and starts again); `settle [quietly]` (persist and deliver all);
+//! `run 1000` (time goes on, timers end and disks and messages take a millisecond each, until somebody new leads).
+//!
+//! What is said is watched: [`Safety`] objects where it breaks a promise.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Write as _;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use node::raft::{
@@ -24,6 +22,8 @@ use node::raft::{
 use node::storage::Storage;
 use node::storage::memory::Memory;
 
+use super::safety::Safety;
+
 struct Node {
     core: Core,
     disk: Memory,
@@ -32,8 +32,11 @@ struct Node {
     applied: LogId,
 }
 
+/// Cores, and what is between them.
 #[derive(Default)]
-struct Stage {
+pub struct Stage {
+    /// Watches.
+    pub safety: Safety,
     now: Time,
     config: Option<Config>,
     nodes: BTreeMap<NodeId, Node>,
@@ -65,7 +68,9 @@ impl Stage {
                 self.said = said;
             }
             [from, "->", to] => self.deliver((id(from), id(to))),
-            [node, "persist"] => self.persist(id(node)),
+            [node, "persist"] => self.persist(id(node), usize::MAX),
+            [node, "persist", "one"] => self.persist(id(node), 1),
+            ["run", ms] => self.run_on(number(ms)),
             [node, "crash"] => self.crash(id(node)),
             [node, ref what @ ..] => self.input(id(node), what),
             [] => panic!("an empty command"),
@@ -187,9 +192,13 @@ impl Stage {
         let now = self.now;
         let node = self.nodes.get_mut(&id).expect("a node");
         for input in inputs {
+            if let Input::Read { id: read } = &input {
+                self.safety.asked(id, *read);
+            }
             node.core.step(now, input);
         }
         let ready = node.core.take_ready();
+        self.safety.saw(id, &ready);
         let mut said = Vec::new();
         said.extend(ready.transitions.iter().map(|t| format!("{id} {t}")));
         said.extend(
@@ -248,6 +257,8 @@ impl Stage {
 
     fn transmit(&mut self, message: Message) {
         let link = (message.from, message.to);
+        let unwritten = self.nodes[&link.0].queue.iter();
+        self.safety.leaves(&message, unwritten);
         let lost = self.cut.contains(&link);
         self.say(format!("{message}{}", if lost { " (lost)" } else { "" }));
         if !lost {
@@ -262,14 +273,16 @@ impl Stage {
         }
     }
 
-    fn persist(&mut self, id: NodeId) {
+    fn persist(&mut self, id: NodeId, most: usize) {
         let node = self.nodes.get_mut(&id).expect("a node");
-        let writes = std::mem::take(&mut node.queue);
+        let count = most.min(node.queue.len());
+        let writes: Vec<Write> = node.queue.drain(..count).collect();
         if writes.is_empty() {
             return;
         }
         let proof = node.disk.persist(&writes).expect("memory has space");
-        let promises = std::mem::take(&mut node.promises);
+        let due = |promise: &mut Promise| promise.ticket() <= proof.ticket();
+        let promises: Vec<Promise> = node.promises.extract_if(.., due).collect();
         let content: String = writes.iter().map(content).collect();
         self.say(format!("{id} persists{content}"));
         for promise in promises {
@@ -283,12 +296,42 @@ impl Stage {
             self.links.retain(|_, messages| !messages.is_empty());
             let unsaved = self.nodes.iter().find(|(_, n)| !n.queue.is_empty());
             if let Some(id) = unsaved.map(|(id, _)| *id) {
-                self.persist(id);
+                self.persist(id, usize::MAX);
             } else if let Some(link) = self.links.keys().next().copied() {
                 self.deliver(link);
             } else {
                 break;
             }
+        }
+    }
+
+    /// Says only who leads in the end.
+    fn run_on(&mut self, ms: u64) {
+        let said = std::mem::take(&mut self.said);
+        let before = self.safety.last_leader();
+        for _ in 0..ms {
+            self.now = self.now + Duration::from_millis(1);
+            let due = |(_, node): &(&NodeId, &Node)| node.core.deadline() <= self.now;
+            let due: Vec<NodeId> = self.nodes.iter().filter(due).map(|(id, _)| *id).collect();
+            let ids: Vec<NodeId> = self.ids().collect();
+            let waiting: Vec<_> = self.links.keys().copied().collect();
+            due.into_iter().for_each(|id| self.step(id, [Input::Tick]));
+            for link in waiting {
+                self.deliver(link);
+            }
+            ids.into_iter().for_each(|id| self.persist(id, usize::MAX));
+            if self.safety.last_leader() != before {
+                break;
+            }
+        }
+        self.said = said;
+        match self.safety.last_leader() {
+            Some((term, leader)) if Some((term, leader)) != before => {
+                self.say(format!("{leader} leads term={term}"));
+            }
+            _ => self
+                .safety
+                .object("V24", format!("no leader within {ms} ms")),
         }
     }
 
@@ -338,8 +381,7 @@ fn content(write: &Write) -> String {
 }
 
 /// Commands, comments and empty lines stay; everything else is what the cores do now.
-fn play(script: &str) -> String {
-    let mut stage = Stage::default();
+pub fn play(script: &str, stage: &mut Stage) -> String {
     let mut text = String::new();
     for line in script.lines() {
         if let Some(command) = line.strip_prefix("> ") {
@@ -350,103 +392,4 @@ fn play(script: &str) -> String {
         }
     }
     text
-}
-
-fn check(name: &str) {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/{name}.txt"));
-    let script = std::fs::read_to_string(&path).expect("the script is there");
-    let played = play(&script);
-    if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        std::fs::write(&path, played).expect("the script is writable");
-        return;
-    }
-    for (number, (is, was)) in played.lines().zip(script.lines()).enumerate() {
-        assert_eq!(is, was, "{name}.txt, line {}", number + 1);
-    }
-    assert_eq!(played, script, "{name}.txt ends differently");
-}
-
-#[test]
-fn an_election_writes_before_it_speaks() {
-    check("election");
-}
-
-#[test]
-fn a_lagging_node_and_a_node_with_a_higher_term_elect_a_leader_together() {
-    check("pre-vote-after-isolation");
-}
-
-#[test]
-fn entries_are_acknowledged_from_disk_and_committed_by_a_majority() {
-    check("replication");
-}
-
-#[test]
-fn a_deposed_leaders_tail_is_rolled_back() {
-    check("conflict");
-}
-
-#[test]
-fn figure_8_of_the_raft_paper_commits_nothing_by_counting() {
-    check("figure-8");
-}
-
-#[test]
-fn reads_are_confirmed_by_a_round_that_began_after_them() {
-    check("read-index");
-}
-
-#[test]
-fn leadership_is_handed_to_a_follower_that_has_everything() {
-    check("transfer");
-}
-
-#[test]
-fn a_leader_without_space_hands_over() {
-    check("disk-full");
-}
-
-#[test]
-fn a_follower_below_the_cut_gets_a_snapshot_in_pieces() {
-    check("snapshot");
-}
-
-#[test]
-fn a_tail_that_conflicts_with_a_snapshot_goes_as_a_whole() {
-    check("snapshot-conflict");
-}
-
-#[test]
-fn a_lease_serves_reads_until_it_ends_and_never_after_a_transfer() {
-    check("lease");
-}
-
-#[test]
-fn two_of_three_voters_are_replaced_through_a_joint_configuration() {
-    check("membership-joint");
-}
-
-#[test]
-fn one_at_a_time_waits_for_the_leaders_own_term() {
-    check("membership-single");
-}
-
-#[test]
-fn a_learner_is_never_counted_and_is_promoted_once_it_has_caught_up() {
-    check("learner");
-}
-
-#[test]
-fn a_removed_leader_hands_over_and_a_removed_node_does_not_disturb() {
-    check("removed");
-}
-
-#[test]
-fn a_configuration_that_is_rolled_back_counts_no_more() {
-    check("configuration-rolled-back");
-}
-
-#[test]
-fn a_snapshot_brings_the_configuration_of_its_index() {
-    check("configuration-in-snapshot");
 }
