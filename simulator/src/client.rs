@@ -449,7 +449,7 @@ impl World {
     }
 
     /// A lease is over although its client has kept it alive: no earlier than its time to live by the fastest clock
-    /// (V21).
+    /// after that, nor after the beginning of a leader that it has come to see (V21).
     fn lease_ended(&mut self, number: usize, held: Option<(u64, u64, u64)>) {
         let Some((lease, ttl_ms, since)) = held else {
             return;
@@ -460,10 +460,16 @@ impl World {
             return;
         }
         let fastest = 1_000_000 + self.scenario.swarm.clock_drift_ppm;
-        let passed = (self.now - since) / 1000 * fastest / 1_000_000;
+        let until = |now: u64, since: u64| (now - since) / 1000 * fastest / 1_000_000;
+        let given = self.elections.iter().filter(|at| **at > since);
+        let since = given.fold(since, |since, at| match until(*at, since) < ttl_ms * 1000 {
+            true => *at,
+            false => since,
+        });
+        let passed = until(self.now, since);
         if passed < ttl_ms * 1000 {
             let what = format!(
-                "client {number}'s lease {lease} of {ttl_ms} ms has ended {passed} us after it was kept alive"
+                "client {number}'s lease {lease} of {ttl_ms} ms has ended {passed} us after it was given its whole time"
             );
             self.object("V21", what);
         }

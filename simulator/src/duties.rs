@@ -245,7 +245,7 @@ impl World {
         let judged = oracle.issued(id, &work.writes, coverage);
         self.judge(judged);
         self.watch(id, &before);
-        let judged = self.oracle.kept(&work.writes, &mut self.coverage);
+        let judged = self.oracle.kept(id, &work.writes, &mut self.coverage);
         self.judge(judged);
         if let Some(running) = &mut self.process_mut(id).running {
             running.queue.extend(work.writes);
@@ -320,10 +320,12 @@ impl World {
         let Some(running) = &mut process.running else {
             return;
         };
-        let wake = process
-            .clock
-            .when(running.replica.wake(time))
-            .max(now + 1000);
+        let due = running.replica.wake(time);
+        let busy = running.replica.core().deadline() <= time;
+        let wake = process.clock.when(due).max(now + 1000);
+        if busy {
+            return self.object("V24", format!("{id} would wake for ever"));
+        }
         // An earlier alarm finds out that it is not due, and sets the next.
         if wake < running.wake_at || running.wake_at <= now {
             running.wake_at = wake;
@@ -354,6 +356,7 @@ impl World {
         }
         self.judge(judged);
         if elected {
+            self.elections.push(self.now);
             self.new_leader(id);
         }
     }

@@ -256,6 +256,10 @@ impl World {
             _ => Change::Replace(ids.iter().copied().filter(|_| rng.chance(60)).collect()),
         };
         self.ask_for(change);
+        // Another operator, who does not wait for the first one's change.
+        if rng.chance(30) {
+            self.change(ids, rng);
+        }
     }
 
     /// The leader is asked for a change.

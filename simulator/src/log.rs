@@ -39,6 +39,18 @@ impl Log {
         self.configurations.last()
     }
 
+    /// The configuration in effect at an index, and its own.
+    pub fn configuration_at(&self, index: u64) -> Option<&(u64, Arc<Configuration>)> {
+        let mut latest_first = self.configurations.iter().rev();
+        latest_first.find(|(by, _)| *by <= index)
+    }
+
+    /// The index of the configuration before that; 0: that of the beginning.
+    pub fn configuration_before(&self) -> u64 {
+        let before = self.configurations.iter().rev().nth(1);
+        before.map_or(0, |(index, _)| *index)
+    }
+
     /// Replaces all from `entry` on. False: that would leave a gap.
     pub fn put(&mut self, entry: &Entry) -> bool {
         let position = entry.id.index.0 as usize - 1;

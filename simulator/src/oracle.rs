@@ -234,9 +234,24 @@ impl Oracle {
     /// Snapshots among a node's writes, after what was committed in the same turn is known.
     ///
     /// # Errors
-    /// V07, V16.
-    pub fn kept(&mut self, writes: &[Write], coverage: &mut Coverage) -> Judged {
+    /// V07, V16, V17.
+    pub fn kept(&mut self, id: NodeId, writes: &[Write], coverage: &mut Coverage) -> Judged {
         for save in writes.iter().filter_map(|write| write.snapshot.as_ref()) {
+            let (last, says) = (save.snapshot.last, &save.snapshot.configured);
+            let known = self.views[usize::from(id.0) - 1]
+                .issued
+                .configuration_at(last.index.0);
+            let known = known.map_or((0, &self.first), |(index, members)| (*index, members));
+            // Of the beginning a snapshot says nothing but that.
+            let same =
+                known.0 == says.by.index.0 && (known.0 == 0 || *known.1 == says.configuration);
+            if !same {
+                let what = format!(
+                    "a snapshot of {last} says {} by {}",
+                    says.configuration, says.by
+                );
+                return Err(("V17", what));
+            }
             self.snapshot(save.snapshot.last, &save.snapshot.data)?;
             match save.cut {
                 Cut::Prefix(_) => coverage.snapshots_taken += 1,
@@ -327,7 +342,7 @@ impl Oracle {
     /// Where it does not.
     pub fn leaves(&mut self, message: &Message) -> Judged {
         let (from, term) = (message.from, message.term.0);
-        let view = self.view(from);
+        let view = &self.views[usize::from(from.0) - 1];
         let (durable_term, vote) = view.hard_state;
         let asks = matches!(
             message.body,
@@ -339,7 +354,18 @@ impl Oracle {
                 format!("{message}: the term on disk is {durable_term}"),
             ));
         }
+        let to = message.to;
         match &message.body {
+            // Asked again it says again what may have been lost, until that candidate leads (V24).
+            Body::VoteReply { granted: false }
+                if *slot(&mut self.votes[usize::from(from.0) - 1], term) == to.0
+                    && *slot(&mut self.leaders, term) == 0 =>
+            {
+                Err((
+                    "V24",
+                    format!("{message}: it has voted for {to} in that term"),
+                ))
+            }
             Body::VoteReply { granted: true } => {
                 if vote != message.to.0 && durable_term <= term {
                     return Err(("V15", format!("{message}: the vote is not on disk")));
@@ -350,10 +376,17 @@ impl Oracle {
             Body::AppendReply {
                 result: Appended::Match { index },
                 ..
-            } => match view.durable.last() >= index.0 || durable_term > term {
-                true => Ok(()),
-                false => Err(("V14", format!("{message}: the entry is not on disk"))),
-            },
+            } => {
+                let (held, last) = (view.durable.get(index.0), view.durable.last());
+                // The leader's own log says what was meant, as long as it is in that term.
+                let leader = &self.views[usize::from(to.0) - 1];
+                let meant = leader.issued.get(index.0);
+                let same = leader.hard_state.0 != term || meant.is_none_or(|m| held == Some(m));
+                match last >= index.0 && same || durable_term > term {
+                    true => Ok(()),
+                    false => Err(("V14", format!("{message}: the entry is not on disk"))),
+                }
+            }
             Body::SnapshotReply {
                 last,
                 installed: true,
@@ -512,8 +545,8 @@ impl Oracle {
         Ok(())
     }
 
-    /// The configuration in effect is the last one in the log (V17), and who leads votes in it or has led before
-    /// (V29).
+    /// The configuration in effect is the last one in the log (V17). All before it are committed, and so is an entry of
+    /// the term of the leader that appended it: else quorums of two leaders need not meet (V29).
     fn configured(&self, status: &Status, coverage: &mut Coverage) -> Judged {
         let (id, now) = (status.id, &status.configured);
         let log = &self.views[usize::from(id.0) - 1].issued;
@@ -526,6 +559,13 @@ impl Oracle {
                 now.configuration, now.by
             );
             return Err(("V17", what));
+        }
+        let early = log.configuration_before() > self.committed.len() as u64;
+        let (term, _) = log.get(*index).unwrap_or_default();
+        let leads = status.role == Role::Leader && status.term.0 == term;
+        if early || leads && self.committed.binary_search_by_key(&term, |c| c.0).is_err() {
+            let what = format!("{id} appends {configuration} too early, as {index}@{term}");
+            return Err(("V29", what));
         }
         coverage.turns_in_a_joint_configuration += u64::from(configuration.is_joint());
         coverage.turns_of_learners += u64::from(configuration.learners().contains(&id));

@@ -121,7 +121,7 @@ impl Swarm {
         let fast = rng.one_of(&[200, 500, 1000]);
         Swarm {
             config,
-            snapshot_every: rng.one_of(&[0, 5, 20, 50, 50, 1000]),
+            snapshot_every: rng.one_of(&[0, 1, 5, 20, 50, 50, 1000]),
             segment_size: rng.one_of(&[4 << 10, 4 << 10, 16 << 10, 256 << 10]),
             request_timeout: Duration::from_millis(rng.one_of(&[200, 500, 1000, 3000])),
             client_timeout: Duration::from_millis(rng.one_of(&[300, 1000, 2000])),

@@ -115,6 +115,8 @@ pub struct World {
     pub armed_for_leader: Vec<(usize, u64)>,
     /// The leader is cut off for so long when that node next asks for votes, on behalf of injuries.
     pub armed_for_vote: Vec<(usize, NodeId, u64)>,
+    /// When nodes began to lead.
+    pub elections: Vec<u64>,
     /// Nodes that have left for good.
     pub retired: Vec<NodeId>,
     /// Held back: injury, link, message.
@@ -152,6 +154,7 @@ impl World {
             armed: Vec::new(),
             armed_for_leader: Vec::new(),
             armed_for_vote: Vec::new(),
+            elections: Vec::new(),
             retired: Vec::new(),
             held: Vec::new(),
             queue: BinaryHeap::new(),
