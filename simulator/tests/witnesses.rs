@@ -35,3 +35,19 @@ fn every_witness_ends_in_its_violated_check_and_a_healthy_node_passes_it() {
     assert!(count > 0);
     assert_eq!(wrong, Vec::<String>::new());
 }
+
+#[test]
+fn every_planted_bug_has_a_witness_here_or_among_the_golden_scripts() {
+    let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/../node/tests/golden");
+    let scripts = std::fs::read_dir(golden).expect("the golden scripts");
+    let scripts = scripts.map(|file| std::fs::read_to_string(file.expect("a file").path()));
+    let mut lines = scripts.collect::<Result<String, _>>().expect("text");
+    lines.extend(
+        include_str!("../witnesses.txt")
+            .lines()
+            .map(|line| format!("# Bug: {line}\n")),
+    );
+    let has = |name: &str| lines.contains(&format!("\n# Bug: {name} "));
+    let names = Bug::all().iter().map(|(name, _)| *name);
+    assert_eq!(names.filter(|name| !has(name)).collect::<Vec<_>>(), [""; 0]);
+}
