@@ -142,3 +142,8 @@ fn an_answer_to_an_earlier_term_confirms_no_read() {
 fn a_write_whose_entries_were_replaced_acknowledges_nothing() {
     check("overwritten-write");
 }
+
+#[test]
+fn a_lease_begins_when_its_round_was_sent() {
+    check("lease-late-echo");
+}
