@@ -181,7 +181,14 @@ impl Disk {
         if places.is_empty() {
             return None;
         }
-        let (name, end) = places[rng.below(places.len() as u64) as usize];
+        // Segments are many.
+        let snapshot = places
+            .iter()
+            .find(|(name, _)| name.starts_with("snapshot-"));
+        let (name, end) = match snapshot.filter(|_| rng.chance(50)) {
+            Some(snapshot) => *snapshot,
+            None => places[rng.below(places.len() as u64) as usize],
+        };
         let (at, bits) = (rng.below(end as u64) as usize, 1 << rng.below(8));
         let name = name.clone();
         drop(state);
