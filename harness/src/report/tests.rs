@@ -128,7 +128,7 @@ fn what_no_client_saw_is_told_with_its_moment_and_fault() {
             "a node broke an invariant — V02",
             &format!("at {}", units::moment(at_ns)),
             "What went wrong",
-            "was cut off from all other nodes from",
+            "was cut off from all other nodes, from",
             "a disk was full</li>",
         ],
     );

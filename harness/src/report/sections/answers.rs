@@ -80,7 +80,7 @@ fn under(data: &Data<'_>, moment_ns: u64) -> String {
     let active: Vec<String> = (data.active(moment_ns, moment_ns))
         .map(|window| {
             format!(
-                "{}: {} from {} to {} (measured: {})",
+                "{}: {}, from {} to {} (measured: {})",
                 window.injury.fault,
                 during(window),
                 units::moment(window.from_ns),
