@@ -354,6 +354,8 @@ impl Files for Disk {
         let mut state = self.lock();
         state.operate()?;
         let inode = state.seen.remove(from).ok_or(io::ErrorKind::NotFound)?;
+        // It becomes something else: what vouched for its old content says nothing of the new.
+        state.inodes[inode].vouched = 0;
         if let Some(replaced) = state.seen.insert(to.to_owned(), inode) {
             state.forget(replaced);
         }
