@@ -176,7 +176,8 @@ impl Wal {
     /// has already replaces that one and all behind it.
     ///
     /// # Errors
-    /// [`StorageError::Full`]: as if nothing had been written since the last sync.
+    /// [`StorageError::Full`]: as if nothing had been written since the last sync, which may be one of this call's own
+    /// where a segment ended.
     ///
     /// # Panics
     /// If an entry would leave a gap: the core never asks for that.
@@ -317,6 +318,8 @@ impl Wal {
         anew: bool,
     ) -> io::Result<()> {
         self.current.sync()?;
+        // Without space for the new one this stays: what is on disk is not taken back.
+        self.mark_synced();
         let mut header = Header {
             crc: 0,
             previous: self.end.previous,

@@ -253,3 +253,25 @@ fn nothing_of_a_refused_batch_stands_behind_a_later_record() {
         assert!(bytes[end..].iter().all(|&b| b == 0));
     });
 }
+
+#[test]
+fn what_was_synced_before_a_new_segment_found_no_space_stays() {
+    let (disk, mut wal) = written(&[&[entry(1, 1, 30)]]);
+    let long = SIZE as usize / 2;
+    let batch = [entry(2, 1, 30), entry(3, 1, long), entry(4, 1, long)];
+    // After the write and the sync of the first segment: the new one cannot be made.
+    disk.fail(Some(Fault {
+        from: disk.operations() + 3,
+        count: 1,
+        errno: libc::ENOSPC,
+    }));
+    let refused = wal.append(&disk, &batch);
+    assert!(matches!(refused, Err(StorageError::Full)));
+    assert_eq!(recover(&disk.copy()).unwrap().len(), 3);
+    // Nor does making room for the next attempt take it back.
+    wal.clear_failed(&disk).unwrap();
+    assert_eq!(recover(&disk.copy()).unwrap().len(), 3);
+    wal.append(&disk, &batch[1..]).unwrap();
+    wal.sync().unwrap();
+    assert_eq!(recover(&disk).unwrap().len(), 4);
+}
