@@ -2,7 +2,7 @@
 
 use super::queues::Answer;
 use super::things::Misfit;
-use super::{grow_sets, logs, priorities, queues, stacks};
+use super::{counters, grow_sets, logs, priorities, queues, stacks};
 use crate::models::counter::Counter;
 use crate::models::kv::Kv;
 use crate::models::lock::Lock;
@@ -45,7 +45,12 @@ pub trait Judged: Spoken {
     }
 }
 
-impl Judged for Counter {}
+impl Judged for Counter {
+    fn exact(&self, calls: &Calls<Self>) -> Exact {
+        counters::judge(calls)
+    }
+}
+
 impl Judged for Lock {}
 impl Judged for Kv {}
 

@@ -343,6 +343,12 @@ impl Objects {
             "not last in, first out" => {
                 "Of two things on a stack the later one must be taken first.".into()
             }
+            "lost addition" => {
+                "No read may tell less than an earlier one did and what was added for certain between them.".into()
+            }
+            "counted what nobody had added" => {
+                "Not so much can have been added by then.".into()
+            }
             "not smallest first" => {
                 "The smallest of all that are in must be taken first; a smaller one was in all the time.".into()
             }

@@ -14,6 +14,7 @@
 //! conditions, the history is linearizable; if it is wrong even when everything that stays may be taken by the
 //! earliest of them, at any time after, it is not. Between the two the answer is [`Answer::Undecided`].
 
+use super::queue_orders::write_out;
 use super::things::{
     AFTER_ALL, ContainerCall, Misfit, NOBODY, Things, assign, due_by_empty, not_empty, sort_out,
 };
@@ -40,7 +41,7 @@ pub fn judge(calls: &[ContainerCall]) -> Answer {
         Some(Ok(things)) => things,
     };
     let Some(wrong) = misfit(calls, &things) else {
-        return Answer::Linearizable(None);
+        return Answer::Linearizable(Some(write_out(calls, &things)));
     };
     if things.takers.is_empty() {
         return Answer::Wrong(wrong);
@@ -56,7 +57,7 @@ pub fn judge(calls: &[ContainerCall]) -> Answer {
     let mut assigned = things;
     let due = due(calls, &assigned);
     match assign(calls, &mut assigned, due) && misfit(calls, &assigned).is_none() {
-        true => Answer::Linearizable(None),
+        true => Answer::Linearizable(Some(write_out(calls, &assigned))),
         false => Answer::Undecided,
     }
 }
