@@ -109,7 +109,11 @@ fn findings(folder: &std::path::Path) -> Vec<Finding> {
         ),
         finding(SIGNALS, "kill, term, pause, slow-cpu, swizzle", signals),
         finding(PRLIMIT, "memory, fd-exhaustion", limits),
-        finding(SHIM, "clock-skew, clock-rate, disk-full, sync-error", shim()),
+        finding(
+            SHIM,
+            "clock-skew, clock-rate, disk-full, sync-error",
+            shim(),
+        ),
         finding(CARGO, "building node", cargo()),
         finding(
             "user, pid, net and mount namespaces",
