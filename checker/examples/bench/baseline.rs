@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use checker::history::Outcome;
 use checker::linearizable::exact::Judged;
-use checker::models::container::Items;
 use checker::models::register::{self, Step};
 use checker::models::{Call, Calls, ModelKind, Told};
 use checker::{History, Valid};
@@ -54,21 +53,24 @@ impl Running {
 
 /// All parts of a history.
 pub fn parts(history: &History, kind: ModelKind) -> Vec<Box<dyn Part>> {
-    use checker::models::{counter, kv, lock, log, priority_queue, queue, set, stack};
+    use checker::models::{
+        counter, fenced_lock, kv, lock, log, priority_queue, queue, semaphore, set, stack, txn,
+    };
     match kind {
         ModelKind::Register => (register::parts(history).unwrap_or_default().into_iter())
             .map(|part| Box::new(part.steps) as Box<dyn Part>)
             .collect(),
         ModelKind::Kv => spoken(history, kv::Kv::default),
-        ModelKind::Set => spoken(history, || set::Set {
-            items: Items::default(),
-        }),
+        ModelKind::Set => spoken(history, set::Set::default),
         ModelKind::Queue => spoken(history, queue::Queue::default),
         ModelKind::Stack => spoken(history, stack::Stack::default),
         ModelKind::PriorityQueue => spoken(history, priority_queue::PriorityQueue::default),
         ModelKind::Counter => spoken(history, counter::Counter::default),
         ModelKind::Lock => spoken(history, lock::Lock::default),
         ModelKind::Log => spoken(history, log::Log::default),
+        ModelKind::FencedLock => spoken(history, fenced_lock::FencedLock::default),
+        ModelKind::Semaphore(permits) => spoken(history, || semaphore::Semaphore { permits }),
+        ModelKind::Txn => spoken(history, txn::Txn::default),
     }
 }
 
@@ -92,7 +94,7 @@ struct Heard<M: Judged> {
     calls: Calls<M>,
 }
 
-fn spoken<M: Judged + 'static>(history: &History, model: fn() -> M) -> Vec<Box<dyn Part>> {
+fn spoken<M: Judged + 'static>(history: &History, model: impl Fn() -> M) -> Vec<Box<dyn Part>> {
     let mut parts: Vec<(Option<SmolStr>, Heard<M>)> = Vec::new();
     let mut places: HashMap<Option<SmolStr>, usize> = HashMap::new();
     for (number, operation) in (0..).zip(history.operations()) {

@@ -37,7 +37,7 @@ pub fn break_one(kind: ModelKind, all: &mut [Op]) -> bool {
         ModelKind::Counter => too_little(all, &answers(&["read"])),
         ModelKind::Set | ModelKind::Log => lacking(all, &answers(&["read"])),
         ModelKind::Lock => both_hold(all),
-        ModelKind::Kv => false,
+        _ => false,
     }
 }
 

@@ -4,13 +4,16 @@ use super::queues::Answer;
 use super::things::Misfit;
 use super::{counters, grow_sets, logs, priorities, queues, stacks};
 use crate::models::counter::Counter;
+use crate::models::fenced_lock::FencedLock;
 use crate::models::kv::Kv;
 use crate::models::lock::Lock;
 use crate::models::log::Log;
 use crate::models::priority_queue::PriorityQueue;
 use crate::models::queue::Queue;
+use crate::models::semaphore::Semaphore;
 use crate::models::set::Set;
 use crate::models::stack::Stack;
+use crate::models::txn::Txn;
 use crate::models::{Call, Calls, Spoken, container, priority_queue, set};
 
 /// What an exact algorithm tells.
@@ -52,6 +55,9 @@ impl Judged for Counter {
 }
 
 impl Judged for Lock {}
+impl Judged for FencedLock {}
+impl Judged for Semaphore {}
+impl Judged for Txn {}
 impl Judged for Kv {}
 
 impl Judged for Log {

@@ -12,14 +12,17 @@ use super::{Limits, Linearizable};
 use crate::enough::{Minimum, WorkDone};
 use crate::history::{History, Outcome};
 use crate::models::counter::Counter;
+use crate::models::fenced_lock::FencedLock;
 use crate::models::kv::Kv;
 use crate::models::lock::Lock;
 use crate::models::log::Log;
 use crate::models::priority_queue::PriorityQueue;
 use crate::models::queue::Queue;
 use crate::models::register::{self, NEVER, by_key};
+use crate::models::semaphore::Semaphore;
 use crate::models::set::Set;
 use crate::models::stack::Stack;
+use crate::models::txn::Txn;
 use crate::models::{Call, Calls, ModelKind, Told};
 use crate::verdict::{Checker, Involved, Valid, Verdict, Violation};
 use crate::words::{Words, name_key};
@@ -103,6 +106,9 @@ impl Objects {
             ModelKind::Counter => self.judge(history, Counter::default, meter),
             ModelKind::Lock => self.judge(history, Lock::default, meter),
             ModelKind::Log => self.judge(history, Log::default, meter),
+            ModelKind::FencedLock => self.judge(history, FencedLock::default, meter),
+            ModelKind::Semaphore(permits) => self.judge(history, || Semaphore { permits }, meter),
+            ModelKind::Txn => self.judge(history, Txn::default, meter),
         }
     }
 
@@ -122,6 +128,9 @@ impl Objects {
             ModelKind::Counter => self.answer(history, Counter::default, meter),
             ModelKind::Lock => self.answer(history, Lock::default, meter),
             ModelKind::Log => self.answer(history, Log::default, meter),
+            ModelKind::FencedLock => self.answer(history, FencedLock::default, meter),
+            ModelKind::Semaphore(permits) => self.answer(history, || Semaphore { permits }, meter),
+            ModelKind::Txn => self.answer(history, Txn::default, meter),
         }
     }
 

@@ -26,10 +26,16 @@ pub enum ModelKind {
     Lock,
     /// `append`, `read` of a list.
     Log,
+    /// `acquire`, `release` with tokens; to be named.
+    FencedLock,
+    /// `acquire`, `release` of so many permits in all; to be named, as `semaphore:3`.
+    Semaphore(u32),
+    /// `txn` on a store with revisions.
+    Txn,
 }
 
 impl ModelKind {
-    const NAMES: [(&'static str, ModelKind); 10] = [
+    const NAMES: [(&'static str, ModelKind); 12] = [
         ("register", ModelKind::Register),
         ("kv", ModelKind::Kv),
         ("set", ModelKind::Set),
@@ -39,6 +45,8 @@ impl ModelKind {
         ("counter", ModelKind::Counter),
         ("lock", ModelKind::Lock),
         ("log", ModelKind::Log),
+        ("fenced-lock", ModelKind::FencedLock),
+        ("txn", ModelKind::Txn),
         ("mutex", ModelKind::Lock),
     ];
 
@@ -60,6 +68,7 @@ impl ModelKind {
             "acquire" | "release" | "lock" | "unlock" => Some(ModelKind::Lock),
             "inc" | "increment" | "dec" | "decrement" => Some(ModelKind::Counter),
             "contains" | "remove" => Some(ModelKind::Set),
+            "txn" => Some(ModelKind::Txn),
             "add" => Some(match reads.find(|read| !read.is_null()) {
                 Some(read) if read.as_i64().is_some() => ModelKind::Counter,
                 _ => ModelKind::Set,
@@ -80,6 +89,9 @@ impl ModelKind {
 
 impl fmt::Display for ModelKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let ModelKind::Semaphore(permits) = self {
+            return write!(f, "semaphore:{permits}");
+        }
         let name = ModelKind::NAMES.iter().find(|(_, kind)| kind == self);
         f.write_str(name.map_or("", |(name, _)| name))
     }
@@ -89,11 +101,17 @@ impl FromStr for ModelKind {
     type Err = String;
 
     fn from_str(text: &str) -> Result<ModelKind, String> {
+        if let Some(permits) = text.strip_prefix("semaphore:") {
+            let permits = permits.parse();
+            return permits
+                .map(ModelKind::Semaphore)
+                .map_err(|_| format!("{text}: expected a number of permits, as in semaphore:3"));
+        }
         let found = ModelKind::NAMES.iter().find(|(name, _)| *name == text);
         found.map(|(_, kind)| *kind).ok_or_else(|| {
             let names: Vec<&str> = ModelKind::NAMES.iter().map(|(name, _)| *name).collect();
             format!(
-                "{text} is no model; use one of {}, or leave it out",
+                "{text} is no model; use one of {}, semaphore:N, or leave it out",
                 names.join(", ")
             )
         })

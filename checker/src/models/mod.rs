@@ -2,6 +2,7 @@
 
 pub mod container;
 pub mod counter;
+pub mod fenced_lock;
 mod kind;
 pub mod kv;
 pub mod lock;
@@ -10,8 +11,10 @@ mod model;
 pub mod priority_queue;
 pub mod queue;
 pub mod register;
+pub mod semaphore;
 pub mod set;
 pub mod stack;
+pub mod txn;
 
 pub use kind::ModelKind;
 pub use model::{Call, Calls, Model, Said, Spoken, Told};

@@ -1,0 +1,234 @@
+//! Every model on all small histories: the exact algorithm, where there is one, and the search against brute force.
+
+mod brute;
+
+use brute::agree;
+use checker::linearizable::exact::Judged;
+use checker::models::container::Op as Thing;
+use checker::models::counter::{Counter, Op as CounterOp};
+use checker::models::fenced_lock::{FencedLock, Op as FencedOp};
+use checker::models::kv::{Kv, Op as KvOp};
+use checker::models::lock::{Lock, Op as LockOp};
+use checker::models::log::{Log, Op as LogOp};
+use checker::models::priority_queue::{Op as PriorityOp, PriorityQueue};
+use checker::models::queue::Queue;
+use checker::models::register::NEVER;
+use checker::models::semaphore::{Op as SemaphoreOp, Semaphore};
+use checker::models::set::{Op as SetOp, Reply as SetReply, Set};
+use checker::models::stack::Stack;
+use checker::models::txn::{Act, Compare, Op as TxnOp, Reply as TxnReply, Txn};
+use checker::models::{Call, Calls};
+
+/// All ways in which so many intervals can lie, in the order of their starts.
+fn shapes(intervals: usize) -> Vec<Vec<(u32, u32)>> {
+    fn extend(
+        open: &[usize],
+        shape: &[(u32, u32)],
+        time: u32,
+        all: &mut Vec<Vec<(u32, u32)>>,
+        n: usize,
+    ) {
+        if shape.len() == n && open.is_empty() {
+            all.push(shape.to_vec());
+            return;
+        }
+        if shape.len() < n {
+            let (mut open, mut shape) = (open.to_vec(), shape.to_vec());
+            open.push(shape.len());
+            shape.push((time, NEVER));
+            extend(&open, &shape, time + 1, all, n);
+        }
+        for at in 0..open.len() {
+            let (mut open, mut shape) = (open.to_vec(), shape.to_vec());
+            shape[open.remove(at)].1 = time;
+            extend(&open, &shape, time + 1, all, n);
+        }
+    }
+    let mut all = Vec::new();
+    extend(&[], &[], 1, &mut all, intervals);
+    all
+}
+
+/// Judges all histories of up to `most` calls, each one of `said`; an unknown outcome is an operation of `unknown`.
+/// At least so many right and wrong ones must have come up.
+fn all<M: Judged>(model: &M, most: usize, said: &[(M::Op, Option<M::Reply>)], unknown: &[M::Op]) {
+    let calls: Vec<(M::Op, Option<M::Reply>, bool)> = (said.iter().cloned())
+        .map(|(op, reply)| (op, reply, true))
+        .chain(unknown.iter().cloned().map(|op| (op, None, false)))
+        .collect();
+    let (mut right, mut wrong) = (0, 0);
+    for length in 1..=most {
+        for shape in shapes(length) {
+            for number in 0..calls.len().pow(length as u32) {
+                let mut rest = number;
+                let history: Calls<M> = (0..)
+                    .zip(&shape)
+                    .map(|(at, (start, end))| {
+                        let (op, reply, must) = calls[rest % calls.len()].clone();
+                        rest /= calls.len();
+                        let end = if must { *end } else { NEVER };
+                        Call {
+                            operation: at,
+                            start: *start,
+                            end,
+                            must,
+                            op,
+                            reply,
+                        }
+                    })
+                    .collect();
+                match brute::brute_force(model, &history) {
+                    true => right += 1,
+                    false => wrong += 1,
+                }
+                agree(model, &history, &mut [0; 3]);
+            }
+        }
+    }
+    assert!(right > 100 && wrong > 100, "{right} right, {wrong} wrong");
+}
+
+#[test]
+fn intervals_lie_in_all_ways() {
+    let numbers: Vec<usize> = (1..=4).map(|intervals| shapes(intervals).len()).collect();
+    // Ends in any order: (2n - 1)!!
+    assert_eq!(numbers, [1, 3, 15, 105]);
+}
+
+#[test]
+fn containers() {
+    let things = [
+        (Thing::Put(0), None),
+        (Thing::Put(1), None),
+        (Thing::Take, Some(Some(0))),
+        (Thing::Take, Some(Some(1))),
+        (Thing::Take, Some(None)),
+    ];
+    all(&Queue::default(), 4, &things, &[Thing::Take]);
+    all(&Stack::default(), 4, &things, &[Thing::Take]);
+    all(&Queue::default(), 3, &things, &[Thing::Take, Thing::Put(0)]);
+    all(&Stack::default(), 3, &things, &[Thing::Take, Thing::Put(0)]);
+    let numbers = [
+        (PriorityOp::Put(-1), None),
+        (PriorityOp::Put(1), None),
+        (PriorityOp::Take, Some(Some(-1))),
+        (PriorityOp::Take, Some(Some(1))),
+        (PriorityOp::Take, Some(None)),
+    ];
+    all(&PriorityQueue, 4, &numbers, &[PriorityOp::Take]);
+    all(
+        &PriorityQueue,
+        3,
+        &numbers,
+        &[PriorityOp::Take, PriorityOp::Put(-1)],
+    );
+}
+
+#[test]
+fn counters_and_locks() {
+    let counter = [
+        (CounterOp::Add(1), None),
+        (CounterOp::Add(2), None),
+        (CounterOp::Read, Some(0)),
+        (CounterOp::Read, Some(2)),
+        (CounterOp::Read, Some(3)),
+    ];
+    all(&Counter, 4, &counter, &[CounterOp::Add(2)]);
+    all(
+        &Counter,
+        3,
+        &counter,
+        &[CounterOp::Add(-1), CounterOp::Add(2)],
+    );
+    let lock = [(LockOp::Acquire, None), (LockOp::Release, None)];
+    all(&Lock, 4, &lock, &[LockOp::Acquire, LockOp::Release]);
+    let permits = [
+        (SemaphoreOp::Acquire(1), None),
+        (SemaphoreOp::Acquire(2), None),
+        (SemaphoreOp::Release(1), None),
+    ];
+    all(
+        &Semaphore { permits: 2 },
+        4,
+        &permits,
+        &[SemaphoreOp::Acquire(1), SemaphoreOp::Release(1)],
+    );
+    let fenced = [
+        (FencedOp::Acquire, Some(1)),
+        (FencedOp::Acquire, Some(2)),
+        (FencedOp::Release(Some(1)), None),
+        (FencedOp::Release(None), None),
+    ];
+    all(
+        &FencedLock,
+        4,
+        &fenced,
+        &[FencedOp::Acquire, FencedOp::Release(Some(2))],
+    );
+}
+
+#[test]
+fn sets_logs_and_keys() {
+    let set = [
+        (SetOp::Add(0), None),
+        (SetOp::Remove(0), None),
+        (SetOp::Contains(0), Some(SetReply::Holds(true))),
+        (SetOp::Read, Some(SetReply::All(Vec::new()))),
+        (SetOp::Read, Some(SetReply::All(vec![0]))),
+    ];
+    all(&Set::default(), 3, &set, &[SetOp::Add(0), SetOp::Remove(0)]);
+    let grows = [
+        (SetOp::Add(0), None),
+        (SetOp::Add(1), None),
+        (SetOp::Read, Some(SetReply::All(Vec::new()))),
+        (SetOp::Read, Some(SetReply::All(vec![0]))),
+        (SetOp::Read, Some(SetReply::All(vec![0, 1]))),
+    ];
+    all(&Set::default(), 4, &grows, &[SetOp::Add(1)]);
+    let log = [
+        (LogOp::Append(0), None),
+        (LogOp::Append(1), None),
+        (LogOp::Read, Some(vec![0])),
+        (LogOp::Read, Some(vec![0, 1])),
+    ];
+    all(&Log::default(), 4, &log, &[LogOp::Append(0)]);
+    let kv = [
+        (KvOp::Put("a".into()), None),
+        (KvOp::Append("b".into()), None),
+        (KvOp::Get, Some("b".into())),
+        (KvOp::Get, Some("ab".into())),
+    ];
+    all(&Kv, 4, &kv, &[KvOp::Append("b".into())]);
+}
+
+#[test]
+fn transactions() {
+    let put = |key, value| TxnOp {
+        then: vec![Act::Put(key, value)],
+        ..TxnOp::default()
+    };
+    let swap = TxnOp {
+        compares: vec![Compare::Value(0, Some(5)), Compare::Mod(1, 0)],
+        then: vec![Act::Put(0, 6), Act::Get(0), Act::Delete(1)],
+        otherwise: vec![Act::Get(0), Act::Get(1)],
+    };
+    let get = TxnOp {
+        then: vec![Act::Get(0)],
+        ..TxnOp::default()
+    };
+    let told = |succeeded, revision, got| {
+        Some(TxnReply {
+            succeeded,
+            revision,
+            got,
+        })
+    };
+    let said = [
+        (put(0, 5), told(true, 2, vec![])),
+        (put(1, 5), told(true, 3, vec![])),
+        (swap.clone(), told(true, 3, vec![Some((6, 3))])),
+        (swap.clone(), told(false, 1, vec![None, None])),
+        (get, told(true, 2, vec![Some((5, 2))])),
+    ];
+    all(&Txn::default(), 4, &said, &[swap]);
+}
