@@ -361,7 +361,7 @@ impl World {
                 let held = lease.is_some_and(|until| until > process.clock.at(now));
                 coverage.reads_on_a_lease += u64::from(held);
                 let floor = client.open.as_ref().filter(|_| client.attempts == attempt);
-                let applied = running.replica.machine().applied().0;
+                let applied = running.replica.answering().applied().0;
                 self.oracle
                     .answered(applied, floor.map_or(0, |open| open.floor))
             }

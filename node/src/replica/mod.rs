@@ -147,6 +147,11 @@ impl Replica {
         &self.machine
     }
 
+    /// The state that reads are answered from: ahead of [`Replica::machine`] on a leader that answers ahead of commits.
+    pub fn answering(&self) -> &Machine {
+        self.ahead.state().unwrap_or(&self.machine)
+    }
+
     /// Its role, as of the last [`Replica::finish_turn`].
     pub fn role(&self) -> Role {
         self.role

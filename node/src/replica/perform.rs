@@ -129,7 +129,7 @@ impl Replica {
             Ok(_) => {
                 // The core offers a read only with, or after, the entries that it needs.
                 if let Some(Waiter::Read { query, reply, .. }) = self.waiters.remove(id) {
-                    let state = self.ahead.state().unwrap_or(&self.machine);
+                    let state = self.answering();
                     let applied = state.applied().0;
                     self.tell(|| Event::Read { id: id.0, applied });
                     reply(Ok(state.answer(&query)));
