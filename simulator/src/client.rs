@@ -362,8 +362,9 @@ impl World {
                 coverage.reads_on_a_lease += u64::from(held);
                 let floor = client.open.as_ref().filter(|_| client.attempts == attempt);
                 let applied = running.replica.answering().applied().0;
-                self.oracle
-                    .answered(applied, floor.map_or(0, |open| open.floor))
+                let committed = running.replica.machine().applied().0;
+                let floor = floor.map_or(0, |open| open.floor);
+                self.oracle.answered(applied, committed, floor)
             }
             _ => Ok(()),
         }

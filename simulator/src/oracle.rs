@@ -618,17 +618,18 @@ impl Oracle {
         Ok(())
     }
 
-    /// A read is answered from the state at `applied`, although it began when clients knew of `floor` (V18).
+    /// A read is answered from the state at `applied`, although it began when clients knew of `floor` (V18). What
+    /// is not `committed` there may be lost: later reads need not know of it.
     ///
     /// # Errors
     /// Where the state is older.
-    pub fn answered(&mut self, applied: u64, floor: u64) -> Judged {
+    pub fn answered(&mut self, applied: u64, committed: u64, floor: u64) -> Judged {
         if applied < floor {
             let what =
                 format!("a read is answered from {applied}; clients knew of {floor} when it began");
             return Err(("V18", what));
         }
-        self.acknowledged = self.acknowledged.max(applied);
+        self.acknowledged = self.acknowledged.max(applied.min(committed));
         Ok(())
     }
 
