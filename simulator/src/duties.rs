@@ -356,7 +356,11 @@ impl World {
         }
         self.judge(judged);
         if elected {
-            self.elections.push(self.now);
+            // One who still believes that it leads may have ended leases since, and what it wrote may yet be committed.
+            let alone = (self.processes.iter()).all(|p| p.id == id || !p.is_up() || !p.leads());
+            if alone {
+                self.elections.push(self.now);
+            }
             self.new_leader(id);
         }
     }

@@ -115,7 +115,7 @@ pub struct World {
     pub armed_for_leader: Vec<(usize, u64)>,
     /// The leader is cut off for so long when that node next asks for votes, on behalf of injuries.
     pub armed_for_vote: Vec<(usize, NodeId, u64)>,
-    /// When nodes began to lead.
+    /// When nodes began to lead while no other did.
     pub elections: Vec<u64>,
     /// Nodes that have left for good.
     pub retired: Vec<NodeId>,
