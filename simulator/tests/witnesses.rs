@@ -8,7 +8,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use node::bugs::{Bug, replace};
 use node::events::Events;
-use node::raft::{Cut, Entry, LogId, NodeId, Payload, Save, Snapshot, Ticket, Write};
+use node::raft::{
+    Cut, Entry, HardState, LogId, NodeId, Payload, Save, Snapshot, Term, Ticket, Write,
+};
 use node::storage::files::Files;
 use node::storage::{OpenError, Storage, StorageError};
 use simulator::disk::Disk;
@@ -78,7 +80,10 @@ fn write(ticket: u64, entries: std::ops::RangeInclusive<u64>, snapshot: Option<S
     };
     Write {
         ticket: Ticket(ticket),
-        hard_state: None,
+        hard_state: Some(HardState {
+            term: Term(1),
+            vote: None,
+        }),
         snapshot,
         entries: entries.map(entry).collect(),
         as_leader: false,
@@ -140,8 +145,10 @@ fn believes_a_flipped_bit() -> bool {
     let names = disk.list().expect("a disk");
     let name = names.iter().find(|name| name.starts_with("snapshot-"));
     let name = name.expect("a snapshot");
-    let length = disk.open(name).and_then(|file| file.length());
-    disk.flip_at(name, length.expect("a file") as usize - 1, 1);
+    let bytes = disk.open(name).and_then(|file| file.read_all());
+    let bytes = bytes.expect("a file");
+    let inside = bytes.windows(50).position(|window| window == [7; 50]);
+    disk.flip_at(name, inside.expect("what was saved"), 1);
     match open(&disk) {
         Err(OpenError::Damage(_)) => false,
         Err(other) => panic!("{other}"),
