@@ -1,6 +1,6 @@
 //! Which exact algorithm fits which object, and what may be left out of a wrong history of it.
 
-use super::queues::Answer;
+use super::containers::Answer;
 use super::things::Misfit;
 use super::{counters, grow_sets, logs, priorities, queues, stacks};
 use crate::models::counter::Counter;

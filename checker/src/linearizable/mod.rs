@@ -5,6 +5,7 @@ pub mod beam;
 mod chain;
 pub mod clusters;
 pub mod configuration;
+pub mod containers;
 pub mod counters;
 pub mod exact;
 pub mod general;

@@ -18,55 +18,22 @@
 //! **Certificate.** The moves of the lemma add up: the take of y goes to the earliest of its own time and the times of
 //! larger takes (or empty ones) that the starts of its put and take precede, its put to the latest place before that.
 //!
-//! **Unknown outcomes** as for queues: a put happened iff its number was taken; if taking all that stays from the
-//! earliest such take on does not help, the history is wrong; if some assignment fits, it is right.
+//! **Unknown outcomes**: module `containers`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::queues::Answer;
-use super::things::{
-    AFTER_ALL, ContainerCall, Misfit, NOBODY, Things, assign, covering, not_empty, sort_out,
-};
+use super::containers::{self, Answer};
+use super::things::{AFTER_ALL, ContainerCall, Misfit, NOBODY, Things, covering, not_empty};
 use crate::models::Call;
 use crate::models::container::Op;
 use crate::models::priority_queue;
-use crate::models::register::NEVER;
 
 /// A call of a priority queue.
 pub type PriorityCall = Call<priority_queue::Op, Option<i64>>;
 
 /// Judges a priority queue. O(n log n).
 pub fn judge(calls: &[PriorityCall]) -> Answer {
-    let calls = &ranked(calls);
-    let things = match sort_out(calls) {
-        None => return Answer::NotDistinct,
-        Some(Err(wrong)) => return Answer::Wrong(wrong),
-        Some(Ok(things)) => things,
-    };
-    let wrong = match times(calls, &things) {
-        Ok(times) => return Answer::Linearizable(Some(write_out(calls, &things, &times))),
-        Err(wrong) => wrong,
-    };
-    if things.takers.is_empty() {
-        return Answer::Wrong(wrong);
-    }
-    let mut generous = things.clone();
-    let first = u64::from(calls[things.takers[0] as usize].start);
-    for thing in generous.all.iter_mut().filter(|thing| thing.stays()) {
-        thing.take = (NOBODY, first, u64::from(NEVER));
-    }
-    if let Err(wrong) = times(calls, &generous) {
-        return Answer::Wrong(wrong);
-    }
-    let mut assigned = things;
-    let due = due(calls, &assigned);
-    match assign(calls, &mut assigned, due) {
-        true => match times(calls, &assigned) {
-            Ok(times) => Answer::Linearizable(Some(write_out(calls, &assigned, &times))),
-            Err(_) => Answer::Undecided,
-        },
-        false => Answer::Undecided,
-    }
+    containers::judge(&ranked(calls), times, write_out, due)
 }
 
 /// The same with each number replaced by its rank: things then come in ascending order. O(n log n).
@@ -158,7 +125,7 @@ fn times(calls: &[ContainerCall], things: &Things) -> Result<Times, Misfit> {
 }
 
 /// The linearization that follows. O(n log n).
-fn write_out(calls: &[ContainerCall], things: &Things, times: &Times) -> Vec<u32> {
+fn write_out(calls: &[ContainerCall], things: &Things, times: Times) -> Vec<u32> {
     // At one time: what goes out, by rank, each after its put if that is due; empty ones; what comes in and stays.
     let mut order: Vec<(u64, u8, usize, u8, u32)> = Vec::with_capacity(calls.len());
     let mut larger: BTreeSet<u64> = times.empty.iter().copied().collect();

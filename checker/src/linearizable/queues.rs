@@ -9,61 +9,22 @@
 //!    what stays comes after all others;
 //! 3. no take finds nothing while, all through it, something is certainly in.
 //!
-//! **Unknown outcomes.** A put of unknown outcome happened iff its thing was taken. A take of unknown outcome
-//! may have taken anything that stays. Two bounds: if some assignment of such takes to things satisfies the
-//! conditions, the history is linearizable; if it is wrong even when everything that stays may be taken by the
-//! earliest of them, at any time after, it is not. Between the two the answer is [`Answer::Undecided`].
+//! **Unknown outcomes**: module `containers`.
 
+use super::containers::{self, Answer};
 use super::queue_orders::write_out;
-use super::things::{
-    AFTER_ALL, ContainerCall, Misfit, NOBODY, Things, assign, due_by_empty, not_empty, sort_out,
-};
+use super::things::{AFTER_ALL, ContainerCall, Misfit, NOBODY, Things, due_by_empty, not_empty};
 use crate::models::register::NEVER;
-
-/// What an exact algorithm tells.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer {
-    /// Not for this engine: something is put in twice.
-    NotDistinct,
-    /// Linearizable; in this order (positions in the calls), where the engine gives one.
-    Linearizable(Option<Vec<u32>>),
-    /// Not linearizable.
-    Wrong(Misfit),
-    /// Takes of unknown outcome leave it open.
-    Undecided,
-}
 
 /// Judges a queue. O(n log n).
 pub fn judge(calls: &[ContainerCall]) -> Answer {
-    let things = match sort_out(calls) {
-        None => return Answer::NotDistinct,
-        Some(Err(wrong)) => return Answer::Wrong(wrong),
-        Some(Ok(things)) => things,
-    };
-    let Some(wrong) = misfit(calls, &things) else {
-        return Answer::Linearizable(Some(write_out(calls, &things)));
-    };
-    if things.takers.is_empty() {
-        return Answer::Wrong(wrong);
-    }
-    let mut generous = things.clone();
-    let first = u64::from(calls[things.takers[0] as usize].start);
-    for thing in generous.all.iter_mut().filter(|thing| thing.stays()) {
-        thing.take = (NOBODY, first, u64::from(NEVER));
-    }
-    if let Some(wrong) = misfit(calls, &generous) {
-        return Answer::Wrong(wrong);
-    }
-    let mut assigned = things;
-    let due = due(calls, &assigned);
-    match assign(calls, &mut assigned, due) && misfit(calls, &assigned).is_none() {
-        true => Answer::Linearizable(Some(write_out(calls, &assigned))),
-        false => Answer::Undecided,
-    }
+    let write = |calls: &[ContainerCall], things: &Things, ()| write_out(calls, things);
+    containers::judge(calls, fit, write, due)
 }
 
-fn misfit(calls: &[ContainerCall], things: &Things) -> Option<Misfit> {
-    out_of_order(things).or_else(|| not_empty(calls, things))
+fn fit(calls: &[ContainerCall], things: &Things) -> Result<(), Misfit> {
+    let misfit = out_of_order(things).or_else(|| not_empty(calls, things));
+    misfit.map_or(Ok(()), Err)
 }
 
 /// A pair that breaks condition 2: among the things put in before b, the one that is taken last.

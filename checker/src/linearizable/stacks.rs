@@ -29,45 +29,18 @@
 //! Every thing goes once; a tree of counts tells where new gaps open, another which puts started before lo (at
 //! most as many as there were clients at once). O(n (c + log n)) for c clients.
 //!
-//! **Unknown outcomes** as for queues (module `queues`).
+//! **Unknown outcomes**: module `containers`.
 
-use super::queues::Answer;
+use super::containers::{self, Answer};
 use super::things::{
-    AFTER_ALL, ContainerCall, Misfit, NOBODY, Thing, Things, assign, due_by_empty, not_empty,
-    sort_out,
+    AFTER_ALL, ContainerCall, Misfit, NOBODY, Thing, Things, due_by_empty, not_empty,
 };
 use super::trees::{Counts, Least};
 use crate::models::register::NEVER;
 
-/// Judges a stack.
+/// Judges a stack. O(n (c + log n)) for c clients.
 pub fn judge(calls: &[ContainerCall]) -> Answer {
-    let things = match sort_out(calls) {
-        None => return Answer::NotDistinct,
-        Some(Err(wrong)) => return Answer::Wrong(wrong),
-        Some(Ok(things)) => things,
-    };
-    let wrong = match nest(calls, &things) {
-        Ok(order) => return Answer::Linearizable(Some(order)),
-        Err(wrong) => wrong,
-    };
-    if things.takers.is_empty() {
-        return Answer::Wrong(wrong);
-    }
-    let mut generous = things.clone();
-    let first = u64::from(calls[things.takers[0] as usize].start);
-    for thing in generous.all.iter_mut().filter(|thing| thing.stays()) {
-        thing.take = (NOBODY, first, u64::from(NEVER));
-    }
-    if let Err(wrong) = nest(calls, &generous) {
-        return Answer::Wrong(wrong);
-    }
-    let mut assigned = things;
-    let due = due(calls, &assigned);
-    match assign(calls, &mut assigned, due) {
-        true => nest(calls, &assigned)
-            .map_or(Answer::Undecided, |order| Answer::Linearizable(Some(order))),
-        false => Answer::Undecided,
-    }
+    containers::judge(calls, nest, |_, _, order| order, due)
 }
 
 /// A moment of the linearization: after which event; takes, then what is done at once, then puts; the order
