@@ -4,6 +4,7 @@ use rand::RngExt as _;
 use rand::rngs::StdRng;
 use serde_json::{Value, json};
 
+use super::clock_skew::WEIGHTS;
 use super::{Draft, Fault, Kind, Need, Order, Setting, TARGETS, View, targets, victims};
 use crate::cluster::Cluster;
 use crate::databases::Future_;
@@ -45,14 +46,7 @@ impl Fault for ClockRate {
     }
 
     fn plan(&self, view: &View, order: &Order, rng: &mut StdRng) -> Draft {
-        let weights = [
-            ("leader", 35),
-            ("one", 25),
-            ("minority", 15),
-            ("majority", 15),
-            ("all", 10),
-        ];
-        let (shape, targets) = victims(view, order, &weights, rng);
+        let (shape, targets) = victims(view, order, &WEIGHTS, rng);
         let mut rates = serde_json::Map::new();
         let mut each = Vec::new();
         for node in &targets {

@@ -5,7 +5,7 @@ use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 use serde_json::{Value, json};
 
-use super::{Draft, Fault, Need, Order, View, targets, victims};
+use super::{Draft, Fault, Need, Order, View, grown, readings, targets, victims};
 use crate::cluster::Cluster;
 use crate::databases::Future_;
 use crate::injury::Injury;
@@ -15,6 +15,15 @@ pub struct ClockSkew;
 
 /// Jumps in seconds that are drawn from, each scaled by up to a third and in either direction.
 const JUMPS: [f64; 5] = [1.0, 5.0, 30.0, 600.0, 2700.0];
+
+/// How often each kind of victims is drawn when clocks go wrong.
+pub(super) const WEIGHTS: [(&str, u32); 5] = [
+    ("leader", 35),
+    ("one", 25),
+    ("minority", 15),
+    ("majority", 15),
+    ("all", 10),
+];
 
 impl Fault for ClockSkew {
     fn name(&self) -> &'static str {
@@ -30,14 +39,7 @@ impl Fault for ClockSkew {
     }
 
     fn plan(&self, view: &View, order: &Order, rng: &mut StdRng) -> Draft {
-        let weights = [
-            ("leader", 35),
-            ("one", 25),
-            ("minority", 15),
-            ("majority", 15),
-            ("all", 10),
-        ];
-        let (shape, targets) = victims(view, order, &weights, rng);
+        let (shape, targets) = victims(view, order, &WEIGHTS, rng);
         let mut offsets = serde_json::Map::new();
         for node in &targets {
             let jump = JUMPS.choose(rng).copied().unwrap_or(1.0) * rng.random_range(1.0..1.33);
@@ -67,16 +69,16 @@ impl Fault for ClockSkew {
         injury: &'a Injury,
     ) -> Future_<'a, Result<Value, String>> {
         Box::pin(async move {
-            let mut reads = serde_json::Map::new();
+            let before = readings(injury, |node| {
+                cluster.shim(node).effect().clock_reads_skewed
+            });
             for node in targets(injury) {
                 let offset = injury.parameters["offsets_ms"][node.to_string()]
                     .as_i64()
                     .unwrap_or_default();
-                let shim = cluster.shim(node);
-                reads.insert(node.to_string(), json!(shim.effect().clock_reads_skewed));
-                shim.set_clock_offset(offset * 1_000_000);
+                cluster.shim(node).set_clock_offset(offset * 1_000_000);
             }
-            Ok(Value::Object(reads))
+            Ok(before)
         })
     }
 
@@ -87,17 +89,11 @@ impl Fault for ClockSkew {
         before: &'a Value,
     ) -> Future_<'a, Result<Option<String>, String>> {
         Box::pin(async move {
-            let (mut reads, mut nodes) = (0, 0);
-            for node in targets(injury) {
+            let (reads, nodes) = grown(injury, before, |node| {
                 let shim = cluster.shim(node);
                 shim.set_clock_offset(0);
-                let Some(earlier) = before[node.to_string()].as_u64() else {
-                    continue;
-                };
-                let skewed = shim.effect().clock_reads_skewed.saturating_sub(earlier);
-                reads += skewed;
-                nodes += u32::from(skewed > 0);
-            }
+                shim.effect().clock_reads_skewed
+            });
             Ok((reads > 0).then(|| format!("{reads} skewed clock reads on {nodes} nodes")))
         })
     }

@@ -3,7 +3,7 @@
 use rand::rngs::StdRng;
 use serde_json::{Value, json};
 
-use super::{Draft, Fault, Need, Order, View, list, targets, victims};
+use super::{Draft, Fault, Need, Order, View, grown, list, readings, victims};
 use crate::cluster::Cluster;
 use crate::databases::Future_;
 use crate::injury::Injury;
@@ -48,13 +48,12 @@ impl Fault for DiskFull {
         injury: &'a Injury,
     ) -> Future_<'a, Result<Value, String>> {
         Box::pin(async move {
-            let mut refused = serde_json::Map::new();
-            for node in targets(injury) {
+            Ok(readings(injury, |node| {
                 let shim = cluster.shim(node);
-                refused.insert(node.to_string(), json!(refused_calls(&shim)));
+                let refused = refused_calls(&shim);
                 shim.set_disk_full(true);
-            }
-            Ok(Value::Object(refused))
+                refused
+            }))
         })
     }
 
@@ -65,17 +64,11 @@ impl Fault for DiskFull {
         before: &'a Value,
     ) -> Future_<'a, Result<Option<String>, String>> {
         Box::pin(async move {
-            let (mut refused, mut nodes) = (0, 0);
-            for node in targets(injury) {
+            let (refused, nodes) = grown(injury, before, |node| {
                 let shim = cluster.shim(node);
                 shim.set_disk_full(false);
-                let Some(earlier) = before[node.to_string()].as_u64() else {
-                    continue;
-                };
-                let calls = refused_calls(&shim).saturating_sub(earlier);
-                refused += calls;
-                nodes += u32::from(calls > 0);
-            }
+                refused_calls(&shim)
+            });
             Ok((refused > 0)
                 .then(|| format!("{refused} writes and syncs refused on {nodes} nodes")))
         })

@@ -35,6 +35,7 @@ mod of_messages;
 mod order;
 mod partition;
 mod pause;
+mod readings;
 mod reorder;
 mod reset;
 mod rolling_restart;
@@ -45,6 +46,7 @@ mod targets;
 mod term;
 
 pub use order::{Kind, Order, Setting, TARGETS, moment};
+use readings::{grown, readings};
 use targets::{SHAPES, victims};
 
 /// What a fault may know of the cluster when it chooses its victims.

@@ -7,7 +7,7 @@ use rand::rngs::StdRng;
 use serde_json::{Value, json};
 
 use super::{Draft, Fault, Need, Order, Setting, TARGETS, View, down, list, millis};
-use super::{targets, time, victims};
+use super::{readings, targets, time, victims};
 use crate::cluster::Cluster;
 use crate::databases::Future_;
 use crate::injury::Injury;
@@ -69,8 +69,8 @@ impl Fault for SyncError {
     ) -> Future_<'a, Result<Value, String>> {
         Box::pin(async move {
             let mut before = down::before(cluster, injury);
+            before["failed"] = readings(injury, |node| failed(cluster, node));
             for node in targets(injury) {
-                before["failed"][node.to_string()] = json!(failed(cluster, node));
                 cluster.may_end(injury.id, node);
                 let nth = injury.parameters["nth"].as_u64().unwrap_or(1);
                 cluster.shim(node).set_sync_error(nth);
