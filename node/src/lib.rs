@@ -8,6 +8,7 @@ pub mod events;
 pub mod exit;
 pub mod http;
 pub mod kv;
+mod lock;
 pub mod log;
 pub mod raft;
 pub mod replica;

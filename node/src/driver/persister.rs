@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::Meter;
-use crate::exit;
 use crate::log::say;
 use crate::raft::{NodeId, Write};
 use crate::replica::Finished;
@@ -78,12 +77,7 @@ impl Persister {
                     self.idle_until = Some(Instant::now() + RETRY);
                     thread::sleep(RETRY);
                 }
-                Err(error @ StorageError::Broken(_)) => {
-                    // What is on disk is known only after reading it again (PostgreSQL's fsyncgate, 2018).
-                    let id = self.id;
-                    say!("{id} stops: {error}; restart it to recover from what is on disk");
-                    std::process::exit(exit::IO_FAILED);
-                }
+                Err(error @ StorageError::Broken(_)) => error.end_process(self.id),
             }
         }
     }

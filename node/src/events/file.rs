@@ -7,11 +7,12 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 use serde::Serialize;
 
 use super::{Event, Sink};
+use crate::lock::lock;
 
 /// Lines are handed over at this many bytes in any case.
 const GATHER: usize = 64 << 10;
@@ -67,7 +68,7 @@ impl EventFile {
     }
 
     fn lock(&self) -> MutexGuard<'_, Lines> {
-        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.lines)
     }
 }
 

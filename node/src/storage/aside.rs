@@ -3,10 +3,11 @@
 //! The storage thread then has only to give it its name: a large state would keep the log waiting for as long as it
 //! takes to write otherwise. Whatever goes wrong here goes wrong again, and is told, when it is the snapshot's turn.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use super::files::Files;
 use super::{Identity, snapshot};
+use crate::lock::lock;
 use crate::raft::{LogId, Snapshot};
 
 /// The place beside a data directory's newest snapshot.
@@ -40,12 +41,12 @@ impl Aside {
 
     /// Whether the snapshot up to `last` is there, which then is the caller's.
     pub(super) fn take(&self, last: LogId) -> bool {
-        let mut whole = self.whole.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut whole = lock(&self.whole);
         whole.take_if(|there| *there == last).is_some()
     }
 
     fn set(&self, there: Option<LogId>) {
-        *self.whole.lock().unwrap_or_else(PoisonError::into_inner) = there;
+        *lock(&self.whole) = there;
     }
 }
 

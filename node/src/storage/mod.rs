@@ -25,6 +25,8 @@ pub use peers::KnownDisks;
 use std::fmt;
 use std::time::Duration;
 
+use crate::exit;
+use crate::log::say;
 use crate::raft::{Entry, HardState, NodeId, Snapshot, Write};
 
 /// A log on disk.
@@ -32,8 +34,8 @@ pub trait Storage: Send {
     /// Puts all writes on disk, in order, with one sync, and attests it.
     ///
     /// # Errors
-    /// [`StorageError::Full`]: nothing of these writes counts, the log ends where it ended before, and the
-    /// same writes may be tried again later. [`StorageError::Broken`]: the process must stop; what is on
+    /// [`StorageError::Full`]: nothing of these writes counts, though a part of the entries may be on disk already, and
+    /// the same writes may be tried again later. [`StorageError::Broken`]: the process must stop; what is on
     /// disk is known only after a restart.
     fn persist(&mut self, writes: &[Write]) -> Result<Durable, StorageError>;
 
@@ -122,3 +124,12 @@ impl fmt::Display for StorageError {
 }
 
 impl std::error::Error for StorageError {}
+
+impl StorageError {
+    /// Ends the process, as whoever meets [`StorageError::Broken`] must: what is on disk is known only after reading it
+    /// again (PostgreSQL's fsyncgate, 2018).
+    pub fn end_process(&self, id: NodeId) -> ! {
+        say!("{id} stops: {self}; restart it to recover from what is on disk");
+        std::process::exit(exit::IO_FAILED);
+    }
+}

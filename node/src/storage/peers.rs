@@ -17,11 +17,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
-use super::files::{Files, sort_error};
+use super::files::{Files, remove_if_there, sort_error};
 use super::wal::record::{u32_at, u64_at};
 use super::{Damage, Identity, OpenError, StorageError};
+use crate::lock::lock;
 use crate::raft::NodeId;
 
 /// The file's name.
@@ -113,10 +114,7 @@ impl KnownDisks {
 
     fn replace(&self, bytes: &[u8]) -> io::Result<()> {
         let files = self.files.as_ref();
-        match files.remove(ASIDE) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
+        remove_if_there(files, ASIDE)?;
         let file = files.create(ASIDE)?;
         file.write_at(0, bytes)?;
         file.sync()?;
@@ -175,10 +173,6 @@ fn decode(bytes: &[u8], identity: Identity) -> Option<BTreeMap<NodeId, u64>> {
         ))
     })
     .collect()
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl std::fmt::Debug for KnownDisks {

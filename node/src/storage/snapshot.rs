@@ -23,7 +23,7 @@
 
 use std::io;
 
-use super::files::Files;
+use super::files::{Files, remove_if_there};
 use super::wal::record::{u32_at, u64_at};
 use super::{Damage, Identity, OpenError};
 use crate::bugs::{self, Bug};
@@ -120,10 +120,7 @@ fn write(
     snapshot: &Snapshot,
     installed: bool,
 ) -> io::Result<()> {
-    match files.remove(name) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        removed => removed?,
-    }
+    remove_if_there(files, name)?;
     let header = encode(identity, snapshot, installed);
     let file = files.create(name)?;
     file.write_at(0, &header)?;

@@ -1,12 +1,13 @@
 //! What waits to be sent to one peer: bounded, newest kept.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 use tokio::sync::{Notify, mpsc};
 
 use super::Event;
 use super::wire::{Forward, ForwardReply};
+use crate::lock::lock;
 use crate::raft::{Body, Message, Payload, Term};
 
 const MAX_FRAMES: usize = 1024;
@@ -115,7 +116,7 @@ impl Outbox {
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.queue)
     }
 }
 

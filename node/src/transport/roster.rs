@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::task::{AbortHandle, spawn_blocking};
 
@@ -10,8 +10,7 @@ use super::Site;
 use super::accept::Closed;
 use super::outbox::Outbox;
 use super::wire::Hello;
-use crate::exit;
-use crate::log::say;
+use crate::lock::lock;
 use crate::raft::NodeId;
 use crate::storage::{KnownDisks, StorageError};
 
@@ -38,7 +37,7 @@ struct Dialled {
 
 impl Roster {
     fn lock(&self) -> MutexGuard<'_, Known> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 
     /// Whether `node` may speak here: the command line names it, or the configuration.
@@ -140,7 +139,6 @@ pub(super) fn forget_others(id: NodeId, known: KnownDisks, members: BTreeSet<Nod
 
 fn stop_if_broken(id: NodeId, error: &StorageError) {
     if let StorageError::Broken(_) = error {
-        say!("{id} stops: {error}; restart it to recover from what is on disk");
-        std::process::exit(exit::IO_FAILED);
+        error.end_process(id);
     }
 }

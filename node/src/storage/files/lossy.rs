@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 mod edits;
 
@@ -19,6 +19,7 @@ use edits::{Before, Edit, written_back};
 
 use super::direct::{Direct, DirectFile, create_new};
 use super::{File, Files, is_full};
+use crate::lock::lock;
 use crate::raft::rng::Rng;
 
 const HELD: &str = ".held-";
@@ -229,11 +230,6 @@ impl Inode {
             Err(error)
         })
     }
-}
-
-/// A panic while holding the lock ends the process, so a poisoned lock is never met in practice.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -94,6 +94,17 @@ pub trait File: Send + Sync {
     fn sync(&self) -> io::Result<()>;
 }
 
+/// Removes a file that need not be there.
+///
+/// # Errors
+/// Of the system.
+pub fn remove_if_there(files: &dyn Files, name: &str) -> io::Result<()> {
+    match files.remove(name) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    }
+}
+
 /// Sorts the errors of the system: a full disk (or quota) is not a broken one.
 pub fn sort_error(error: io::Error) -> StorageError {
     match is_full(&error) {

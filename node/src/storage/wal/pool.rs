@@ -17,7 +17,7 @@ use std::collections::VecDeque;
 use std::io;
 
 use super::segment;
-use crate::storage::files::{File, Files};
+use crate::storage::files::{File, Files, remove_if_there};
 
 /// Most spare files.
 pub const MAX_SPARES: usize = 2;
@@ -140,10 +140,7 @@ impl Pool {
             return Ok(());
         }
         let name = name(0);
-        match files.remove(&name) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            removed => removed?,
-        }
+        remove_if_there(files, &name)?;
         let file = files.create(&name)?;
         let made = file
             .preallocate(self.size)
