@@ -378,10 +378,12 @@ impl Oracle {
                 ..
             } => {
                 let (held, last) = (view.durable.get(index.0), view.durable.last());
-                // The leader's own log says what was meant, as long as it is in that term.
+                // The leader's own log says what was meant, as long as it is in that term and nobody of a later one has
+                // replaced the entry.
                 let leader = &self.views[usize::from(to.0) - 1];
                 let meant = leader.issued.get(index.0);
-                let same = leader.hard_state.0 != term || meant.is_none_or(|m| held == Some(m));
+                let same = leader.hard_state.0 != term
+                    || meant.is_none_or(|m| held == Some(m) || m.0 > term);
                 match last >= index.0 && same || durable_term > term {
                     true => Ok(()),
                     false => Err(("V14", format!("{message}: the entry is not on disk"))),

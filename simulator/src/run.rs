@@ -182,11 +182,15 @@ fn converge(world: &mut World) {
     }
 }
 
-/// How long a node may take that lacks the whole log and gets it entry by entry, each only after the last.
+/// How long a node may take that lacks the whole log and gets it entry by entry, each only after the last. The longest log
+/// counts: a leader that answers ahead of commits can be far ahead of them.
 fn catching_up(world: &World) -> u64 {
     let swarm = &world.scenario.swarm;
     let round = 2 * swarm.latency.1 + swarm.sync.1;
-    world.oracle.committed() * (round * 1000 + 2 * MILLISECOND)
+    let running = world.processes.iter().filter_map(|it| it.running.as_ref());
+    let last = running.map(|running| running.status.last.index.0);
+    let entries = last.fold(world.oracle.committed(), u64::max);
+    entries * (round * 1000 + 2 * MILLISECOND)
 }
 
 fn is_converged(world: &World) -> bool {

@@ -100,6 +100,11 @@ impl Core {
         &self.members.configured().configuration
     }
 
+    /// The latest term that this node has heard of, on disk or on its way there. O(1).
+    pub fn term(&self) -> Term {
+        self.hard_state.term
+    }
+
     /// Where this node stands. O(followers).
     pub fn status(&self) -> Status {
         let followers = match &self.state {

@@ -225,10 +225,12 @@ impl Replica {
         std::mem::take(&mut self.work)
     }
 
-    /// Writes are on disk: what rests on them may leave.
+    /// Writes are on disk: what rests on them may leave. What was meant for an earlier term is lost: another leader may
+    /// have replaced in memory the entries that it speaks of, and then they never were on disk.
     pub fn on_persisted(&mut self, now: Time, proof: Durable) {
         while let Some(promise) = self.promises.pop_front() {
             match promise.release(&proof) {
+                Ok(message) if message.term < self.core.term() => {}
                 Ok(message) => self.say(message),
                 Err(promise) => {
                     self.promises.push_front(promise);

@@ -5,6 +5,7 @@ mod bench;
 mod disk;
 mod election;
 mod hostile;
+mod late_promises;
 mod membership;
 mod reads;
 mod replication;
