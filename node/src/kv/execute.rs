@@ -1,9 +1,8 @@
 //! Carries out operations on a batch: alone, or as the branch of a transaction that its compares choose.
 
-use std::sync::Arc;
-
 use super::command::{Compare, Operation};
 use super::lease::Leases;
+use super::list::List;
 use super::outcome::{Done, MAX_ANSWER, Outcome, Refused};
 use super::store::{Batch, Store};
 use super::value::{Data, holds};
@@ -65,16 +64,15 @@ fn one(batch: &mut Batch<'_>, leases: &Leases, operation: Operation) -> Result<D
         Operation::Delete { key } => Ok(Done::Deleted(batch.delete(key))),
         Operation::Append { key, value } => {
             let lease = batch.get(&key).and_then(|value| value.lease);
-            let items = match batch.get(&key).map(|value| &value.data) {
-                None => &[][..],
-                Some(Data::List(items)) => items,
+            let mut items = match batch.get(&key).map(|value| &value.data) {
+                None => List::new(),
+                Some(Data::List(items)) => items.clone(),
                 Some(Data::Text(_)) => return Err(Refused::NotAList),
             };
-            let bytes: usize = items.iter().map(|item| item.len()).sum();
-            if bytes + value.len() > Data::MAX_BYTES {
+            if items.bytes() + value.len() > Data::MAX_BYTES {
                 return Err(Refused::TooLarge);
             }
-            let items: Vec<Arc<str>> = items.iter().cloned().chain([value.into()]).collect();
+            items.push(value.into());
             let length = items.len() as u64;
             batch.put(key, Data::List(items), lease);
             Ok(Done::Appended(length))

@@ -224,7 +224,7 @@ fn a_transaction_happens_wholly_or_not_at_all() {
     assert_eq!(machine.content(), before);
     apply(&mut machine, &transfer("not so"));
     let log = machine.get("log").map(|value| value.data.clone());
-    let expect = ["1", "failed"].map(Into::into).to_vec();
+    let expect = ["1", "failed"].map(Into::into).into_iter().collect();
     assert_eq!(log, Some(Data::List(expect)));
 }
 
