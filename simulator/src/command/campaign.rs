@@ -17,8 +17,10 @@ use super::Arguments;
 
 /// How often a line tells how far it has come.
 const PROGRESS: Duration = Duration::from_secs(10);
-/// How many lines of a failing run are shown.
+/// How many of a failing run's last messages are shown.
 const SHOWN: usize = 80;
+/// How many of its last injuries are.
+const INJURIES: usize = 30;
 
 #[derive(Default)]
 struct Sum {
@@ -133,18 +135,23 @@ fn tell(arguments: &Arguments, scenario: &Scenario, outcome: &Outcome) {
         "seed {}: {} at {at:.6} s: {}",
         scenario.seed, violation.check, violation.what
     );
-    println!("  repeat it: simulator {scenario} --trace");
+    println!("  repeat it: {} {scenario} --trace", command(arguments));
     if arguments.shrink == 0 || arguments.trace {
         return;
     }
     let small = shrink(scenario, violation.check, violation.at, arguments.shrink);
     let shown = run::run(&small, true);
     println!(
-        "  made shorter: simulator {small} --trace   ({} of {} injuries)",
+        "  made shorter: {} {small} --trace   ({} of {} injuries)",
+        command(arguments),
         small.injuries.len(),
         scenario.injuries.len()
     );
-    for injury in &small.injuries {
+    let earlier = small.injuries.len().saturating_sub(INJURIES);
+    if earlier > 0 {
+        println!("    {earlier} earlier injuries");
+    }
+    for injury in &small.injuries[earlier..] {
         println!(
             "    injury {}: {:?} from {:.3} s on for {:.3} s",
             injury.number,
@@ -157,4 +164,18 @@ fn tell(arguments: &Arguments, scenario: &Scenario, outcome: &Outcome) {
     for line in &shown.trace[last..] {
         println!("  {line}");
     }
+}
+
+/// What a repetition begins with.
+#[cfg(feature = "planted-bugs")]
+fn command(arguments: &Arguments) -> String {
+    let planted = |(_, bug): &&(&str, _)| arguments.bug == Some(*bug);
+    let planted = node::bugs::Bug::all().iter().find(planted);
+    let bug = planted.map_or(String::new(), |(name, _)| format!(" --bug {name}"));
+    format!("cargo run --release -p simulator --features planted-bugs --{bug}")
+}
+
+#[cfg(not(feature = "planted-bugs"))]
+fn command(_: &Arguments) -> &'static str {
+    "cargo run --release -p simulator --"
 }
