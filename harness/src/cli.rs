@@ -12,6 +12,7 @@ use crate::plan::Plan;
 use crate::progress::Style;
 use crate::replication::Replication;
 use crate::run::Shown;
+use crate::sandbox::Wanted;
 use crate::slo::{self, Slo};
 use crate::{bugs, databases, faults, runs, schedule, store};
 
@@ -135,6 +136,10 @@ struct RunArgs {
     /// Limits that clients' service must keep, as JSON: longest_outage_ms, outage_percent, p99_ms, recovery_ms.
     #[arg(long, value_name = "FILE")]
     slo: Option<PathBuf>,
+    /// Whether the run gets namespaces of its own, with which everything that it started ends: auto (where that can be),
+    /// on (or no run) or off.
+    #[arg(long = "box", default_value = "auto", value_name = "WHEN")]
+    sandbox: String,
     /// No progress lines, only the verdict.
     #[arg(long)]
     quiet: bool,
@@ -164,6 +169,9 @@ pub struct TableArgs {
     /// Where run folders are made.
     #[arg(long, default_value = "results", value_name = "FOLDER")]
     pub out: PathBuf,
+    /// Whether each run gets namespaces of its own: auto, on or off.
+    #[arg(long = "box", default_value = "auto", value_name = "WHEN")]
+    pub sandbox: String,
 }
 
 /// What the user wants.
@@ -208,6 +216,8 @@ pub struct RunWish {
     pub slo: Option<Slo>,
     /// How it is shown.
     pub shown: Shown,
+    /// Whether it is in a box.
+    pub sandbox: Wanted,
     /// How often.
     pub repeat: u32,
 }
@@ -307,6 +317,14 @@ fn plan(args: RunArgs) -> Result<RunWish, Failure> {
         },
         live: args.live,
     };
+    let sandbox = Wanted::NAMED
+        .into_iter()
+        .find(|(name, _)| *name == args.sandbox)
+        .map(|(_, wanted)| wanted)
+        .ok_or_else(|| {
+            let known = Wanted::NAMED.into_iter().map(|(name, _)| name);
+            unknown("--box", &args.sandbox, known)
+        })?;
     if let Some(run) = &args.replay {
         let plan = Box::new(replayed(run)?);
         return Ok(RunWish {
@@ -315,6 +333,7 @@ fn plan(args: RunArgs) -> Result<RunWish, Failure> {
             out: args.out,
             slo: args.slo.as_deref().map(slo::read).transpose()?,
             shown,
+            sandbox,
             repeat: args.repeat,
         });
     }
@@ -452,6 +471,9 @@ fn plan(args: RunArgs) -> Result<RunWish, Failure> {
     if let Some(file) = &args.schedule {
         plan.command += &format!(" --schedule '{}'", file.display());
     }
+    if sandbox != Wanted::Auto {
+        plan.command += &format!(" --box {}", args.sandbox);
+    }
     if let Some(path) = &args.slo {
         plan.command += &format!(" --slo '{}'", path.display());
     }
@@ -463,6 +485,7 @@ fn plan(args: RunArgs) -> Result<RunWish, Failure> {
         slo,
         repeat: args.repeat,
         shown,
+        sandbox,
     })
 }
 

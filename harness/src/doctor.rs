@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use crate::exit::{self, Failure};
 use crate::faults::{FAULTS, Need};
 use crate::process::{Limit, Process};
-use crate::{databases, store};
+use crate::{databases, sandbox, store};
 
 /// One thing that was tried.
 struct Finding {
@@ -87,8 +87,11 @@ const SIGNALS: &str = "stopping and killing children";
 const PRLIMIT: &str = "prlimit on children";
 const SHIM: &str = "the preloaded library";
 const CARGO: &str = "cargo";
+const BOX: &str = "a box";
 
 fn findings(folder: &std::path::Path) -> Vec<Finding> {
+    // Before anything here starts a thread.
+    let boxed = sandbox::problem();
     let bind = TcpListener::bind((Ipv4Addr::new(127, 64, 0, 254), 0));
     let finding = |what, good_for, problem| Finding {
         what,
@@ -115,11 +118,7 @@ fn findings(folder: &std::path::Path) -> Vec<Finding> {
             shim(),
         ),
         finding(CARGO, "building node", cargo()),
-        finding(
-            "user, pid, net and mount namespaces",
-            "nothing yet: links are proxied and children die with the harness",
-            namespaces(),
-        ),
+        finding(BOX, "nothing outlives a run, whatever kills it", boxed),
         finding(
             "/dev/net/tun",
             "nothing yet: delays and losses are the proxies'",
@@ -164,12 +163,6 @@ fn cargo() -> Option<String> {
     quiet(Command::new(cargo).arg("--version"))
         .then_some(())
         .map_or(Some("install Rust 1.90 or newer".into()), |()| None)
-}
-
-fn namespaces() -> Option<String> {
-    let mut unshare = Command::new("unshare");
-    unshare.args(["-Urpfnm", "--kill-child", "true"]);
-    (!quiet(&mut unshare)).then(|| "`unshare -Urpfnm true` fails".into())
 }
 
 /// Does it run and end well?

@@ -28,6 +28,8 @@ pub fn facts() -> Vec<(String, String)> {
         }),
     );
     add("memory", meminfo());
+    let has_box = crate::sandbox::entered();
+    add("box", Some(if has_box { "yes" } else { "no" }.into()));
     add(
         "harness",
         Some(format!("{} ({})", env!("CARGO_PKG_VERSION"), profile())),

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// Everything held.
 pub const VALID: u8 = 0;
 /// A promise was broken, and it is proved.
@@ -60,7 +62,7 @@ pub fn rank(code: u8) -> usize {
 }
 
 /// Why the harness stops, in one sentence that says what to do, and its exit code.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Failure {
     /// One of this module's codes.
     pub code: u8,

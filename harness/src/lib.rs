@@ -41,6 +41,7 @@ pub mod replication;
 pub mod report;
 pub mod run;
 pub mod runs;
+pub mod sandbox;
 pub mod schedule;
 pub mod shim;
 pub mod site;

@@ -1,5 +1,6 @@
 //! One run, phase by phase: build, start, break, heal, wait, read, judge, report.
 
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -23,8 +24,8 @@ use crate::progress::{Counts, Moment, NodeNow, Progress, Style};
 use crate::site::Site;
 use crate::store::{self, Lines};
 use crate::{
-    binaries, databases, environment, judge, live, members, observe, recovery, stalls, whitebox,
-    worker,
+    binaries, databases, environment, judge, live, members, observe, recovery, sandbox, stalls,
+    sweep, web, whitebox, worker,
 };
 
 /// How long a client waits for an answer.
@@ -88,17 +89,39 @@ pub fn run(wish: &RunWish) -> Result<(u8, PathBuf), Failure> {
         &folder,
         &say,
     )?;
+    // Browsers are out here, where nodes are not to be.
+    let live = shown.live.map(web::bind).transpose()?;
+    sweep::claim();
+    let rest =
+        || from_first_node_to_verdict(plan, database, &binaries, &folder, &progress, live.as_ref());
+    let code = sandbox::act(wish.sandbox, &say, &rest)??;
+    Ok((code, folder))
+}
+
+/// All that is done in the box, where there is one.
+fn from_first_node_to_verdict(
+    plan: &Plan,
+    database: &dyn databases::Database,
+    binaries: &binaries::Binaries,
+    folder: &Path,
+    progress: &Arc<Progress>,
+    live: Option<&TcpListener>,
+) -> Result<u8, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .map_err(|error| Failure::new(exit::INTERNAL, format!("cannot start: {error}")))?;
-    if let Some(address) = shown.live {
-        runtime.block_on(live::start(address, progress.clone()))?;
+    if let Some(listener) = live {
+        let again = listener
+            .try_clone()
+            .map_err(|error| Failure::new(exit::INTERNAL, format!("the live page: {error}")))?;
+        let _here = runtime.enter();
+        live::start(again, progress.clone())?;
     }
     let code = runtime.block_on(async {
-        let site = Arc::new(Site::take(plan.nodes, &folder)?);
-        let deployment = database.deploy(site.clone(), plan, binaries.system)?;
+        let site = Arc::new(Site::take(plan.nodes, folder)?);
+        let deployment = database.deploy(site.clone(), plan, binaries.system.clone())?;
         let observations = Arc::new(Lines::create(folder.join(store::OBSERVATIONS))?);
         let cluster = Arc::new(
             Cluster::new(
@@ -109,7 +132,7 @@ pub fn run(wish: &RunWish) -> Result<(u8, PathBuf), Failure> {
             )
             .await?,
         );
-        let ending = act(plan, &folder, &cluster, &progress).await;
+        let ending = act(plan, folder, &cluster, progress).await;
         cluster.end();
         let (mut ending, failure) = ending?;
         observations.check()?;
@@ -122,13 +145,13 @@ pub fn run(wish: &RunWish) -> Result<(u8, PathBuf), Failure> {
     code?;
     progress.say("judging");
     // The runtime is still there, and with it whoever listens to signals.
-    let code = judge::judge_and_report(&folder, &progress);
-    if shown.live.is_some() {
+    let code = judge::judge_and_report(folder, progress);
+    if live.is_some() {
         // Whoever looks at the page is to hear the end of it.
         std::thread::sleep(Duration::from_millis(200));
     }
     runtime.shutdown_background();
-    code.map(|code| (code, folder))
+    code
 }
 
 /// Looks at the files that the nodes have left.

@@ -5,6 +5,7 @@
 
 use std::fs;
 use std::process::Command;
+use std::sync::OnceLock;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -19,9 +20,18 @@ pub fn mark(command: &mut Command) {
     command.env(MARK, own_mark());
 }
 
-fn own_mark() -> String {
-    let pid = std::process::id();
-    format!("{pid}@{}", started(pid).unwrap_or_default())
+/// Whose children are marked from now on, if nobody's were before: this process'. Whoever looks for them does not know the
+/// numbers that processes have in a box.
+pub fn claim() {
+    own_mark();
+}
+
+fn own_mark() -> &'static str {
+    static OWN: OnceLock<String> = OnceLock::new();
+    OWN.get_or_init(|| {
+        let pid = std::process::id();
+        format!("{pid}@{}", started(pid).unwrap_or_default())
+    })
 }
 
 /// When a process was started, in the kernel's ticks since boot: together with the number it is never used twice.
@@ -106,7 +116,7 @@ mod tests {
             command.spawn().unwrap()
         };
         let mut orphan = spawn(&format!("{}@1", std::process::id()));
-        let mut own = spawn(&own_mark());
+        let mut own = spawn(own_mark());
         // Between fork and exec a child still has the environment of its parent.
         let known =
             |pid: u32| fs::read(format!("/proc/{pid}/environ")).is_ok_and(|e| owner(&e).is_some());

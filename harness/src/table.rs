@@ -46,6 +46,7 @@ fn wish(args: &TableArgs, fault: &str) -> Result<RunWish, Failure> {
         ("--time", &time),
         ("--nodes", &nodes),
         ("--rate", "300"),
+        ("--box", &args.sandbox),
     ] {
         words.extend([flag.into(), value.into()]);
     }

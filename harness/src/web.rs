@@ -35,20 +35,35 @@ pub enum Answer {
 /// Decides by path, percent signs resolved; the query is cut off.
 pub type Route = Arc<dyn Fn(&str) -> Answer + Send + Sync>;
 
-/// Listens.
+/// Takes an address, for [`listen`]: also before the process goes where nobody could reach it.
 ///
 /// # Errors
 /// The address cannot be bound: code 69. It is not this machine's own: code 64.
-pub async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
+pub fn bind(address: SocketAddr) -> Result<std::net::TcpListener, Failure> {
     if !address.ip().is_loopback() {
         let text = format!(
             "{address} can be reached from outside, and there is no password: choose an address such as 127.0.0.1:8080"
         );
         return Err(Failure::new(exit::USAGE, text));
     }
-    TcpListener::bind(address).await.map_err(|error| {
+    std::net::TcpListener::bind(address).map_err(|error| {
         let text = format!("cannot listen on {address}: {error}; choose another port");
         Failure::new(exit::UNAVAILABLE, text)
+    })
+}
+
+/// Takes connections from now on, in the runtime that it is called in; answers where, too.
+///
+/// # Errors
+/// The kernel refuses: code 69.
+pub fn listen(listener: std::net::TcpListener) -> Result<(TcpListener, SocketAddr), Failure> {
+    let listen = || {
+        let address = listener.local_addr()?;
+        listener.set_nonblocking(true)?;
+        Ok((TcpListener::from_std(listener)?, address))
+    };
+    listen().map_err(|error: std::io::Error| {
+        Failure::new(exit::UNAVAILABLE, format!("cannot listen: {error}"))
     })
 }
 
@@ -217,8 +232,8 @@ mod tests {
 
     #[tokio::test]
     async fn pages_and_events_are_served() {
-        let listener = listen("127.0.0.1:0".parse().unwrap()).await.unwrap();
-        let address = listener.local_addr().unwrap();
+        let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let (listener, address) = listen(listener).unwrap();
         let told = broadcast::Sender::new(4);
         let sender = told.clone();
         let route: Route = Arc::new(move |path| match path {
@@ -246,9 +261,9 @@ mod tests {
         server.abort();
     }
 
-    #[tokio::test]
-    async fn an_address_for_others_is_refused() {
-        let failure = listen("0.0.0.0:0".parse().unwrap()).await.unwrap_err();
+    #[test]
+    fn an_address_for_others_is_refused() {
+        let failure = bind("0.0.0.0:0".parse().unwrap()).unwrap_err();
         assert_eq!(failure.code, exit::USAGE);
     }
 }

@@ -92,6 +92,7 @@ fn what_makes_no_sense_is_refused_in_one_sentence() {
     refused(&["--replication", "chain"], 64, &["chain", "semi-sync"]);
     refused(&["modes", "--nodes", "99"], 64, &["99"]);
     refused(&["--frobnicate"], 64, &["--frobnicate", "--help"]);
+    refused(&["--box", "perhaps"], 64, &["perhaps", "auto"]);
     refused(&["--time", "0"], 64, &["--time 0"]);
     refused(&["--time", "NaN"], 64, &["--time"]);
     refused(&["--nodes", "0"], 64, &["1 to 9"]);
@@ -155,6 +156,126 @@ fn a_kill_of_the_harness_leaves_no_process_and_a_checkable_history() {
     assert_eq!(checked.status.code(), Some(2), "{said}");
     assert!(said.contains("broke off"), "{said}");
     assert!(folder.join("report.html").is_file());
+}
+
+/// Processes whose command line holds `text`.
+fn with_words(text: &str) -> Vec<u32> {
+    let words = |pid: &u32| fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    pids()
+        .into_iter()
+        .filter(|pid| {
+            String::from_utf8_lossy(&words(pid))
+                .replace('\0', " ")
+                .contains(text)
+        })
+        .collect()
+}
+
+fn pids() -> Vec<u32> {
+    let entries = fs::read_dir("/proc").expect("/proc").flatten();
+    entries
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .collect()
+}
+
+/// A namespace of a process, by its kind.
+fn namespace(pid: u32, kind: &str) -> Option<PathBuf> {
+    fs::read_link(format!("/proc/{pid}/ns/{kind}")).ok()
+}
+
+#[test]
+fn a_kill_of_the_harness_leaves_no_daemon_no_namespace_and_no_mount() {
+    let looked = run(&["doctor"]);
+    let looked = String::from_utf8_lossy(&looked.stdout).to_string();
+    if looked.contains("  -- a box") {
+        // No box here: the harness says so, and the test says nothing.
+        let arguments = ["--box", "on", "--nemesis", "none", "--time", "1", "--quiet"];
+        let out = tempfile::tempdir().expect("a folder");
+        let refused = harness()
+            .args(arguments)
+            .arg("--out")
+            .arg(out.path())
+            .output();
+        assert_eq!(refused.expect("the harness starts").status.code(), Some(69));
+        return;
+    }
+    let out = tempfile::tempdir().expect("a folder");
+    let short = [
+        "--nemesis",
+        "none",
+        "--time",
+        "1",
+        "--nodes",
+        "1",
+        "--quiet",
+    ];
+    let made = harness().args(short).arg("--out").arg(out.path()).output();
+    made.expect("the harness starts");
+    let node = out
+        .path()
+        .join("latest")
+        .canonicalize()
+        .expect("a run")
+        .join("bin/node");
+    // A node that leaves a daemon in a session of its own behind, with init for its parent.
+    let daemon = format!("sleep 3600.{}", std::process::id());
+    let script = out.path().join("node-with-daemon");
+    let text = format!(
+        "#!/bin/sh\n(LD_PRELOAD= setsid {daemon} &)\nexec {} \"$@\"\n",
+        node.display()
+    );
+    fs::write(&script, text).expect("writable");
+    let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    fs::set_permissions(&script, executable).expect("ours");
+    let script = script.display().to_string();
+    let arguments = [
+        "--box",
+        "on",
+        "--binary",
+        &script,
+        "--nemesis",
+        "pause",
+        "--time",
+        "600",
+        "--nodes",
+        "3",
+        "--interval",
+        "20",
+    ];
+    let (mut child, folder) = begin(out.path(), &arguments, "injuries.jsonl", "pause");
+    let daemons = with_words(&daemon);
+    assert_eq!(daemons.len(), 3, "each node has left one");
+    let inside = |kind: &str| namespace(daemons[0], kind).expect("it lives");
+    let kinds = ["pid", "net", "mnt", "ipc"];
+    let own = kinds.map(inside);
+    for (kind, own) in kinds.iter().zip(&own) {
+        assert_ne!(
+            Some(own),
+            namespace(std::process::id(), kind).as_ref(),
+            "{kind}"
+        );
+    }
+    signal(&child, nix::sys::signal::Signal::SIGKILL);
+    child.wait().expect("the harness ends");
+    let left = || {
+        let lives = |pid: &u32| {
+            let in_there =
+                |(kind, own): (&&str, &PathBuf)| namespace(*pid, kind).as_ref() == Some(own);
+            kinds.iter().zip(&own).any(in_there)
+        };
+        let strangers = pids().into_iter().filter(lives);
+        strangers.chain(with_words(&daemon)).collect::<Vec<u32>>()
+    };
+    let patience = Instant::now() + Duration::from_secs(10);
+    while !left().is_empty() || !processes(&folder).is_empty() {
+        assert!(Instant::now() < patience, "left behind: {:?}", left());
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let mounts = fs::read_to_string("/proc/mounts").expect("mounts");
+    assert!(
+        !mounts.contains(&out.path().display().to_string()),
+        "{mounts}"
+    );
 }
 
 #[test]

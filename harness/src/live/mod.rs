@@ -1,6 +1,6 @@
 //! `--live`: the run as it goes, as a page for this machine's own browser.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
 use crate::exit::Failure;
@@ -9,13 +9,12 @@ use crate::web::{self, Answer, Route};
 
 const PAGE: &str = include_str!("page.html");
 
-/// Serves the page until the runtime ends, says where it is, and answers that too.
+/// Serves the page until the runtime ends, in which this is called, says where it is, and answers that too.
 ///
 /// # Errors
-/// The address is not this machine's own, or cannot be bound.
-pub async fn start(address: SocketAddr, progress: Arc<Progress>) -> Result<SocketAddr, Failure> {
-    let listener = web::listen(address).await?;
-    let address = listener.local_addr().unwrap_or(address);
+/// The kernel refuses.
+pub fn start(listener: TcpListener, progress: Arc<Progress>) -> Result<SocketAddr, Failure> {
+    let (listener, address) = web::listen(listener)?;
     progress.say(&format!("live view: http://{address}/"));
     let route: Route = Arc::new(move |path| match path {
         "/" => Answer::Page(PAGE.into()),

@@ -23,14 +23,14 @@ pub fn serve(folder: &Path, address: SocketAddr) -> Result<u8, Failure> {
             format!("cannot read {}: {error}", folder.display()),
         )
     })?;
+    let listener = web::bind(address)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
         .build()
         .map_err(|error| Failure::new(exit::INTERNAL, format!("cannot start: {error}")))?;
     runtime.block_on(async {
-        let listener = web::listen(address).await?;
-        let address = listener.local_addr().unwrap_or(address);
+        let (listener, address) = web::listen(listener)?;
         println!("runs in {}: http://{address}/", folder.display());
         let route: Route = Arc::new(move |path| answer(&folder, path));
         web::serve(listener, route).await;

@@ -105,9 +105,10 @@ fn a_run_is_shown_as_it_goes() {
         .expect("a runtime");
     let progress = Arc::new(Progress::new(Style::Quiet));
     let address = "127.0.0.1:0".parse().expect("an address");
+    let listener = harness::web::bind(address).expect("a free port");
     let address = runtime
-        .block_on(harness::live::start(address, progress.clone()))
-        .expect("a free port");
+        .block_on(async { harness::live::start(listener, progress.clone()) })
+        .expect("a page");
     let moment = |passed_s: f64, rate| Moment {
         passed_s,
         left_s: 10.0 - passed_s,
