@@ -14,7 +14,7 @@ use crate::messages::Batch;
 use crate::observation::{NodeStatus, Observation};
 use crate::process::{Limit, Process};
 use crate::shim::{Library, Shim};
-use crate::site::{NodeId, Site};
+use crate::site::{CLIENTS, NodeId, Site};
 use crate::store::Lines;
 
 pub use harm::Tally;
@@ -113,7 +113,7 @@ impl Cluster {
         let pairs = site
             .nodes()
             .flat_map(|from| site.nodes().map(move |to| (from, to)));
-        let routes: Vec<Route> = pairs
+        let mut routes: Vec<Route> = pairs
             .filter(|(from, to)| from != to)
             .map(|(from, to)| Route {
                 id: LinkId {
@@ -124,6 +124,15 @@ impl Cluster {
                 target: deployment.peer(to).unwrap_or_else(|| site.peer(to)),
             })
             .collect();
+        let asked = site.nodes().filter(|_| site.has_client_links());
+        routes.extend(asked.map(|to| Route {
+            id: LinkId {
+                from: CLIENTS.0,
+                to: to.0,
+            },
+            listen: site.door(to),
+            target: site.client(to),
+        }));
         let started = proxies
             .spawn(async move { Links::start(&routes).await })
             .await;
@@ -265,6 +274,7 @@ impl Cluster {
     /// What the nodes said to each other since this was last asked with the same `known`, a batch for each link.
     pub fn messages(&self, known: &mut BTreeMap<LinkId, u64>) -> Vec<Batch> {
         let news = self.links.news(known).into_iter();
+        let news = news.filter(|(link, ..)| ![link.from, link.to].contains(&CLIENTS.0));
         news.map(|(link, seen, missed)| Batch::new(link, self.began, &seen, missed))
             .collect()
     }

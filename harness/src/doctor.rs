@@ -50,7 +50,7 @@ pub fn examine() -> Result<u8, Failure> {
         let lacks = match fault.needs() {
             Need::Signals => missing(SIGNALS),
             Need::Limits | Need::Memory => missing(PRLIMIT),
-            Need::Links | Need::Frames => missing(LOOPBACK),
+            Need::Links | Need::Frames | Need::Clients => missing(LOOPBACK),
             Need::Membership | Need::Checksums => false,
             Need::Preload => missing(SHIM),
         };

@@ -13,6 +13,7 @@ use crate::cli::RunWish;
 use crate::cluster::Cluster;
 use crate::ending::Ending;
 use crate::exit::{self, Failure};
+use crate::faults::Need;
 use crate::history::Recorder;
 use crate::interpreter::{Interpreter, Phase, Totals};
 use crate::kept::AppliedLog;
@@ -24,8 +25,8 @@ use crate::progress::{Counts, Moment, NodeNow, Progress, Style};
 use crate::site::Site;
 use crate::store::{self, Lines};
 use crate::{
-    binaries, databases, environment, judge, live, members, observe, recovery, sandbox, stalls,
-    sweep, web, whitebox, worker,
+    binaries, databases, environment, faults, judge, live, members, observe, recovery, sandbox,
+    stalls, sweep, web, whitebox, worker,
 };
 
 /// How long a client waits for an answer.
@@ -120,7 +121,10 @@ fn from_first_node_to_verdict(
         live::start(again, progress.clone())?;
     }
     let code = runtime.block_on(async {
-        let site = Arc::new(Site::take(plan.nodes, folder)?);
+        let to_clients =
+            |name: &String| faults::find(name).is_some_and(|fault| fault.needs() == Need::Clients);
+        let site = Site::take(plan.nodes, folder)?;
+        let site = Arc::new(site.with_client_links(plan.nemesis.iter().any(to_clients)));
         let deployment = database.deploy(site.clone(), plan, binaries.system.clone())?;
         let observations = Arc::new(Lines::create(folder.join(store::OBSERVATIONS))?);
         let cluster = Arc::new(

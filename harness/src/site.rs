@@ -21,6 +21,9 @@ const PROXIES: u8 = 100;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct NodeId(pub u16);
 
+/// All clients together, as an end of links; no member has this number.
+pub const CLIENTS: NodeId = NodeId(0);
+
 impl std::fmt::Display for NodeId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "n{}", self.0)
@@ -35,6 +38,8 @@ pub struct Site {
     port: u16,
     nodes: u16,
     folder: PathBuf,
+    /// Clients ask through links of their own.
+    client_links: bool,
     _marks: Vec<TcpListener>,
 }
 
@@ -55,6 +60,7 @@ impl Site {
                     port,
                     nodes,
                     folder: folder.to_path_buf(),
+                    client_links: false,
                     _marks: marks,
                 });
             }
@@ -63,6 +69,18 @@ impl Site {
             exit::UNAVAILABLE,
             "no free loopback addresses among 127.64-127.x.y: stop other runs, or check that 127.0.0.0/8 is up",
         ))
+    }
+
+    /// The same with links between clients and nodes, which can be cut.
+    #[must_use]
+    pub fn with_client_links(mut self, wanted: bool) -> Site {
+        self.client_links = wanted;
+        self
+    }
+
+    /// Do clients ask through links of their own?
+    pub fn has_client_links(&self) -> bool {
+        self.client_links
     }
 
     /// All nodes.
@@ -85,7 +103,16 @@ impl Site {
         self.folder.join("nodes").join(format!("{node}.log"))
     }
 
-    /// Where clients ask the node.
+    /// Where a worker asks the node: there, or at its link to it.
+    pub fn door(&self, node: NodeId) -> SocketAddr {
+        if self.client_links {
+            self.link(CLIENTS, node)
+        } else {
+            self.client(node)
+        }
+    }
+
+    /// Where the node listens to clients; the harness itself always asks here.
     pub fn client(&self, node: NodeId) -> SocketAddr {
         SocketAddr::new(address(self.subnet, node.0 as u8), self.port)
     }
@@ -123,7 +150,7 @@ mod tests {
             let pairs = site.nodes().flat_map(|i| site.nodes().map(move |j| (i, j)));
             let links = pairs.map(|(i, j)| site.link(i, j));
             site.nodes()
-                .flat_map(|n| [site.client(n), site.peer(n)])
+                .flat_map(|n| [site.client(n), site.peer(n), site.link(CLIENTS, n)])
                 .chain(links)
                 .collect()
         };

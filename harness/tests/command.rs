@@ -283,6 +283,7 @@ fn a_kill_of_the_harness_under_all_faults_leaves_nothing() {
     let faults = [
         "bandwidth",
         "bit-flip",
+        "client-partition",
         "clock-rate",
         "clock-skew",
         "corrupt",

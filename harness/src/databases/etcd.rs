@@ -56,7 +56,10 @@ impl Database for Etcd {
 
     fn offers(&self, need: Need) -> bool {
         // A Go program: it calls the kernel without the C library, and reserves address space far ahead.
-        matches!(need, Need::Signals | Need::Limits | Need::Links)
+        matches!(
+            need,
+            Need::Signals | Need::Limits | Need::Links | Need::Clients
+        )
     }
 
     fn loses_power(&self) -> bool {
@@ -214,7 +217,7 @@ impl Client for Connection {
         Box::pin(async move {
             let (path, body) = request(op)
                 .ok_or_else(|| Error::Definite(format!("{} is not spoken with etcd", op.f())))?;
-            let url = format!("http://{}{path}", self.site.client(self.node));
+            let url = format!("http://{}{path}", self.site.door(self.node));
             let asked = async {
                 let answer = self.http.post(url).json(&body).send().await?;
                 let is_ok = answer.status().is_success();

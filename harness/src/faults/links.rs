@@ -8,7 +8,7 @@ use crate::cluster::Cluster;
 use crate::databases::Future_;
 use crate::injury::Injury;
 use crate::links::{Counters, Rule};
-use crate::site::NodeId;
+use crate::site::{CLIENTS, NodeId};
 
 /// A directed link: what the first says to the second.
 pub(super) type Link = (NodeId, NodeId);
@@ -157,13 +157,25 @@ pub(super) fn touching(targets: &[NodeId], nodes: &[NodeId], direction: &str) ->
 pub(super) fn names(links: &[Link]) -> Vec<[String; 2]> {
     links
         .iter()
-        .map(|(from, to)| [from.to_string(), to.to_string()])
+        .map(|(from, to)| [from, to].map(end_name))
         .collect()
+}
+
+/// How parameters call one who speaks or is spoken to.
+fn end_name(end: &NodeId) -> String {
+    match *end {
+        CLIENTS => "clients".into(),
+        node => node.to_string(),
+    }
 }
 
 /// Links from parameters.
 pub(super) fn read(parameters: &Value) -> Vec<Link> {
-    let pair = |pair: &Value| Some((node(pair[0].as_str()?)?, node(pair[1].as_str()?)?));
+    let end = |name: &Value| match name.as_str()? {
+        "clients" => Some(CLIENTS),
+        name => node(name),
+    };
+    let pair = |pair: &Value| Some((end(&pair[0])?, end(&pair[1])?));
     let links = parameters["links"].as_array().into_iter().flatten();
     links.filter_map(pair).collect()
 }
@@ -184,7 +196,7 @@ mod tests {
 
     #[test]
     fn links_are_kept_in_parameters() {
-        let links = [(NodeId(1), NodeId(2)), (NodeId(2), NodeId(1))];
+        let links = [(NodeId(1), NodeId(2)), (NodeId(2), CLIENTS)];
         assert_eq!(read(&json!({ "links": names(&links) })), links);
     }
 }

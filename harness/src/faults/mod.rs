@@ -14,6 +14,7 @@ use crate::site::NodeId;
 
 mod bandwidth;
 mod bit_flip;
+mod client_partition;
 mod clock_rate;
 mod clock_skew;
 mod corrupt;
@@ -88,7 +89,9 @@ pub enum Need {
     Memory,
     /// Peers that speak to each other through the harness' proxies.
     Links,
-    /// The same, in frames of which the harness knows the form: those of `node`.
+    /// Clients that speak to nodes through the harness' proxies.
+    Clients,
+    /// Links between nodes, in frames of which the harness knows the form: those of `node`.
     Frames,
     /// A way to change who votes while the cluster runs.
     Membership,
@@ -105,6 +108,7 @@ impl fmt::Display for Need {
             Need::Limits => "prlimit",
             Need::Memory => "prlimit, no Go",
             Need::Links => "proxied links",
+            Need::Clients => "clients' links",
             Need::Frames => "frames of node",
             Need::Membership => "changes of voters",
             Need::Preload => "a dynamic program",
@@ -159,6 +163,7 @@ pub trait Fault: Sync {
 pub const FAULTS: &[&dyn Fault] = &[
     &links::OnLinks(bandwidth::Bandwidth),
     &bit_flip::BitFlip,
+    &client_partition::ClientPartition,
     &clock_rate::ClockRate,
     &clock_skew::ClockSkew,
     &links::OnLinks(corrupt::CORRUPT),

@@ -95,6 +95,16 @@ impl Links {
             free.insert((address, Arc::new(Line::new(route.id))));
             bound.push((listener, *route));
         }
+        // What is answered on a link that nobody dials the other way is ruled and booked all the same.
+        for route in routes {
+            let back = LinkId {
+                from: route.id.to,
+                to: route.id.from,
+            };
+            lines
+                .entry(back)
+                .or_insert_with(|| (route.listen, Arc::new(Line::new(back))));
+        }
         let mut proxies = JoinSet::new();
         for (listener, route) in bound {
             let back = LinkId {
@@ -102,8 +112,7 @@ impl Links {
                 to: route.id.from,
             };
             let line = |id: LinkId| lines.get(&id).map(|(_, line)| Arc::clone(line));
-            let opposite = line(back).unwrap_or_else(|| Arc::new(Line::new(back)));
-            if let Some(line) = line(route.id) {
+            if let (Some(line), Some(opposite)) = (line(route.id), line(back)) {
                 proxies.spawn(line::proxy(listener, route.target, line, opposite));
             }
         }

@@ -44,6 +44,7 @@ const UPRIGHT: &str = "M4 0V8";
 const LEVEL: &str = "M0 4H8";
 const CROSSED: &str = "M0 8L8 0M0 0L8 8";
 const GRID: &str = "M4 0V8M0 4H8";
+const TEES: &str = "M0 2H8M4 2V8";
 const DOTS: &str = "M2.6 4H5.4";
 const DOUBLE: &str = "M1 2H7M1 6H7";
 const ZIGZAG: &str = "M0 6L4 2L8 6";
@@ -57,11 +58,12 @@ const fn look(kind: &'static str, family: Family, pattern: &'static str) -> Look
 }
 
 /// The last one is for a fault that has none.
-const LOOKS: [Look; 27] = [
+const LOOKS: [Look; 28] = [
     look("partition", Family::Cut, PLAIN),
     look("flaky", Family::Cut, UPRIGHT),
     look("half-open", Family::Cut, LEVEL),
     look("reset", Family::Cut, CROSSED),
+    look("client-partition", Family::Cut, TEES),
     look("swizzle", Family::Cut, ZIGZAG),
     look("latency", Family::Disturbed, PLAIN),
     look("bandwidth", Family::Disturbed, LEVEL),

@@ -80,7 +80,7 @@ impl Connection {
     }
 
     fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.site.client(self.node))
+        format!("http://{}{path}", self.site.door(self.node))
     }
 
     /// The next node, in the order of their names.

@@ -64,7 +64,7 @@ impl Database for Postgres {
 
     fn offers(&self, need: Need) -> bool {
         // Many processes, most of them started by the first: a limit would reach that one alone.
-        matches!(need, Need::Signals | Need::Links)
+        matches!(need, Need::Signals | Need::Links | Need::Clients)
     }
 
     fn loses_power(&self) -> bool {
@@ -217,7 +217,7 @@ impl Connection {
         let quiet = self.shared.quiet.load(Ordering::Relaxed);
         let mut node = self.home;
         for _ in 0..2 {
-            let address = self.shared.site.client(node);
+            let address = self.shared.site.door(node);
             if let Ok(mut session) = Session::open(address, CONNECT_TIMEOUT).await
                 && (quiet || !is_standby(&mut session).await)
             {
