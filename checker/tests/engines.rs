@@ -2,6 +2,7 @@
 
 use checker::Valid;
 use checker::linearizable::beam::Beam;
+use checker::linearizable::dive::Dive;
 use checker::linearizable::limits::{Limits, Meter, NO_END};
 use checker::linearizable::order::certifies;
 use checker::linearizable::portfolio::judge;
@@ -207,6 +208,7 @@ fn agree(steps: &[Step]) -> Result<(), TestCaseError> {
             Found::Undecided { .. } => prop_assert!(false, "the beam gave up"),
         }
     }
+    dives(steps, truth)?;
     let judged = judge(&part(steps), LIMITS);
     prop_assert_eq!(judged.valid, if truth { Valid::Yes } else { Valid::No });
     if let Some(time) = judged.wrong_at {
@@ -216,6 +218,35 @@ fn agree(steps: &[Step]) -> Result<(), TestCaseError> {
             "{} is not the shortest",
             judged.engine
         );
+    }
+    Ok(())
+}
+
+/// Depth first, in one go and a little at a time.
+fn dives(steps: &[Step], truth: bool) -> Result<(), TestCaseError> {
+    let mut dive = Dive::new(steps, 300).expect("few are open");
+    let mut limits = Limits { steps: 0, ..LIMITS };
+    let found = loop {
+        match dive.run(&limits, &Meter::new(NO_END)) {
+            Found::Undecided { proved } => {
+                prop_assert!(brute_force(&prefix(steps, proved)), "proved too much")
+            }
+            found => break found,
+        }
+        limits.steps += 7;
+        prop_assert!(limits.steps < LIMITS.steps, "the dive gave up");
+    };
+    match found {
+        Found::Stuck { time } => {
+            prop_assert!(!truth, "the dive says no");
+            prop_assert!(!brute_force(&prefix(steps, time)), "the prefix is right");
+            prop_assert!(brute_force(&prefix(steps, time - 1)), "not the shortest");
+        }
+        _ => {
+            prop_assert!(truth, "the dive says yes");
+            let order = dive.order();
+            prop_assert!(certifies(steps, &order), "the dive's certificate is wrong: {order:?}");
+        }
     }
     Ok(())
 }

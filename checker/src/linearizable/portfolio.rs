@@ -2,12 +2,12 @@
 
 use super::beam::Beam;
 use super::clusters::Contradiction;
+use super::dive::Dive;
 use super::limits::{Limits, Meter, NO_END};
 use super::order::certifies;
 use super::search::Found;
 use super::zones::{Zones, judge as zones};
-use crate::hash::Map;
-use crate::models::register::{Action, INITIAL, Interned, NEVER, Part, Step, prefix};
+use crate::models::register::{Action, INITIAL, NEVER, Part, Step, prefix};
 use crate::verdict::Valid;
 
 /// What was found out about one part.
@@ -92,7 +92,7 @@ pub fn answer_all(parts: &[Part], limits: Limits, meter: &Meter<'_>) -> Valid {
     for part in parts {
         let look = match meter.spent(part.steps.len() as u64 / 8) {
             true => Look::Judged(open_yet.clone()),
-            false => glance(part),
+            false => glance(part, meter),
         };
         match look {
             Look::Judged(judged) if judged.valid == Valid::No => return Valid::No,
@@ -108,19 +108,64 @@ pub fn answer_all(parts: &[Part], limits: Limits, meter: &Meter<'_>) -> Valid {
 }
 
 /// As [`look`], for [`answer_all`].
-fn glance(part: &Part) -> Look {
+fn glance(part: &Part, meter: &Meter<'_>) -> Look {
     let impossible = |step: &Step| step.must && step.action == Action::Impossible;
     let wrong = Judged {
         valid: Valid::No,
         ..NONE
     };
-    if part.steps.iter().any(impossible) || unwritten(&part.steps).is_some() {
+    if part.steps.iter().any(impossible) || unwritten(&part.steps, part.values).is_some() {
         return Look::Judged(wrong);
+    }
+    if let Some(judged) = quickly(&part.steps, part.values, meter) {
+        return Look::Judged(judged);
     }
     match zones(&part.steps, part.values) {
         Zones::Linearizable(order) => Look::Judged(valid(&part.steps, &order, NONE)),
         Zones::Contradiction(_) => Look::Judged(wrong),
-        Zones::NotDistinct | Zones::Undecided => Look::Open(useful(&part.steps)),
+        Zones::NotDistinct | Zones::Undecided => Look::Open(useful(&part.steps, part.values)),
+    }
+}
+
+/// Steps that a first dive may take, beside one for each operation.
+const QUICKLY: u64 = 512;
+
+/// What a dive finds out at first sight.
+fn quickly(steps: &[Step], values: usize, meter: &Meter<'_>) -> Option<Judged> {
+    let kept;
+    let steps = match steps.iter().all(|step| step.must) {
+        true => steps,
+        false => {
+            kept = useful(steps, values);
+            &kept
+        }
+    };
+    let mut dive = Dive::new(steps, values)?;
+    let limits = Limits {
+        configurations: usize::MAX,
+        steps: steps.len() as u64 + QUICKLY,
+        bytes: usize::MAX,
+    };
+    let found = dive.run(&limits, meter);
+    let judged = Judged {
+        engine: "search",
+        steps: dive.spent(),
+        ..NONE
+    };
+    match found {
+        Found::Linearizable => Some(valid(steps, &dive.order(), judged)),
+        Found::Stuck { time } => Some(stuck(time, judged)),
+        Found::Undecided { .. } => None,
+    }
+}
+
+/// No way leads past this time.
+fn stuck(time: u32, judged: Judged) -> Judged {
+    Judged {
+        valid: Valid::No,
+        wrong_at: Some(time),
+        proved: time - 1,
+        ..judged
     }
 }
 
@@ -176,7 +221,7 @@ pub fn look(part: &Part, limits: Limits, meter: &Meter<'_>) -> Look {
         .steps
         .iter()
         .filter(|step| step.must && step.action == Action::Impossible);
-    let unwritten = unwritten(&part.steps);
+    let unwritten = unwritten(&part.steps, part.values);
     let by = match (impossible.map(|step| step.end).min(), unwritten) {
         (None, None) => return look_at_possible(&part.steps, part.values, limits, meter),
         (Some(time), Some((earlier, _))) if earlier < time => unwritten,
@@ -223,18 +268,19 @@ pub fn look(part: &Part, limits: Limits, meter: &Meter<'_>) -> Look {
 }
 
 /// The first to end of those that found what nobody had begun to write by then: its end, and its operation. O(steps).
-fn unwritten(steps: &[Step]) -> Option<(u32, u32)> {
-    let mut written: Map<Interned, u32> = Map::default();
+fn unwritten(steps: &[Step], values: usize) -> Option<(u32, u32)> {
+    let mut written = vec![NEVER; values];
+    written[INITIAL as usize] = 0;
     for step in steps {
         if let Some(value) = step.action.installs() {
             // Steps come in the order of their starts.
-            written.entry(value).or_insert(step.start);
+            let first = &mut written[value as usize];
+            *first = step.start.min(*first);
         }
     }
     let wrong = steps.iter().filter(|step| {
-        let needs = step.action.needs().filter(|value| *value != INITIAL);
-        step.must
-            && needs.is_some_and(|value| written.get(&value).is_none_or(|start| *start > step.end))
+        let needs = step.action.needs();
+        step.must && needs.is_some_and(|value| written[value as usize] > step.end)
     });
     wrong.map(|step| (step.end, step.operation)).min()
 }
@@ -250,13 +296,17 @@ const NONE: Judged = Judged {
 };
 
 fn look_at_possible(steps: &[Step], values: usize, limits: Limits, meter: &Meter<'_>) -> Look {
+    match quickly(steps, values, meter) {
+        Some(judged) if judged.valid == Valid::Yes => return Look::Judged(judged),
+        _ => {}
+    }
     let judged = match zones(steps, values) {
         Zones::Linearizable(order) => valid(steps, &order, NONE),
         Zones::Contradiction(contradiction) => {
             let (time, contradiction) = shortest(steps, values, contradiction);
             let before = prefix(steps, time - 1);
             if zones(&before, values) == Zones::Undecided {
-                let before = useful(&before);
+                let before = useful(&before, values);
                 let earlier = by_beam(&mut Beam::new(&before), &before, &limits, meter);
                 if earlier.valid == Valid::No {
                     return Look::Judged(earlier);
@@ -270,7 +320,7 @@ fn look_at_possible(steps: &[Step], values: usize, limits: Limits, meter: &Meter
                 ..NONE
             }
         }
-        Zones::NotDistinct | Zones::Undecided => return Look::Open(useful(steps)),
+        Zones::NotDistinct | Zones::Undecided => return Look::Open(useful(steps, values)),
     };
     Look::Judged(judged)
 }
@@ -303,12 +353,7 @@ pub fn by_beam(beam: &mut Beam<'_>, steps: &[Step], limits: &Limits, meter: &Met
     };
     match found {
         Found::Linearizable => valid(steps, &beam.order().unwrap_or_default(), judged),
-        Found::Stuck { time } => Judged {
-            valid: Valid::No,
-            wrong_at: Some(time),
-            proved: time - 1,
-            ..judged
-        },
+        Found::Stuck { time } => stuck(time, judged),
         Found::Undecided { proved } => Judged {
             valid: Valid::Unknown,
             proved,
@@ -319,7 +364,7 @@ pub fn by_beam(beam: &mut Beam<'_>, steps: &[Step], limits: &Limits, meter: &Met
 
 /// Leaves out unknown outcomes whose value nobody asks for; they help only failed compares that do not tell
 /// what they found. O(steps).
-fn useful(steps: &[Step]) -> Vec<Step> {
+fn useful(steps: &[Step], values: usize) -> Vec<Step> {
     // Replacing a value by itself changes nothing.
     let plain = |step: &Step| match step.action {
         Action::Cas(old, new) if old == new => Step {
@@ -333,16 +378,16 @@ fn useful(steps: &[Step]) -> Vec<Step> {
     if steps.iter().any(differs) {
         return steps.iter().map(plain).filter(moves).collect();
     }
-    let wanted: std::collections::HashSet<u32> = steps
-        .iter()
-        .filter_map(|step| step.action.needs())
-        .collect();
+    let mut needed = vec![false; values];
+    for value in steps.iter().filter_map(|step| step.action.needs()) {
+        needed[value as usize] = true;
+    }
     let wanted = |step: &&Step| {
         step.must
             || step
                 .action
                 .installs()
-                .is_some_and(|value| wanted.contains(&value))
+                .is_some_and(|value| needed[value as usize])
     };
     let useful = steps.iter().filter(wanted).map(plain);
     useful.filter(moves).collect()
