@@ -245,7 +245,10 @@ fn dives(steps: &[Step], truth: bool) -> Result<(), TestCaseError> {
         _ => {
             prop_assert!(truth, "the dive says yes");
             let order = dive.order();
-            prop_assert!(certifies(steps, &order), "the dive's certificate is wrong: {order:?}");
+            prop_assert!(
+                certifies(steps, &order),
+                "the dive's certificate is wrong: {order:?}"
+            );
         }
     }
     Ok(())

@@ -190,37 +190,51 @@ impl<'a> Beam<'a> {
             _ => 0,
         };
         let allowance = limits.steps.saturating_sub(self.spent());
-        let mut left = (4096_u64 << (3 * tries).min(40)).min(allowance);
+        let within = Limits {
+            steps: (4096_u64 << (3 * tries).min(40)).min(allowance),
+            ..*limits
+        };
         let ends = &self.engine.ends[..self.front.ended];
-        let mut length = ALONE;
-        loop {
-            // The first that is looked at ends here; all that began before is optional.
-            let from = ends
-                .len()
-                .checked_sub(length)
-                .map_or(0, |first| ends[first].0);
-            let (steps, states) = alone(self.steps, from, time);
-            for reuse in [true, false] {
-                let within = Limits {
-                    steps: left,
-                    ..*limits
-                };
-                let searched = search_within(&steps, &states, within, reuse, meter);
-                self.aside += searched.steps;
-                left = left.saturating_sub(searched.steps);
-                if matches!(searched.found, Found::Stuck { .. }) {
-                    return true;
-                }
-                if left == 0 || meter.is_over() {
-                    return false;
-                }
-            }
-            if length >= ends.len() {
-                return false;
-            }
-            length *= 2;
-        }
+        let back = |length: usize| Some(ends.len().checked_sub(length).map_or(0, |at| ends[at].0));
+        let (wrong, spent) = is_wrong_here(self.steps, time, back, &within, meter);
+        self.aside += spent;
+        wrong
     }
+}
+
+/// True if the end at `time` is wrong whatever was long before; and the steps that this took. `back` tells when the
+/// last but so many ends before that was, 0 where there are not so many, `None` where that is too far.
+pub(super) fn is_wrong_here(
+    steps: &[Step],
+    time: u32,
+    back: impl Fn(usize) -> Option<u32>,
+    limits: &Limits,
+    meter: &Meter<'_>,
+) -> (bool, u64) {
+    let (mut length, mut spent) = (ALONE, 0);
+    // The first that is looked at ends here; all that began before is optional.
+    while let Some(from) = back(length) {
+        let (some, states) = alone(steps, from, time);
+        for reuse in [true, false] {
+            let within = Limits {
+                steps: limits.steps.saturating_sub(spent),
+                ..*limits
+            };
+            let searched = search_within(&some, &states, within, reuse, meter);
+            spent += searched.steps;
+            if matches!(searched.found, Found::Stuck { .. }) {
+                return (true, spent);
+            }
+            if spent >= limits.steps || meter.is_over() {
+                return (false, spent);
+            }
+        }
+        if from == 0 {
+            break;
+        }
+        length *= 2;
+    }
+    (false, spent)
 }
 
 /// What had begun by `time` and not ended before `from`: what began before `from` may have happened before that too,

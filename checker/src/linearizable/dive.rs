@@ -213,12 +213,30 @@ impl<'a> Dive<'a> {
         }
     }
 
+    /// The furthest end that it came to.
+    pub fn furthest(&self) -> u32 {
+        let moment = self.line.moments.get(self.furthest);
+        moment.map_or(0, |moment| self.steps[moment.at()].end)
+    }
+
+    /// When the last but so many ends before the furthest one was; 0 where there are not so many.
+    pub fn back(&self, ends: usize) -> u32 {
+        let before = self.line.moments[..self.furthest].iter().rev();
+        let mut before = before.filter(|moment| moment.is_end());
+        let end = ends.checked_sub(1).and_then(|skip| before.nth(skip));
+        end.map_or(0, |moment| self.steps[moment.at()].end)
+    }
+
     /// When all before the furthest moment is proved right.
     fn proved(&self) -> u32 {
         let before = self.line.moments[..self.furthest].iter().rev();
         let last = before.take(1).map(|moment| {
             let step = &self.steps[moment.at()];
-            if moment.is_end() { step.end } else { step.start }
+            if moment.is_end() {
+                step.end
+            } else {
+                step.start
+            }
         });
         last.max().unwrap_or(0)
     }
@@ -485,7 +503,8 @@ impl<'a> Dive<'a> {
         if state == value {
             return false;
         }
-        if bits(self.reads & !self.now.done).any(|place| wants(self.open_steps[place] as usize, value))
+        if bits(self.reads & !self.now.done)
+            .any(|place| wants(self.open_steps[place] as usize, value))
         {
             return true;
         }
@@ -496,9 +515,9 @@ impl<'a> Dive<'a> {
     }
 
     /// The linearization that was found; to be verified.
-    pub fn order(mut self) -> Vec<u32> {
+    pub fn order(&mut self) -> Vec<u32> {
         if self.behind.is_empty() {
-            return self.order;
+            return std::mem::take(&mut self.order);
         }
         self.behind.sort_by_key(|(before, _)| *before);
         let mut hidden = self.behind.iter().peekable();

@@ -1,6 +1,6 @@
 //! Chooses the engine for one part from its operations, never by a flag, and finds the shortest wrong prefix.
 
-use super::beam::Beam;
+use super::beam::{Beam, is_wrong_here};
 use super::clusters::Contradiction;
 use super::dive::Dive;
 use super::limits::{Limits, Meter, NO_END};
@@ -34,8 +34,8 @@ pub struct Judged {
 pub enum Look {
     /// All.
     Judged(Judged),
-    /// These steps must be searched.
-    Open(Vec<Step>),
+    /// These steps must be searched, with values numbered below this.
+    Open(Vec<Step>, usize),
 }
 
 /// Judges a part. Near-linear where no value is written twice; else a search within `limits`.
@@ -47,7 +47,7 @@ pub fn judge(part: &Part, limits: Limits) -> Judged {
 pub fn judge_within(part: &Part, limits: Limits, meter: &Meter<'_>) -> Judged {
     match look(part, limits, meter) {
         Look::Judged(judged) => judged,
-        Look::Open(steps) => by_beam(&mut Beam::new(&steps), &steps, &limits, meter),
+        Look::Open(steps, _) => by_beam(&mut Beam::new(&steps), &steps, &limits, meter),
     }
 }
 
@@ -123,12 +123,19 @@ fn glance(part: &Part, meter: &Meter<'_>) -> Look {
     match zones(&part.steps, part.values) {
         Zones::Linearizable(order) => Look::Judged(valid(&part.steps, &order, NONE)),
         Zones::Contradiction(_) => Look::Judged(wrong),
-        Zones::NotDistinct | Zones::Undecided => Look::Open(useful(&part.steps, part.values)),
+        Zones::NotDistinct | Zones::Undecided => {
+            Look::Open(useful(&part.steps, part.values), part.values)
+        }
     }
 }
 
-/// Steps that a first dive may take, beside one for each operation.
-const QUICKLY: u64 = 512;
+/// Steps that a first dive may take beside those for each operation: two, or one where values are written once, since
+/// there is something better for these.
+const QUICKLY: [u64; 2] = [1024, 64];
+
+/// Where the first dive sticks, so many steps and ends before are looked at for what is wrong there by itself.
+const HERE: u64 = 4096;
+const NEAR: usize = 32;
 
 /// What a dive finds out at first sight.
 fn quickly(steps: &[Step], values: usize, meter: &Meter<'_>) -> Option<Judged> {
@@ -141,9 +148,14 @@ fn quickly(steps: &[Step], values: usize, meter: &Meter<'_>) -> Option<Judged> {
         }
     };
     let mut dive = Dive::new(steps, values)?;
+    let distinct = are_distinct(steps, values);
+    let (each, beside) = match distinct {
+        true => (1, QUICKLY[1]),
+        false => (2, QUICKLY[0]),
+    };
     let limits = Limits {
         configurations: usize::MAX,
-        steps: steps.len() as u64 + QUICKLY,
+        steps: each * steps.len() as u64 + beside,
         bytes: usize::MAX,
     };
     let found = dive.run(&limits, meter);
@@ -155,8 +167,28 @@ fn quickly(steps: &[Step], values: usize, meter: &Meter<'_>) -> Option<Judged> {
     match found {
         Found::Linearizable => Some(valid(steps, &dive.order(), judged)),
         Found::Stuck { time } => Some(stuck(time, judged)),
-        Found::Undecided { .. } => None,
+        Found::Undecided { .. } if distinct => None,
+        Found::Undecided { .. } => {
+            let (time, few) = (
+                dive.furthest(),
+                Limits {
+                    steps: HERE,
+                    ..limits
+                },
+            );
+            let back = |ends| (ends <= NEAR).then(|| dive.back(ends));
+            let (wrong, spent) = is_wrong_here(steps, time, back, &few, meter);
+            let steps = judged.steps + spent;
+            wrong.then(|| stuck(time, Judged { steps, ..judged }))
+        }
     }
+}
+
+/// True if no value is written twice. O(steps).
+fn are_distinct(steps: &[Step], values: usize) -> bool {
+    let mut written = vec![false; values];
+    let mut installed = steps.iter().filter_map(|step| step.action.installs());
+    !installed.any(|value| std::mem::replace(&mut written[value as usize], true))
 }
 
 /// No way leads past this time.
@@ -169,6 +201,63 @@ fn stuck(time: u32, judged: Judged) -> Judged {
     }
 }
 
+/// A part that is searched by two engines in turn: sets of configurations are better at what is wrong, one
+/// configuration at a time at what is right.
+struct Open<'a> {
+    at: usize,
+    steps: &'a [Step],
+    beam: Beam<'a>,
+    dive: Option<Dive<'a>>,
+}
+
+impl Open<'_> {
+    fn bytes(&self) -> usize {
+        self.beam.bytes() + self.dive.as_ref().map_or(0, Dive::bytes)
+    }
+
+    /// A slice of both; and whether more would not help.
+    fn go_on(&mut self, within: &Limits, meter: &Meter<'_>) -> (Judged, bool) {
+        let dived = self.dive.as_ref().map_or(0, Dive::bytes);
+        let own = Limits {
+            bytes: within.bytes.saturating_sub(dived),
+            ..*within
+        };
+        let mut judged = by_beam(&mut self.beam, self.steps, &own, meter);
+        if judged.valid != Valid::Unknown {
+            return (judged, true);
+        }
+        let mut ended = self.beam.is_exhausted() || self.beam.spent() < within.steps;
+        let Some(dive) = &mut self.dive else {
+            return (judged, ended);
+        };
+        let own = Limits {
+            steps: within.steps / 2,
+            bytes: within.bytes.saturating_sub(self.beam.bytes()),
+            ..*within
+        };
+        let found = dive.run(&own, meter);
+        let together = Judged {
+            steps: judged.steps + dive.spent(),
+            ..judged.clone()
+        };
+        ended &= dive.spent() < own.steps;
+        match found {
+            Found::Linearizable => {
+                let order = dive.order();
+                (valid(self.steps, &order, together), true)
+            }
+            Found::Stuck { time } => (stuck(time, together), true),
+            Found::Undecided { proved } => {
+                judged = Judged {
+                    proved: proved.max(judged.proved),
+                    ..together
+                };
+                (judged, ended)
+            }
+        }
+    }
+}
+
 /// Searches what is open, in slices.
 fn search_open(
     looks: &[Look],
@@ -177,33 +266,39 @@ fn search_open(
     meter: &Meter<'_>,
 ) -> Vec<Judged> {
     let mut judged: Vec<Judged> = Vec::with_capacity(looks.len());
-    let mut open: Vec<(usize, &[Step], Beam<'_>)> = Vec::new();
+    let mut open: Vec<Open<'_>> = Vec::new();
     for (at, look) in looks.iter().enumerate() {
         judged.push(match look {
             Look::Judged(judged) => judged.clone(),
-            Look::Open(steps) => {
-                open.push((at, steps, Beam::new(steps)));
+            Look::Open(steps, values) => {
+                open.push(Open {
+                    at,
+                    steps,
+                    beam: Beam::new(steps),
+                    dive: Dive::new(steps, *values),
+                });
                 open_yet.clone()
             }
         });
     }
     let mut slice = SLICE.min(limits.steps);
     while !open.is_empty() {
-        let mut held: usize = open.iter().map(|(.., beam)| beam.bytes()).sum();
-        open.retain_mut(|(at, steps, beam)| {
+        let mut held: usize = open.iter().map(Open::bytes).sum();
+        open.retain_mut(|part| {
             if meter.is_over() {
                 return false;
             }
-            let before = beam.bytes();
+            let before = part.bytes();
             let within = Limits {
                 steps: slice,
                 bytes: (limits.bytes + before).saturating_sub(held),
                 ..limits
             };
-            judged[*at] = by_beam(beam, steps, &within, meter);
-            held = held + beam.bytes() - before;
-            let ended = beam.is_exhausted() || slice >= limits.steps || beam.spent() < slice;
-            judged[*at].valid == Valid::Unknown && !ended
+            let (found, ended) = part.go_on(&within, meter);
+            held = held + part.bytes() - before;
+            let goes_on = found.valid == Valid::Unknown && !ended && slice < limits.steps;
+            judged[part.at] = found;
+            goes_on
         });
         let wrong = judged.iter().any(|judged| judged.valid == Valid::No);
         let spent: u64 = judged.iter().map(|judged| judged.steps).sum();
@@ -243,7 +338,7 @@ pub fn look(part: &Part, limits: Limits, meter: &Meter<'_>) -> Look {
     };
     let before = match look_at_possible(&before, part.values, few, meter) {
         Look::Judged(judged) => judged,
-        Look::Open(steps) => by_beam(&mut Beam::new(&steps), &steps, &few, meter),
+        Look::Open(steps, _) => by_beam(&mut Beam::new(&steps), &steps, &few, meter),
     };
     if before.valid == Valid::No {
         return Look::Judged(before);
@@ -320,7 +415,9 @@ fn look_at_possible(steps: &[Step], values: usize, limits: Limits, meter: &Meter
                 ..NONE
             }
         }
-        Zones::NotDistinct | Zones::Undecided => return Look::Open(useful(steps, values)),
+        Zones::NotDistinct | Zones::Undecided => {
+            return Look::Open(useful(steps, values), values);
+        }
     };
     Look::Judged(judged)
 }

@@ -69,8 +69,7 @@ impl Timeline {
             open[to] = (end, at);
         }
         let rest = open.iter().rev();
-        line.moments
-            .extend(rest.map(|(_, at)| Moment(at << 1 | 1)));
+        line.moments.extend(rest.map(|(_, at)| Moment(at << 1 | 1)));
         Some(line)
     }
 }
