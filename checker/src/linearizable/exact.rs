@@ -41,6 +41,11 @@ pub trait Judged: Spoken {
         Exact::NotForThis
     }
 
+    /// False where the exact algorithm decides nearly all, so that no search is tried before it.
+    fn is_searched(&self) -> bool {
+        true
+    }
+
     /// Calls of one unit can be left out together without making a right history wrong. `None`: the call may
     /// only be made optional, or, if it changes nothing, be left out.
     fn unit(&self, _call: &Call<Self::Op, Self::Reply>) -> Option<u32> {
@@ -61,12 +66,20 @@ impl Judged for Txn {}
 impl Judged for Kv {}
 
 impl Judged for Log {
+    fn is_searched(&self) -> bool {
+        false
+    }
+
     fn exact(&self, calls: &Calls<Self>) -> Exact {
         logs::judge(calls)
     }
 }
 
 impl Judged for Set {
+    fn is_searched(&self) -> bool {
+        false
+    }
+
     fn exact(&self, calls: &Calls<Self>) -> Exact {
         grow_sets::judge(calls)
     }
@@ -77,6 +90,10 @@ impl Judged for Set {
 }
 
 impl Judged for Queue {
+    fn is_searched(&self) -> bool {
+        false
+    }
+
     fn exact(&self, calls: &Calls<Self>) -> Exact {
         contained(queues::judge(calls), "not first in, first out")
     }
@@ -87,6 +104,10 @@ impl Judged for Queue {
 }
 
 impl Judged for Stack {
+    fn is_searched(&self) -> bool {
+        false
+    }
+
     fn exact(&self, calls: &Calls<Self>) -> Exact {
         contained(stacks::judge(calls), "not last in, first out")
     }
@@ -97,6 +118,10 @@ impl Judged for Stack {
 }
 
 impl Judged for PriorityQueue {
+    fn is_searched(&self) -> bool {
+        false
+    }
+
     fn exact(&self, calls: &Calls<Self>) -> Exact {
         contained(priorities::judge(calls), "not smallest first")
     }

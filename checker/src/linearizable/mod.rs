@@ -7,6 +7,7 @@ pub mod clusters;
 pub mod configuration;
 pub mod containers;
 pub mod counters;
+pub mod depth;
 pub mod dive;
 pub mod exact;
 pub mod general;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
+use super::depth::Depth;
 use super::exact::{Exact, Judged};
 use super::general::{Found, certifies, search_within};
 use super::limits::{Meter, NO_END};
@@ -35,6 +36,9 @@ const FIRST: u64 = 500;
 
 /// But never more than this.
 const FIRST_STEPS: u64 = 60_000;
+
+/// Steps that a first search in depth may take, beside two for each call.
+const QUICKLY: u64 = 1024;
 
 /// Above this many operations a violation is told by the last of them.
 const TELLABLE: usize = 16;
@@ -416,13 +420,35 @@ fn decide<M: Judged>(
         wrong,
         time,
     };
+    let certified = |order: &[u32]| {
+        // An order that does not hold would be a fault of ours: then nothing is claimed.
+        let holds = certifies(model, calls, order);
+        let valid = if holds { Valid::Yes } else { Valid::Unknown };
+        let time = if holds { NEVER } else { 0 };
+        found(valid, "search", holds, None, time)
+    };
+    let mut depth = Depth::new(model, calls).filter(|_| model.is_searched());
+    if let Some(depth) = &mut depth {
+        let quickly = Limits {
+            steps: limits.steps.min(2 * calls.len() as u64 + QUICKLY),
+            ..limits
+        };
+        match depth.run(&quickly, meter) {
+            Found::Linearizable(order) => return certified(&order),
+            Found::Stuck { .. } if !explain => {
+                return found(Valid::No, "search", false, None, NEVER);
+            }
+            // The exact algorithm knows a name for it.
+            _ => {}
+        }
+    }
     match model.exact(calls) {
         Exact::Linearizable(None) => return found(Valid::Yes, "exact", false, None, NEVER),
         Exact::Linearizable(Some(order)) => {
-            // An order that does not hold would be a fault of ours: then nothing is claimed.
-            let holds = certifies(model, calls, &order);
-            let valid = if holds { Valid::Yes } else { Valid::Unknown };
-            return found(valid, "exact", holds, None, if holds { NEVER } else { 0 });
+            return Decided {
+                engine: "exact",
+                ..certified(&order)
+            };
         }
         Exact::Wrong { .. } if !explain => return found(Valid::No, "exact", false, None, NEVER),
         Exact::Wrong { calls: whole, name } => {
@@ -437,19 +463,24 @@ fn decide<M: Judged>(
         }
         Exact::NotForThis | Exact::Undecided => {}
     }
-    match search_within(model, calls, limits, meter).found {
-        Found::Linearizable(order) => {
-            let holds = certifies(model, calls, &order);
-            let valid = if holds { Valid::Yes } else { Valid::Unknown };
-            found(valid, "search", holds, None, if holds { NEVER } else { 0 })
-        }
-        Found::Stuck { time } => found(Valid::No, "search", false, None, time),
-        Found::Undecided { proved } => found(
-            Valid::Unknown,
-            "search",
-            false,
-            None,
-            proved.saturating_add(1),
-        ),
-    }
+    let by_sets = search_within(model, calls, limits, meter).found;
+    let proved = match by_sets {
+        Found::Linearizable(order) => return certified(&order),
+        Found::Stuck { time } => return found(Valid::No, "search", false, None, time),
+        Found::Undecided { proved } => proved,
+    };
+    let by_depth = depth.map(|mut depth| depth.run(&limits, meter));
+    let proved = match by_depth {
+        Some(Found::Linearizable(order)) => return certified(&order),
+        Some(Found::Stuck { time }) => return found(Valid::No, "search", false, None, time),
+        Some(Found::Undecided { proved: further }) => proved.max(further),
+        None => proved,
+    };
+    found(
+        Valid::Unknown,
+        "search",
+        false,
+        None,
+        proved.saturating_add(1),
+    )
 }

@@ -31,6 +31,10 @@ impl Model for Counter {
         }
     }
 
+    fn leads(&self, sum: &i64, _: &Op, told: Option<&i64>) -> bool {
+        told.is_none_or(|told| sum <= told)
+    }
+
     fn changes(&self, op: &Op) -> bool {
         !matches!(op, Op::Read | Op::Add(0))
     }

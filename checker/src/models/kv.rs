@@ -42,6 +42,10 @@ impl Model for Kv {
         }
     }
 
+    fn leads(&self, text: &Arc<str>, _: &Op, told: Option<&Arc<str>>) -> bool {
+        told.is_none_or(|told| told.starts_with(text.as_ref()))
+    }
+
     fn changes(&self, op: &Op) -> bool {
         *op != Op::Get
     }

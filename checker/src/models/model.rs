@@ -66,6 +66,12 @@ pub trait Model {
         0
     }
 
+    /// A guess: false if from `state` on the next to be told so is hardly ever `op`, answered by `reply`. It decides what
+    /// is tried first, never the verdict.
+    fn leads(&self, _state: &Self::State, _op: &Self::Op, _reply: Option<&Self::Reply>) -> bool {
+        true
+    }
+
     /// False for what leaves every state as it is, such as a read: it may take effect as soon as it fits.
     fn changes(&self, _op: &Self::Op) -> bool {
         true

@@ -1,8 +1,10 @@
 //! The definition of linearizability, tried in every order: what every algorithm must agree with.
 
 use checker::linearizable::Limits;
+use checker::linearizable::depth::Depth;
 use checker::linearizable::exact::{Exact, Judged};
 use checker::linearizable::general::{Found, certifies, search};
+use checker::linearizable::limits::{Meter, NO_END};
 use checker::models::register::NEVER;
 use checker::models::{Calls, Model};
 
@@ -56,5 +58,26 @@ pub fn agree<M: Judged>(model: &M, calls: &Calls<M>, tally: &mut [u64; 3]) {
         }
         Found::Stuck { .. } => assert!(!right, "{calls:#?}"),
         Found::Undecided { .. } => panic!("too small a budget for {} calls", calls.len()),
+    }
+    // In depth, in one go, and a little at a time.
+    for slice in [LIMITS.steps, 5] {
+        let mut depth = Depth::new(model, calls).expect("few are open");
+        let mut limits = Limits { steps: 0, ..LIMITS };
+        let found = loop {
+            limits.steps += slice;
+            match depth.run(&limits, &Meter::new(NO_END)) {
+                Found::Undecided { .. } => assert!(limits.steps < 100_000, "{calls:#?}"),
+                found => break found,
+            }
+        };
+        match found {
+            Found::Linearizable(order) => {
+                assert!(right && certifies(model, calls, &order), "{calls:#?}")
+            }
+            found => {
+                assert!(!right, "in depth: {calls:#?}");
+                assert_eq!(found, search(model, calls, LIMITS).found);
+            }
+        }
     }
 }
