@@ -26,6 +26,7 @@ pub mod linearizable;
 pub mod models;
 pub mod online;
 pub mod promises;
+pub mod sequential;
 pub mod stats;
 pub mod verdict;
 pub mod whitebox;

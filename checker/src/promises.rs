@@ -10,7 +10,11 @@ use serde::{Deserialize, Serialize};
 use crate::hash::Map;
 use crate::history::{History, Process};
 use crate::models::register::{Action, INITIAL, Part, Step};
-use crate::words::Words;
+use crate::sequential::{self, Ordered};
+use crate::words::{Words, name_key};
+
+/// At most so many operations are told of a key that has no order.
+const TOLD: usize = 6;
 
 /// What was kept and what was broken.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -31,6 +35,22 @@ pub struct Promises {
     pub monotonic_writes: Promise,
     /// What was written after something was read is never found before that.
     pub writes_follow_reads: Promise,
+    /// Some order keeps each client's own, key by key.
+    #[serde(default)]
+    pub sequential: Sequential,
+}
+
+/// Sequential consistency of the keys that are not linearizable, each by itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sequential {
+    /// Keys that are sequentially consistent.
+    pub kept: u64,
+    /// Keys that are not.
+    pub broken: u64,
+    /// Keys of which that is not decided.
+    pub undecided: u64,
+    /// The first key that is not, in words.
+    pub example: Option<String>,
 }
 
 /// One promise.
@@ -58,17 +78,37 @@ struct Session {
 }
 
 impl Promises {
-    /// Looks at all keys where no value is written twice; `None` where there is none with a read. O(n log n), and
-    /// for stale reads the writes that they missed.
-    pub fn of(history: &History, parts: &[Part]) -> Option<Promises> {
+    /// Looks at all keys where no value is written twice, and asks of those that are `wrong` whether they are sequentially
+    /// consistent; `None` where there is nothing to tell. O(n log n), for stale reads the writes that they missed, and
+    /// the budget of [`sequential`].
+    pub fn of(
+        history: &History,
+        parts: &[Part],
+        wrong: impl Fn(usize) -> bool,
+    ) -> Option<Promises> {
         let mut promises = Promises::default();
-        parts.iter().for_each(|part| promises.look(history, part));
-        (promises.reads > 0).then_some(promises)
+        for (number, part) in parts.iter().enumerate() {
+            promises.look(history, part);
+            if wrong(number) {
+                promises.ask_for_an_order(history, part);
+            }
+        }
+        let Sequential {
+            kept,
+            broken,
+            undecided,
+            ..
+        } = promises.sequential;
+        (promises.reads + kept + broken + undecided > 0).then_some(promises)
     }
 
     /// In words, one sentence a line.
     pub fn sentences(&self) -> Vec<String> {
-        let mut sentences = vec![match self.stale_reads {
+        let mut sentences = self.sequential.sentences();
+        if self.reads == 0 {
+            return sentences;
+        }
+        sentences.push(match self.stale_reads {
             0 => format!("No read was stale by time ({} looked at).", self.reads),
             stale => format!(
                 "{stale} of {} reads were stale: at most {} versions, and {:.3} ms.",
@@ -76,7 +116,7 @@ impl Promises {
                 self.most_versions,
                 self.most_ns as f64 / 1e6
             ),
-        }];
+        });
         let all = [
             ("read your writes", &self.read_your_writes),
             ("monotonic reads", &self.monotonic_reads),
@@ -90,14 +130,33 @@ impl Promises {
         sentences
     }
 
-    fn look(&mut self, history: &History, part: &Part) {
-        let client = |step: &Step| {
-            let invoke = history.operations()[step.operation as usize].invoke();
-            match history.columns().process(invoke) {
-                Process::Client(id) => id,
-                Process::Nemesis => u64::MAX,
+    fn ask_for_an_order(&mut self, history: &History, part: &Part) {
+        let clients: Vec<u64> = (part.steps.iter())
+            .map(|step| client_of(history, step))
+            .collect();
+        let sequential = &mut self.sequential;
+        match sequential::judge(&part.steps, &clients, part.values) {
+            Ordered::Yes(_) => sequential.kept += 1,
+            Ordered::Unknown => sequential.undecided += 1,
+            Ordered::No(steps) => {
+                sequential.broken += 1;
+                sequential.example.get_or_insert_with(|| {
+                    let numbers = steps.iter().take(TOLD);
+                    let numbers: Vec<u32> = numbers
+                        .map(|at| part.steps[*at as usize].operation)
+                        .collect();
+                    let key = name_key(part.key.as_deref());
+                    match numbers.is_empty() {
+                        true => format!("{key} has no such order."),
+                        false => format!("{key}: {}", tell(history, &numbers)),
+                    }
+                });
             }
-        };
+        }
+    }
+
+    fn look(&mut self, history: &History, part: &Part) {
+        let client = |step: &Step| client_of(history, step);
         let mut writes: Vec<Option<Write>> = vec![None; part.values];
         // The initial value's imagined write ended before everything.
         let nobody = Step {
@@ -137,15 +196,7 @@ impl Promises {
         by_completion.sort_unstable_by_key(|step| step.end);
         // What each client had read before it began a write: by the write's operation.
         let mut before: Map<u32, Option<Write>> = Map::default();
-        let words = |numbers: &[u32]| {
-            let numbers: Vec<usize> = numbers.iter().map(|number| *number as usize).collect();
-            let words = Words::new(history, numbers.iter().copied());
-            let sentences: Vec<String> = numbers
-                .iter()
-                .map(|number| words.sentence(*number))
-                .collect();
-            sentences.join(" ")
-        };
+        let words = |numbers: &[u32]| tell(history, numbers);
         for step in by_completion {
             let session = sessions.entry(client(step)).or_default();
             if let Some(found) = step.action.needs().and_then(|value| writes[value as usize]) {
@@ -212,6 +263,47 @@ impl Promises {
     }
 }
 
+impl Sequential {
+    fn sentences(&self) -> Vec<String> {
+        let example = self.example.as_deref().unwrap_or_default();
+        let told = [
+            (
+                self.broken,
+                format!("broken for {} keys; {example}", self.broken),
+            ),
+            (
+                self.kept,
+                format!("kept for {} keys, each by itself.", self.kept),
+            ),
+            (
+                self.undecided,
+                format!("not decided for {} keys.", self.undecided),
+            ),
+        ];
+        let told = told.into_iter().filter(|(count, _)| *count > 0);
+        told.map(|(_, text)| format!("sequential consistency: {text}"))
+            .collect()
+    }
+}
+
+fn client_of(history: &History, step: &Step) -> u64 {
+    let invoke = history.operations()[step.operation as usize].invoke();
+    match history.columns().process(invoke) {
+        Process::Client(id) => id,
+        Process::Nemesis => u64::MAX,
+    }
+}
+
+/// Operations in words, a sentence each.
+fn tell(history: &History, numbers: &[u32]) -> String {
+    let numbers: Vec<usize> = numbers.iter().map(|number| *number as usize).collect();
+    let words = Words::new(history, numbers.iter().copied());
+    let sentences: Vec<String> = (numbers.iter())
+        .map(|number| words.sentence(*number))
+        .collect();
+    sentences.join(" ")
+}
+
 impl Promise {
     fn break_it(&mut self, example: impl Fn() -> String) {
         self.broken += 1;
@@ -245,7 +337,7 @@ mod tests {
             }
         }
         let history = History::new(events).unwrap();
-        Promises::of(&history, &parts(&history).unwrap()).unwrap()
+        Promises::of(&history, &parts(&history).unwrap(), |_| true).unwrap()
     }
 
     fn broken(promises: &Promises) -> [u64; 4] {
@@ -293,8 +385,13 @@ mod tests {
             (1, 2, [0; 4])
         );
         assert_eq!(stale.most_ns, 3_000_000);
+        let kept = |promises: &Promises| (promises.sequential.kept, promises.sequential.broken);
+        // The other client may have been asleep all the time.
+        assert_eq!(kept(&stale), (1, 0));
         let own = promises(&[(0, "write", 1), (0, "write", 2), (0, "read", 1)]);
         assert_eq!(broken(&own), [1, 0, 0, 0]);
+        assert_eq!(kept(&own), (0, 1));
+        assert!(own.sentences()[0].starts_with("sequential consistency: broken for 1 keys; "));
         let back = promises(&[
             (0, "write", 1),
             (2, "write", 2),
@@ -318,7 +415,7 @@ mod tests {
         ]);
         assert_eq!(broken(&follows), [0, 1, 0, 1]);
         assert!(
-            follows.sentences()[4]
+            follows.sentences()[5]
                 .starts_with("writes follow reads: broken 1 times; Process 1 read 2")
         );
     }

@@ -305,7 +305,7 @@ fn too_small_a_budget_is_unknown_and_says_what_is_proved() {
     let script = script + "6 ok write 3 \n 7 ok write 4 \n 8 invoke read \n 8 ok read 3 \n";
     let limits = Limits {
         configurations: 1,
-        steps: 6,
+        steps: 2,
         bytes: 1 << 30,
     };
     let verdict = Linearizable {

@@ -244,6 +244,10 @@ impl<'a> Datum<'a> {
 
     /// The two members, if it is a list of two.
     pub fn pair(self) -> Option<[Datum<'a>; 2]> {
+        if let Some(halves) = self.cell.halves() {
+            let values = self.values;
+            return Some(halves.map(|cell| Datum { cell, values }));
+        }
         let mut members = self.list().filter(|all| all.len() == 2)?;
         Some([members.next()?, members.next()?])
     }

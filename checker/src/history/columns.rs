@@ -191,6 +191,11 @@ impl Columns {
         self.key[event]
     }
 
+    /// The key with a number.
+    pub(crate) fn key_of_number(&self, number: u32) -> Option<&SmolStr> {
+        self.text(number)
+    }
+
     /// All keys are numbered below this.
     pub fn key_numbers(&self) -> usize {
         self.texts.len()

@@ -68,14 +68,12 @@ pub struct Usages {
 
 impl Default for Usages {
     fn default() -> Self {
-        let mut usages = Usages {
-            all: Vec::new(),
-            sums: Vec::new(),
+        Usages {
+            all: vec![Box::default()],
+            sums: vec![0],
             numbers: Map::default(),
             next: Map::default(),
-        };
-        usages.number(Box::default());
-        usages
+        }
     }
 }
 
@@ -84,6 +82,9 @@ impl Usages {
     pub const NONE: u32 = 0;
 
     fn number(&mut self, usage: Usage) -> u32 {
+        if usage.is_empty() {
+            return Usages::NONE;
+        }
         if let Some(number) = self.numbers.get(&usage) {
             return *number;
         }

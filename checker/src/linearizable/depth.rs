@@ -157,7 +157,7 @@ impl<'a, M: Model> Depth<'a, M> {
                 return Found::Undecided { proved };
             }
             let before = self.made;
-            while self.made - before < 16 {
+            while self.made - before < 16 && self.made <= limits.steps {
                 let went = match self.walk() {
                     None => return Found::Linearizable(self.order.clone()),
                     Some(went) => went,
@@ -266,6 +266,10 @@ impl<'a, M: Model> Depth<'a, M> {
                 return false;
             }
         }
+        let ends = self.line.moments[self.moment].at();
+        if self.observers >> self.line.places[ends] & 1 == 1 && !self.reaches(&self.calls[ends]) {
+            return false;
+        }
         let mut classes = 0;
         for (number, class) in self.classes.iter().enumerate() {
             if class.begun > self.usages.uses(self.now.used, number as u32) {
@@ -280,6 +284,17 @@ impl<'a, M: Model> Depth<'a, M> {
             classes,
         });
         true
+    }
+
+    fn reaches(&self, told: &Call<M::Op, M::Reply>) -> bool {
+        let movers = bits(self.open & !self.observers & !self.now.done);
+        let movers = movers.map(|place| (&self.calls[self.open_calls[place] as usize].op, 1));
+        let classes = (0..).zip(&self.classes).map(|(number, class)| {
+            let left = class.begun - self.usages.uses(self.now.used, number);
+            (&self.calls[class.members[0] as usize].op, left)
+        });
+        let (op, reply) = (&told.op, told.reply.as_ref());
+        (self.model).reaches(self.state(), op, reply, movers.chain(classes))
     }
 
     fn name(&self) -> u64 {

@@ -194,7 +194,7 @@ impl<'a> Dive<'a> {
             }
             // A stretch between two looks at the limits.
             let before = self.made;
-            while self.made - before < 64 {
+            while self.made - before < 64 && self.made <= limits.steps {
                 let went = match self.walk() {
                     None => {
                         meter.spent(self.moment as u64 / 8);

@@ -2,7 +2,7 @@
 
 use super::containers::Answer;
 use super::things::Misfit;
-use super::{counters, grow_sets, logs, priorities, queues, stacks};
+use super::{counters, grow_sets, locks, logs, priorities, queues, stacks};
 use crate::models::counter::Counter;
 use crate::models::fenced_lock::FencedLock;
 use crate::models::kv::Kv;
@@ -59,7 +59,16 @@ impl Judged for Counter {
     }
 }
 
-impl Judged for Lock {}
+impl Judged for Lock {
+    fn is_searched(&self) -> bool {
+        false
+    }
+
+    fn exact(&self, calls: &Calls<Self>) -> Exact {
+        locks::judge(calls)
+    }
+}
+
 impl Judged for FencedLock {}
 impl Judged for Semaphore {}
 impl Judged for Txn {}

@@ -262,6 +262,9 @@ impl<'a, M: Model> Search<'a, M> {
             }
         }
         while let Some((from, link)) = todo.pop() {
+            if self.observers & bit != 0 && !self.reaches(slot, &from) {
+                continue;
+            }
             let mut next = Vec::new();
             self.expand(&from, link, &mut next);
             for (new, link) in next {
@@ -293,6 +296,35 @@ impl<'a, M: Model> Search<'a, M> {
         self.configurations = self.thin_out(kept);
         self.forget();
         Some(!self.configurations.is_empty())
+    }
+
+    /// Whether what ends in `slot`, and changes nothing, may be answered as it was.
+    fn reaches(&self, slot: usize, from: &Configuration) -> bool {
+        let call = |slot: usize| {
+            let open = self.slots[slot].as_ref();
+            open.map(|open| &self.calls[open.call as usize])
+        };
+        let Some(told) = call(slot) else { return true };
+        let mut pending = self.open & !from.done & !self.observers;
+        let movers = std::iter::from_fn(move || {
+            let slot = pending.trailing_zeros() as usize;
+            pending &= pending.wrapping_sub(1);
+            let open = if slot < Mask::BITS as usize {
+                call(slot)
+            } else {
+                None
+            };
+            open.map(|call| (&call.op, 1))
+        });
+        let unknown = self.unknown_classes.iter().map(|class| {
+            let used = from.used.iter().find(|(other, _)| other == class);
+            let members = &self.unknown[class];
+            let left = members.len() as u32 - used.map_or(0, |(_, count)| *count);
+            (&self.calls[members[0] as usize].op, left)
+        });
+        let state = &self.states[from.state as usize];
+        let (op, reply) = (&told.op, told.reply.as_ref());
+        (self.model).reaches(state, op, reply, movers.chain(unknown))
     }
 
     /// Bytes held, about, with so many configurations.

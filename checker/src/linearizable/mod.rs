@@ -13,6 +13,7 @@ pub mod exact;
 pub mod general;
 pub mod grow_sets;
 pub mod limits;
+pub mod locks;
 pub mod logs;
 pub mod objects;
 pub mod order;
@@ -166,7 +167,7 @@ impl Linearizable {
         let judged = judge_all(&parts, self.limits, meter);
         let mut details = details(&parts, &judged);
         if judged.iter().any(|judged| judged.valid == Valid::No) {
-            details.promises = Promises::of(history, &parts);
+            details.promises = Promises::of(history, &parts, |at| judged[at].valid == Valid::No);
         }
         let mut wrong: Vec<(u32, &Part, &Judged)> = (parts.iter().zip(&judged))
             .filter_map(|(part, judged)| Some((judged.wrong_at?, part, judged)))

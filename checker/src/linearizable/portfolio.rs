@@ -92,7 +92,7 @@ pub fn answer_all(parts: &[Part], limits: Limits, meter: &Meter<'_>) -> Valid {
     for part in parts {
         let look = match meter.spent(part.steps.len() as u64 / 8) {
             true => Look::Judged(open_yet.clone()),
-            false => glance(part, meter),
+            false => glance(part, limits, meter),
         };
         match look {
             Look::Judged(judged) if judged.valid == Valid::No => return Valid::No,
@@ -108,16 +108,15 @@ pub fn answer_all(parts: &[Part], limits: Limits, meter: &Meter<'_>) -> Valid {
 }
 
 /// As [`look`], for [`answer_all`].
-fn glance(part: &Part, meter: &Meter<'_>) -> Look {
-    let impossible = |step: &Step| step.must && step.action == Action::Impossible;
+fn glance(part: &Part, limits: Limits, meter: &Meter<'_>) -> Look {
     let wrong = Judged {
         valid: Valid::No,
         ..NONE
     };
-    if part.steps.iter().any(impossible) || unwritten(&part.steps, part.values).is_some() {
+    if unanswerable(&part.steps, part.values).next().is_some() {
         return Look::Judged(wrong);
     }
-    if let Some(judged) = quickly(&part.steps, part.values, meter) {
+    if let Some(judged) = quickly(&part.steps, part.values, limits, meter) {
         return Look::Judged(judged);
     }
     match zones(&part.steps, part.values) {
@@ -138,7 +137,7 @@ const HERE: u64 = 4096;
 const NEAR: usize = 32;
 
 /// What a dive finds out at first sight.
-fn quickly(steps: &[Step], values: usize, meter: &Meter<'_>) -> Option<Judged> {
+fn quickly(steps: &[Step], values: usize, limits: Limits, meter: &Meter<'_>) -> Option<Judged> {
     let kept;
     let steps = match steps.iter().all(|step| step.must) {
         true => steps,
@@ -148,17 +147,17 @@ fn quickly(steps: &[Step], values: usize, meter: &Meter<'_>) -> Option<Judged> {
         }
     };
     let mut dive = Dive::new(steps, values)?;
-    let distinct = are_distinct(steps, values);
-    let (each, beside) = match distinct {
-        true => (1, QUICKLY[1]),
-        false => (2, QUICKLY[0]),
+    let within = |steps: u64| Limits {
+        steps: steps.min(limits.steps),
+        ..limits
     };
-    let limits = Limits {
-        configurations: usize::MAX,
-        steps: each * steps.len() as u64 + beside,
-        bytes: usize::MAX,
-    };
-    let found = dive.run(&limits, meter);
+    let mut found = dive.run(&within(steps.len() as u64 + QUICKLY[1]), meter);
+    if let Found::Undecided { .. } = found {
+        if are_distinct(steps, values) {
+            return None;
+        }
+        found = dive.run(&within(2 * steps.len() as u64 + QUICKLY[0]), meter);
+    }
     let judged = Judged {
         engine: "search",
         steps: dive.spent(),
@@ -167,15 +166,8 @@ fn quickly(steps: &[Step], values: usize, meter: &Meter<'_>) -> Option<Judged> {
     match found {
         Found::Linearizable => Some(valid(steps, &dive.order(), judged)),
         Found::Stuck { time } => Some(stuck(time, judged)),
-        Found::Undecided { .. } if distinct => None,
         Found::Undecided { .. } => {
-            let (time, few) = (
-                dive.furthest(),
-                Limits {
-                    steps: HERE,
-                    ..limits
-                },
-            );
+            let (time, few) = (dive.furthest(), within(HERE));
             let back = |ends| (ends <= NEAR).then(|| dive.back(ends));
             let (wrong, spent) = is_wrong_here(steps, time, back, &few, meter);
             let steps = judged.steps + spent;
@@ -364,6 +356,12 @@ pub fn look(part: &Part, limits: Limits, meter: &Meter<'_>) -> Look {
 
 /// The first to end of those that found what nobody had begun to write by then: its end, and its operation. O(steps).
 fn unwritten(steps: &[Step], values: usize) -> Option<(u32, u32)> {
+    let found = unanswerable(steps, values).filter(|step| step.action != Action::Impossible);
+    found.map(|step| (step.end, step.operation)).min()
+}
+
+/// Those that found what nobody had begun to write by then, or what no register answers. O(steps).
+fn unanswerable(steps: &[Step], values: usize) -> impl Iterator<Item = &Step> {
     let mut written = vec![NEVER; values];
     written[INITIAL as usize] = 0;
     for step in steps {
@@ -373,11 +371,14 @@ fn unwritten(steps: &[Step], values: usize) -> Option<(u32, u32)> {
             *first = step.start.min(*first);
         }
     }
-    let wrong = steps.iter().filter(|step| {
-        let needs = step.action.needs();
-        step.must && needs.is_some_and(|value| written[value as usize] > step.end)
-    });
-    wrong.map(|step| (step.end, step.operation)).min()
+    steps.iter().filter(move |step| {
+        step.must
+            && match step.action {
+                Action::Read(value) | Action::Cas(value, _) => written[value as usize] > step.end,
+                Action::Impossible => true,
+                Action::Write(_) | Action::Differs(_) => false,
+            }
+    })
 }
 
 const NONE: Judged = Judged {
@@ -391,7 +392,7 @@ const NONE: Judged = Judged {
 };
 
 fn look_at_possible(steps: &[Step], values: usize, limits: Limits, meter: &Meter<'_>) -> Look {
-    match quickly(steps, values, meter) {
+    match quickly(steps, values, limits, meter) {
         Some(judged) if judged.valid == Valid::Yes => return Look::Judged(judged),
         _ => {}
     }

@@ -13,6 +13,9 @@ use crate::models::{Call, Calls, Model};
 /// How often a judge may be asked while a violation is reduced.
 const TRIES: usize = 300;
 
+/// As many of the last to end are tried alone, at most.
+const LAST: usize = 256;
+
 /// What was known when the event at `time` had just been recorded.
 fn prefix<M: Model>(calls: &Calls<M>, time: u32) -> Calls<M> {
     let known = calls.iter().take_while(|call| call.start <= time);
@@ -123,6 +126,17 @@ pub(super) fn reduce<M: Judged>(
         let core: BTreeSet<_> = calls.iter().map(|at| unit(*at as usize)).collect();
         if wrong(&core) {
             kept = core;
+        }
+    }
+    // Mostly a few of the last to end are enough.
+    let mut last: Vec<usize> = (0..known.len()).filter(|at| known[*at].must).collect();
+    last.sort_unstable_by_key(|at| std::cmp::Reverse(known[*at].end));
+    let sizes = (2..).map(|power| 1_usize << power);
+    for size in sizes.take_while(|size| *size < kept.len().min(LAST)) {
+        let core: BTreeSet<_> = last.iter().take(size).map(|at| unit(*at)).collect();
+        if wrong(&core) {
+            kept = core;
+            break;
         }
     }
     let mut chunk = kept.len().div_ceil(2);

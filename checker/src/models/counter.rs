@@ -35,6 +35,38 @@ impl Model for Counter {
         told.is_none_or(|told| sum <= told)
     }
 
+    /// Sums that are small are made of the amounts one by one; of others only the bounds are looked at.
+    fn reaches<'a>(
+        &self,
+        sum: &i64,
+        _: &Op,
+        told: Option<&i64>,
+        others: impl Iterator<Item = (&'a Op, u32)>,
+    ) -> bool {
+        let Some(told) = told else { return true };
+        let (mut low, mut high) = (i128::from(*sum), i128::from(*sum));
+        // One bit for each sum that can be made.
+        let mut sums: u128 = 1;
+        for (op, count) in others {
+            let Op::Add(amount) = op else { continue };
+            let all = i128::from(*amount) * i128::from(count);
+            (low, high) = (low + all.min(0), high + all.max(0));
+            if (1..128).contains(amount) {
+                for _ in 0..i64::from(count).min(127 / amount) {
+                    sums |= sums << amount;
+                }
+            }
+        }
+        // A counter that overflows goes round.
+        if low < i128::from(i64::MIN) || high > i128::from(i64::MAX) {
+            return true;
+        }
+        let told = i128::from(*told);
+        let gap = told - i128::from(*sum);
+        let is_small = low == i128::from(*sum) && (0..128).contains(&gap);
+        (low..=high).contains(&told) && (!is_small || sums >> gap & 1 == 1)
+    }
+
     fn changes(&self, op: &Op) -> bool {
         !matches!(op, Op::Read | Op::Add(0))
     }

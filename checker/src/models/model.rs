@@ -72,6 +72,21 @@ pub trait Model {
         true
     }
 
+    /// False only if no choice and order of the calls in `others` (each with how often there is one) leads from `state` to
+    /// one in which `op`, that changes nothing, is answered by `reply`: then nothing of that kind is tried.
+    fn reaches<'a>(
+        &self,
+        _state: &Self::State,
+        _op: &Self::Op,
+        _reply: Option<&Self::Reply>,
+        _others: impl Iterator<Item = (&'a Self::Op, u32)>,
+    ) -> bool
+    where
+        Self::Op: 'a,
+    {
+        true
+    }
+
     /// False for what leaves every state as it is, such as a read: it may take effect as soon as it fits.
     fn changes(&self, _op: &Self::Op) -> bool {
         true

@@ -205,38 +205,70 @@ pub(crate) fn some_parts(
         ..Interner::default()
     };
     let mut verbs = Verbs::default();
+    if let Some(key) = only_key(history).filter(|key| wanted(*key)) {
+        interner.begin(1);
+        let numbers = 0..history.operations().len() as u32;
+        let key = history.columns().key_of_number(key).cloned();
+        return Ok(vec![part(
+            history,
+            key,
+            numbers,
+            &mut interner,
+            &mut verbs,
+        )?]);
+    }
     (1..)
         .zip(by_some_keys(history, wanted))
         .map(|(number, (key, operations))| {
             interner.begin(number);
-            let mut part = Part {
-                key,
-                operations: operations.len() as u64,
-                steps: Vec::with_capacity(operations.len()),
-                ..Part::default()
-            };
-            for number in operations {
-                let operation = &history.operations()[number as usize];
-                part.unknown += u64::from(operation.outcome == Outcome::Info);
-                let Some(action) = action(history, operation, &mut interner, &mut verbs)? else {
-                    continue;
-                };
-                let must = operation.outcome != Outcome::Info;
-                part.steps.push(Step {
-                    operation: number,
-                    start: operation.invoke() as u32 + 1,
-                    end: operation
-                        .complete()
-                        .filter(|_| must)
-                        .map_or(NEVER, |at| at as u32 + 1),
-                    must,
-                    action,
-                });
-            }
-            part.values = interner.next as usize + 1;
-            Ok(part)
+            let numbers = operations.into_iter();
+            part(history, key, numbers, &mut interner, &mut verbs)
         })
         .collect()
+}
+
+/// The key's number, if all operations are of one.
+fn only_key(history: &History) -> Option<u32> {
+    let columns = history.columns();
+    let mut keys = (history.operations().iter()).map(|one| columns.key_number(one.invoke()));
+    let first = keys.next()?;
+    keys.all(|key| key == first).then_some(first)
+}
+
+/// Reduces the operations of one key.
+fn part(
+    history: &History,
+    key: Option<SmolStr>,
+    numbers: impl ExactSizeIterator<Item = u32>,
+    interner: &mut Interner,
+    verbs: &mut Verbs,
+) -> Result<Part, String> {
+    let mut part = Part {
+        key,
+        operations: numbers.len() as u64,
+        steps: Vec::with_capacity(numbers.len()),
+        ..Part::default()
+    };
+    for number in numbers {
+        let operation = &history.operations()[number as usize];
+        let must = operation.outcome != Outcome::Info;
+        part.unknown += u64::from(!must);
+        let Some(action) = action(history, operation, interner, verbs)? else {
+            continue;
+        };
+        part.steps.push(Step {
+            operation: number,
+            start: operation.invoke() as u32 + 1,
+            end: operation
+                .complete()
+                .filter(|_| must)
+                .map_or(NEVER, |at| at as u32 + 1),
+            must,
+            action,
+        });
+    }
+    part.values = interner.next as usize + 1;
+    Ok(part)
 }
 
 #[derive(Clone, Copy)]
