@@ -98,7 +98,7 @@ fn by_blocks(steps: &[Step], clients: &[u64], clusters: &Clusters) -> Ordered {
     };
     let mut last: Map<u64, u32> = Map::default();
     // By block: to which others it leads, and by which two steps.
-    let mut leads: Vec<Vec<(u32, [u32; 2])>> = vec![Vec::new(); roots.len()];
+    let mut leads: Vec<Vec<Lead>> = vec![Vec::new(); roots.len()];
     for (at, client) in clients.iter().enumerate() {
         let Some(here) = stand(at) else { continue };
         let Some(before) = last.insert(*client, at as u32) else {
@@ -148,8 +148,11 @@ fn by_blocks(steps: &[Step], clients: &[u64], clusters: &Clusters) -> Ordered {
     Ordered::Yes(whole)
 }
 
+/// To, or from, which block, and the two steps of one client that say so.
+type Lead = (u32, [u32; 2]);
+
 /// The blocks in an order that all leads keep, the first block first; or the steps of a circle.
-fn topological(leads: &[Vec<(u32, [u32; 2])>]) -> Result<Vec<u32>, Vec<u32>> {
+fn topological(leads: &[Vec<Lead>]) -> Result<Vec<u32>, Vec<u32>> {
     let mut waits = vec![0_u32; leads.len()];
     for (to, _) in leads.iter().flatten() {
         waits[*to as usize] += 1;
@@ -170,7 +173,7 @@ fn topological(leads: &[Vec<(u32, [u32; 2])>]) -> Result<Vec<u32>, Vec<u32>> {
         return Ok(order);
     }
     // Who still waits is waited for by one that waits, too: backwards, until one comes again.
-    let mut by: Vec<Option<(u32, [u32; 2])>> = vec![None; leads.len()];
+    let mut by: Vec<Option<Lead>> = vec![None; leads.len()];
     for (from, all) in (0..)
         .zip(leads)
         .filter(|(from, _)| waits[*from as usize] > 0)
@@ -195,6 +198,9 @@ fn topological(leads: &[Vec<(u32, [u32; 2])>]) -> Result<Vec<u32>, Vec<u32>> {
         }
     }
 }
+
+/// A place, how much had been ordered by then, and the clients that are still to be tried, the last first.
+type Open = (Place, usize, Option<Vec<usize>>);
 
 /// How far each client is, and what the register holds.
 type Place = (Vec<u32>, Interned);
@@ -233,8 +239,7 @@ fn search(steps: &[Step], clients: &[u64]) -> Ordered {
     let mut start: Place = (vec![0; of.len()], INITIAL);
     absorb(&mut start, &mut order);
     let mut dead: Set<Place> = Set::default();
-    // Each place with what had been ordered by then, and the clients that are still to be tried, the last first.
-    let mut stack: Vec<(Place, usize, Option<Vec<usize>>)> = vec![(start, order.len(), None)];
+    let mut stack: Vec<Open> = vec![(start, order.len(), None)];
     let mut tried = 0;
     while let Some((place, length, ways)) = stack.last_mut() {
         if is_over(place) {

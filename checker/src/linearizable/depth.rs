@@ -41,6 +41,9 @@ struct Choice {
     classes: Mask,
 }
 
+/// Whether it leads astray, whether it is another one than that which ends, when it ends, its place.
+type Rank = (bool, bool, u32, usize);
+
 enum Way {
     Open(usize),
     Unknown(usize),
@@ -397,7 +400,7 @@ impl<'a, M: Model> Depth<'a, M> {
         let leads = |state: &M::State| {
             told.is_none_or(|call| (self.model).leads(state, &call.op, call.reply.as_ref()))
         };
-        let mut best: Option<((bool, bool, u32, usize), M::State)> = None;
+        let mut best: Option<(Rank, M::State)> = None;
         let own: Mask = 1 << self.line.places[ends];
         // The one that ends comes first; where it leads on the others can wait.
         let movers = [choice.movers & own, choice.movers & !own];
