@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::budget::Most;
 use crate::exit::{self, Failure};
 use crate::faults::Order;
 use crate::plan::Plan;
@@ -14,7 +15,7 @@ use crate::replication::Replication;
 use crate::run::Shown;
 use crate::sandbox::Wanted;
 use crate::slo::{self, Slo};
-use crate::{bugs, databases, faults, runs, schedule, store};
+use crate::{bugs, databases, faults, repeat, runs, schedule, store};
 
 /// Fault-injection testing of replicated databases, on one machine, by one command.
 ///
@@ -45,7 +46,7 @@ enum Sub {
     Heal,
     #[command(flatten)]
     Runs(runs::Command),
-    /// Run the same plan in all four replication modes, and compare them in a table.
+    /// Run the same plan in every replication mode of the system, and compare them in a table.
     Modes(Box<RunArgs>),
     /// List what can be asked for.
     List {
@@ -100,6 +101,13 @@ struct RunArgs {
     /// flags --binary, --out and --quiet count.
     #[arg(long, value_name = "RUN", conflicts_with_all = ["nemesis", "schedule"])]
     replay: Option<PathBuf>,
+    /// Faults never have more than N nodes down at a time: killed, stopped, or ended by what is done to them [default: one
+    /// fault as many as it hits, several together fewer than half].
+    #[arg(long, value_name = "N", conflicts_with_all = ["schedule", "replay"], value_parser = clap::value_parser!(u16).range(1..=9))]
+    max_down: Option<u16>,
+    /// Faults may have as many nodes down together as each of them hits.
+    #[arg(long, conflicts_with = "max_down")]
+    allow_quorum_loss: bool,
     /// What SIGKILL stands for: power-loss (what was not synced is lost) or process (the page cache survives)
     /// [default: power-loss where the system can; node can].
     #[arg(long, value_name = "WHAT")]
@@ -111,6 +119,9 @@ struct RunArgs {
     /// (ahead of its commit, once the leader and one other, or the leader alone, have it); of postgres also remote-apply.
     #[arg(long, default_value = "majority", value_name = "MODE")]
     replication: String,
+    /// Judge every acknowledgement as a promise to keep, also in modes that answer ahead and may lose what they acknowledged.
+    #[arg(long)]
+    strict: bool,
     /// Plant a bug in the system under test (`harness list bugs`); several are separated by commas.
     #[arg(long, value_name = "NAMES")]
     bug: Option<String>,
@@ -304,6 +315,8 @@ fn replayed(run: &Path) -> Result<Plan, Failure> {
     let mut plan: Plan = store::read_json(&run.join(store::PLAN))?;
     plan.schedule = schedule::replay(run)?;
     plan.orders = Vec::new();
+    // Of a repetition the first run is the same as its own.
+    plan.repeats = plan.repeats.or_else(|| repeat::name(run));
     plan.command = format!("cargo run -p harness -- --replay '{}'", run.display());
     Ok(plan)
 }
@@ -413,6 +426,12 @@ fn plan(args: RunArgs) -> Result<RunWish, Failure> {
         );
         return Err(Failure::new(exit::UNAVAILABLE, text));
     }
+    let most_down = match (args.max_down, args.allow_quorum_loss) {
+        (Some(most), _) => Most::Nodes(most),
+        // A schedule is followed as it stands.
+        (None, allowed) if allowed || args.schedule.is_some() => Most::All,
+        (None, _) => Most::Minority,
+    };
     let (orders, schedule) = match &args.schedule {
         Some(file) => (Vec::new(), schedule::read(file, args.nodes, time)?),
         None => (orders(&args)?, Vec::new()),
@@ -461,6 +480,9 @@ fn plan(args: RunArgs) -> Result<RunWish, Failure> {
         seed,
         kill_means,
         replication,
+        strict: args.strict,
+        repeats: None,
+        most_down,
         bugs,
         node_flags: args.node_flags,
         events: !args.no_events,
@@ -573,6 +595,15 @@ fn command(plan: &Plan, binary: Option<&Path>, out: &Path) -> String {
     );
     if !plan.bugs.is_empty() {
         command += &format!(" --bug {}", plan.bugs.join(","));
+    }
+    match plan.most_down {
+        Most::Nodes(most) => command += &format!(" --max-down {most}"),
+        Most::Minority => {}
+        Most::All if !plan.schedule.is_empty() => {}
+        Most::All => command += " --allow-quorum-loss",
+    }
+    if plan.strict {
+        command += " --strict";
     }
     if plan.stop_on_violation {
         command += " --stop-on-violation";

@@ -35,6 +35,9 @@ pub struct Ending {
     /// All values that were ever written, as the system had them at the end, where it keeps a journal.
     #[serde(default)]
     pub journal: Option<Vec<i64>>,
+    /// Why it could not be read, where it keeps one.
+    #[serde(default)]
+    pub journal_unread: Option<String>,
     /// Facts about the machine, as label and value.
     pub environment: Vec<(String, String)>,
 }

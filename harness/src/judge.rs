@@ -21,6 +21,7 @@ use crate::messages::{self, Batch, Message};
 use crate::observation::Observation;
 use crate::plan::Plan;
 use crate::progress::{Progress, Style};
+use crate::repeat;
 use crate::report::{self, Run};
 use crate::runs::{FORMAT, VerdictFile};
 use crate::slo;
@@ -96,7 +97,7 @@ pub fn judge_and_report(folder: &Path, progress: &Progress) -> Result<u8, Failur
         |name: &str, error: std::io::Error| store::cannot_write(&folder.join(name), &error);
     store::write_json(&folder.join(store::VERDICT), &file)
         .map_err(|error| cannot(store::VERDICT, error))?;
-    let notes = notes(&plan, ending.as_ref(), torn);
+    let notes = notes(folder, &plan, ending.as_ref(), torn);
     let (messages, messages_missed) = messages(folder)?;
     let deeds = deeds(
         folder,
@@ -203,8 +204,8 @@ pub fn draw(run: &Run, folder: &Path) -> Result<(), Failure> {
 }
 
 /// What a reader must know beside the verdict.
-pub fn notes(plan: &Plan, ending: Option<&Ending>, torn: bool) -> Vec<String> {
-    let mut notes = Vec::new();
+pub fn notes(folder: &Path, plan: &Plan, ending: Option<&Ending>, torn: bool) -> Vec<String> {
+    let mut notes: Vec<String> = repeat::told(folder, plan).into_iter().collect();
     match ending {
         None => notes
             .push("The run broke off before its end: only what it had recorded is judged.".into()),
@@ -258,23 +259,21 @@ fn judge(
         .checkers()
         .iter()
         .map(|checker| checker.check(history))
-        .map(|verdict| kept::against_promise(verdict, plan.replication, plan.nodes, logs))
+        .map(|verdict| kept::against_promise(verdict, plan.promise(), logs))
         .collect();
     if let Some(ending) = ending
         && let Some(logs) = &ending.applied_logs
     {
         let recovered = ending.recovered_after_ns.is_some();
-        let (mode, nodes) = (plan.replication, plan.nodes);
         let end = (logs.as_slice(), recovered);
-        verdicts.extend(kept::kept(history, observations, mode, nodes, end));
+        verdicts.extend(kept::kept(history, observations, plan.promise(), end));
     }
     if let Some(journal) = ending.and_then(|ending| ending.journal.as_ref()) {
-        verdicts.push(journal::check(
-            history,
-            journal,
-            plan.replication,
-            plan.nodes,
-        ));
+        verdicts.push(journal::check(history, journal, plan.promise()));
+    }
+    if let Some(why) = ending.and_then(|ending| ending.journal_unread.as_deref()) {
+        let summary = format!("nobody could look up what was kept: {why}");
+        verdicts.push(verdict(kept::CHECKER, Valid::Unknown, summary));
     }
     verdicts.extend(rolled_back(plan, history, observations, ending));
     let settings = workloads::Settings {
@@ -363,7 +362,7 @@ fn rolled_back(
             violations.extend(event.map(|event| acknowledged_and_dropped(node, &entry, &event)));
         }
     }
-    let allowed = !plan.replication.keeps_what_is_acknowledged(plan.nodes);
+    let allowed = !plan.promise().keeps();
     let betrayed = violations.len();
     if allowed {
         // What was lost for good is told, and judged, by its own check.

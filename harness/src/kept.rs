@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::observation::Observation;
-use crate::replication::Replication;
+use crate::replication::Promise;
 
 /// The name of this check.
 pub const CHECKER: &str = "kept";
@@ -37,10 +37,10 @@ pub struct Lost {
     pub f: String,
     /// The value written.
     pub value: serde_json::Value,
-    /// The log entry that was acknowledged.
-    pub entry: String,
+    /// The log entry that was acknowledged; `None`: the system names no entries, and keeps a journal.
+    pub entry: Option<String>,
     /// The entry's place in the log.
-    pub index: u64,
+    pub index: Option<u64>,
     /// The node that the client had asked.
     pub asked: String,
     /// When the acknowledgement came, in nanoseconds since the run began.
@@ -109,8 +109,7 @@ impl<'a> Log<'a> {
 pub fn kept(
     history: &History,
     observations: &[Observation],
-    mode: Replication,
-    nodes: u16,
+    promise: Promise,
     (logs, recovered): (&[AppliedLog], bool),
 ) -> Option<Verdict> {
     let acknowledged = || {
@@ -168,14 +167,13 @@ pub fn kept(
         // What stands in its place may be older than itself: a later leader may bring back what an earlier one left.
         let beyond =
             (newest <= term).then(|| "no leader of a later term has come since".to_string());
-        let promised = mode.keeps_what_is_acknowledged(nodes);
-        let promised = promised.then(|| format!("{mode} with {nodes} nodes promises to keep it"));
+        let promised = promise.keeps().then(|| promise.reason());
         lost.push(Lost {
             key: event.key.as_deref().unwrap_or_default().into(),
             f: event.f.to_string(),
             value: event.value.clone(),
-            entry: event.entry.as_deref().unwrap_or_default().into(),
-            index,
+            entry: event.entry.as_deref().map(String::from),
+            index: Some(index),
             asked: event.node.as_deref().unwrap_or_default().into(),
             time_ns: u64::try_from(event.time.as_nanos()).unwrap_or(u64::MAX),
             event: event.index,
@@ -185,16 +183,12 @@ pub fn kept(
         });
     }
     lost.sort_by(|a, b| (&a.key, a.index).cmp(&(&b.key, b.index)));
-    Some(in_words(verdict, mode, count, open, &lost))
+    Some(in_words(promise, count, open, &lost))
 }
 
-fn in_words(
-    verdict: impl Fn(Valid, String) -> Verdict,
-    mode: Replication,
-    count: usize,
-    open: usize,
-    lost: &[Lost],
-) -> Verdict {
+/// The verdict on so many acknowledged writes, of some of which nobody knows, and some of which are lost.
+pub(crate) fn in_words(promise: Promise, count: usize, open: usize, lost: &[Lost]) -> Verdict {
+    let mode = promise.mode;
     let violations: Vec<Violation> = lost.iter().filter_map(violation).collect();
     let (valid, summary) = match (lost.len(), violations.len()) {
         (0, _) if open > 0 => (
@@ -216,14 +210,17 @@ fn in_words(
         (lost, beyond) => (
             Valid::No,
             format!(
-                "{lost} of {count} acknowledged writes were lost, {beyond} of them against the promise of {mode}"
+                "{lost} of {count} acknowledged writes were lost, {beyond} of them against {}",
+                promise.whose()
             ),
         ),
     };
     Verdict {
         violations,
         details: json!({ "acknowledged": count, "undecided": open, "lost": lost }),
-        ..verdict(valid, summary)
+        checker: CHECKER.into(),
+        valid,
+        summary,
     }
 }
 
@@ -241,12 +238,13 @@ fn violation(lost: &Lost) -> Option<Violation> {
 impl std::fmt::Display for Lost {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let moment = |ns: u64| format!("{:.3} s", ns as f64 / 1e9);
+        f.write_str(&self.key)?;
+        if let (Some(index), Some(entry)) = (self.index, &self.entry) {
+            write!(f, " at index {index} (entry {entry})")?;
+        }
         write!(
             f,
-            "{} at index {} (entry {}): the {} of {} was acknowledged by {} at {}",
-            self.key,
-            self.index,
-            self.entry,
+            ": the {} of {} was acknowledged by {} at {}",
             self.f,
             self.value,
             self.asked,
@@ -256,6 +254,9 @@ impl std::fmt::Display for Lost {
             write!(f, " while {leader} led")?;
         }
         match self.dropped_by.as_slice() {
+            [] if self.entry.is_none() => {
+                f.write_str(", and is not in the journal that was there at the end")
+            }
             [] => f.write_str(", and is in no log any more"),
             nodes => {
                 let nodes = nodes
@@ -314,15 +315,11 @@ impl<'a> Evidence<'a> {
 
 /// What a check of all that clients saw means in a mode that answers ahead: as long as no leader's tail was dropped it promises as
 /// much as a majority does, and afterwards no more than [`kept`] judges. The verdict is then told and not counted.
-pub fn against_promise(
-    verdict: Verdict,
-    mode: Replication,
-    nodes: u16,
-    logs: &[AppliedLog],
-) -> Verdict {
-    if verdict.valid != Valid::No || mode.keeps_what_is_acknowledged(nodes) {
+pub fn against_promise(verdict: Verdict, promise: Promise, logs: &[AppliedLog]) -> Verdict {
+    if verdict.valid != Valid::No || promise.keeps() {
         return verdict;
     }
+    let mode = promise.mode;
     let one_leader = |log: &AppliedLog| log.terms.len() <= 1;
     let (valid, why) = match logs {
         [] => (
@@ -349,6 +346,7 @@ mod tests {
     use checker::{Event, Process};
 
     use super::*;
+    use crate::replication::Replication;
 
     fn acknowledged(entries: &[&str]) -> History {
         let event = |(number, entry): (usize, &&str)| {
@@ -376,6 +374,14 @@ mod tests {
         History::new(events).expect("a history")
     }
 
+    fn promise(mode: Replication, nodes: u16) -> Promise {
+        Promise {
+            mode,
+            nodes,
+            strict: false,
+        }
+    }
+
     fn log(node: &str, applied: &str, terms: &[&str]) -> AppliedLog {
         AppliedLog {
             node: node.into(),
@@ -385,7 +391,8 @@ mod tests {
     }
 
     fn judge(entries: &[&str], mode: Replication, logs: &[AppliedLog]) -> (Valid, Vec<Lost>) {
-        let verdict = kept(&acknowledged(entries), &[], mode, 5, (logs, true)).expect("entries");
+        let history = acknowledged(entries);
+        let verdict = kept(&history, &[], promise(mode, 5), (logs, true)).expect("entries");
         let lost = verdict.details["lost"].clone();
         (verdict.valid, serde_json::from_value(lost).expect("a list"))
     }
@@ -398,8 +405,9 @@ mod tests {
         ];
         let entries = ["5@1", "6@1", "6@2", "8@2", "9@4", "10@3"];
         let (valid, lost) = judge(&entries, Replication::Async, &logs);
-        let lost: Vec<&str> = lost.iter().map(|lost| lost.entry.as_str()).collect();
-        assert_eq!((valid, lost), (Valid::Yes, vec!["6@1", "8@2", "10@3"]));
+        let lost: Vec<Option<&str>> = lost.iter().map(|lost| lost.entry.as_deref()).collect();
+        let named = ["6@1", "8@2", "10@3"].map(Some).to_vec();
+        assert_eq!((valid, lost), (Valid::Yes, named));
         let (valid, lost) = judge(&entries, Replication::Majority, &logs);
         assert_eq!((valid, lost.len()), (Valid::No, 3));
         assert_eq!(judge(&["5@1"], Replication::Majority, &logs).0, Valid::Yes);
@@ -421,7 +429,8 @@ mod tests {
         let logs = [log("n1", "9@4", &["1@1", "6@4"])];
         let of = |nodes| {
             let history = acknowledged(&["7@3"]);
-            kept(&history, &[], Replication::SemiSync, nodes, (&logs, true)).map(|v| v.valid)
+            let promise = promise(Replication::SemiSync, nodes);
+            kept(&history, &[], promise, (&logs, true)).map(|v| v.valid)
         };
         assert_eq!((of(5), of(3)), (Some(Valid::Yes), Some(Valid::No)));
     }
@@ -443,7 +452,12 @@ mod tests {
         );
         let history = acknowledged(&["10@4"]);
         let logs = [log("n1", "9@4", &["1@1", "6@4"])];
-        let cut_short = kept(&history, &[], Replication::Majority, 5, (&logs, false));
+        let cut_short = kept(
+            &history,
+            &[],
+            promise(Replication::Majority, 5),
+            (&logs, false),
+        );
         assert_eq!(cut_short.map(|v| v.valid), Some(Valid::Unknown));
         let forgotten = [log("n1", "9@4", &["6@4"])];
         assert_eq!(
@@ -463,10 +477,20 @@ mod tests {
         };
         let calm = [log("n1", "9@1", &["1@1"])];
         let changed = [log("n1", "9@2", &["1@1", "5@2"])];
-        let valid = |mode, logs| against_promise(broken(), mode, 5, logs).valid;
+        let valid = |mode, logs| against_promise(broken(), promise(mode, 5), logs).valid;
         assert_eq!(valid(Replication::Async, &calm), Valid::No);
         assert_eq!(valid(Replication::Async, &changed), Valid::Yes);
         assert_eq!(valid(Replication::Async, &[]), Valid::Unknown);
         assert_eq!(valid(Replication::Majority, &changed), Valid::No);
+        let strict = Promise {
+            strict: true,
+            ..promise(Replication::Async, 5)
+        };
+        assert_eq!(against_promise(broken(), strict, &changed).valid, Valid::No);
+        let logs = [log("n1", "9@4", &["1@1", "6@4"])];
+        let kept = kept(&acknowledged(&["7@3"]), &[], strict, (&logs, true)).expect("entries");
+        assert_eq!(kept.valid, Valid::No);
+        let said = &kept.violations[0].explanation;
+        assert!(said.contains("--strict"), "{said}");
     }
 }

@@ -3,6 +3,7 @@
 //! A library only so that its rooms can be tested and documented one by one; the product is the command.
 
 pub mod binaries;
+pub mod budget;
 pub mod bugs;
 pub mod check;
 pub mod cli;

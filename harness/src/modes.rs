@@ -14,7 +14,7 @@ use crate::plan::Plan;
 use crate::progress::Style;
 use crate::replication::Replication;
 use crate::report::{self, Figures};
-use crate::{environment, judge, run, store};
+use crate::{databases, environment, judge, run, store};
 
 /// The table, as JSON.
 pub const TABLE: &str = "modes.json";
@@ -63,7 +63,9 @@ pub struct Row {
 /// One of the runs could not begin, or results cannot be written.
 pub fn compare(wish: &RunWish) -> Result<u8, Failure> {
     let mut rows = Vec::new();
-    for mode in Replication::ALL {
+    let offered =
+        databases::find(&wish.plan.system).map_or(&Replication::ALL[..], |s| s.replications());
+    for mode in offered.iter().copied() {
         if wish.shown.style != Style::Quiet {
             println!("--replication {mode}");
         }
@@ -278,8 +280,8 @@ mod tests {
             key: key.into(),
             f: "write".into(),
             value: json!(7),
-            entry: format!("{index}@2"),
-            index,
+            entry: Some(format!("{index}@2")),
+            index: Some(index),
             asked: "n2".into(),
             time_ns: 1_500_000_000,
             event: 3,

@@ -10,8 +10,9 @@ use rand::{RngExt as _, SeedableRng as _};
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
 
+use crate::budget::Budget;
 use crate::cluster::Cluster;
-use crate::faults::{Draft, Order, View};
+use crate::faults::{Draft, Fault, Order, View};
 use crate::injury::Injury;
 use crate::interpreter::Note;
 use crate::plan::Plan;
@@ -35,6 +36,7 @@ pub struct Nemesis {
     lines: Lines,
     notes: mpsc::UnboundedSender<Note>,
     next_id: AtomicU64,
+    budget: Budget,
     active: std::sync::Mutex<Vec<Injury>>,
     done: std::sync::Mutex<Vec<Injury>>,
 }
@@ -55,6 +57,7 @@ impl Nemesis {
             lines,
             notes,
             next_id: AtomicU64::new(0),
+            budget: Budget::new(plan.most_down, usize::from(plan.nodes)),
             active: std::sync::Mutex::default(),
             done: std::sync::Mutex::default(),
         }
@@ -178,10 +181,17 @@ impl Nemesis {
     ) {
         let Ok(fault) = order.row() else { return };
         let cluster = &self.cluster;
-        let draft = drawn.unwrap_or_else(|| fault.plan(&self.view(), order, rng));
+        let id = self.next_id.fetch_add(1, Relaxed);
+        let draft = match drawn {
+            Some(draft) => draft,
+            None => match self.within_budget(id, fault, order, rng) {
+                Some(draft) => draft,
+                None => return,
+            },
+        };
         let begin = cluster.now_ns();
         let mut injury = Injury {
-            id: self.next_id.fetch_add(1, Relaxed),
+            id,
             fault: fault.name().into(),
             shape: draft.shape,
             targets: draft.targets.iter().map(ToString::to_string).collect(),
@@ -227,6 +237,7 @@ impl Nemesis {
             Err(error) => injury.error = Some(error),
         }
         injury.healed_ns = Some([heal, cluster.now_ns()]);
+        self.budget.release(injury.id);
         self.active
             .lock()
             .unwrap_or_else(|poisoned| poisoned.into_inner())
@@ -236,6 +247,33 @@ impl Nemesis {
             .lock()
             .unwrap_or_else(|poisoned| poisoned.into_inner())
             .push(injury);
+    }
+
+    /// Draws an injury that has no more nodes down than may be, on fewer victims if need be; `None`: nobody is left for it.
+    fn within_budget(
+        &self,
+        id: u64,
+        fault: &dyn Fault,
+        order: &Order,
+        rng: &mut StdRng,
+    ) -> Option<Draft> {
+        let view = self.view();
+        let draft = fault.plan(&view, order, rng);
+        let at_once = fault.takes_down(&draft);
+        if at_once == 0 {
+            return Some(draft);
+        }
+        let mut wanted = draft.targets.clone();
+        wanted.shuffle(rng);
+        wanted.sort_by_key(|node| view.leader != Some(*node));
+        let given = self.budget.take(id, &wanted, at_once);
+        if given.is_empty() || given.len() == wanted.len() {
+            return (!given.is_empty()).then_some(draft);
+        }
+        let names: Vec<String> = given.iter().map(ToString::to_string).collect();
+        let mut fewer = order.clone();
+        fewer.settings.insert("targets".into(), names.join("+"));
+        Some(fault.plan(&view, &fewer, rng))
     }
 
     fn write(&self, f: &str, injury: &Injury) {

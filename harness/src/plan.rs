@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::budget::Most;
 use crate::faults::Order;
-use crate::replication::Replication;
+use crate::replication::{Promise, Replication};
 use crate::schedule::Entry;
 
 /// Everything that a run follows from. The same plan with the same seed draws the same operations and faults.
@@ -25,6 +26,9 @@ pub struct Plan {
     /// Injuries at fixed times; where there are any, no others are drawn.
     #[serde(default)]
     pub schedule: Vec<Entry>,
+    /// The folder's name of the run whose injuries are inflicted again.
+    #[serde(default)]
+    pub repeats: Option<String>,
     /// How injuries follow each other: `classic` (two lanes, some seconds) or `fast` (four lanes, aimed at leaders).
     #[serde(default)]
     pub cadence: String,
@@ -38,6 +42,9 @@ pub struct Plan {
     pub keys: usize,
     /// How long faults and operations go on.
     pub time: Duration,
+    /// How many nodes faults may have down at a time.
+    #[serde(default)]
+    pub most_down: Most,
     /// Mean time of a fault, and between two: each is drawn from 0.2 to 1.8 times this.
     pub interval: Duration,
     /// Where every choice is drawn from.
@@ -47,6 +54,9 @@ pub struct Plan {
     /// When the system under test answers a write.
     #[serde(default)]
     pub replication: Replication,
+    /// Every acknowledgement is judged as a promise to keep, whatever the replication mode says.
+    #[serde(default)]
+    pub strict: bool,
     /// Planted bugs in the system under test.
     pub bugs: Vec<String>,
     /// Flags that every node gets beside those of the harness, or instead of them.
@@ -69,6 +79,15 @@ impl Plan {
             self.nemesis.iter().map(|name| Order::plain(name)).collect()
         } else {
             self.orders.clone()
+        }
+    }
+
+    /// What an acknowledgement promises.
+    pub fn promise(&self) -> Promise {
+        Promise {
+            mode: self.replication,
+            nodes: self.nodes,
+            strict: self.strict,
         }
     }
 

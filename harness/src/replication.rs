@@ -62,6 +62,45 @@ impl Replication {
     }
 }
 
+/// What an acknowledgement promises in a run.
+#[derive(Clone, Copy, Debug)]
+pub struct Promise {
+    /// When a write is answered.
+    pub mode: Replication,
+    /// Size of the cluster.
+    pub nodes: u16,
+    /// It is held to more than the mode says: `--strict`.
+    pub strict: bool,
+}
+
+impl Promise {
+    /// Must what is acknowledged be kept?
+    pub fn keeps(self) -> bool {
+        self.strict || self.mode.keeps_what_is_acknowledged(self.nodes)
+    }
+
+    /// Whose demand that is, in words.
+    pub fn whose(self) -> String {
+        if self.mode.keeps_what_is_acknowledged(self.nodes) || !self.strict {
+            format!("the promise of {}", self.mode)
+        } else {
+            "--strict".into()
+        }
+    }
+
+    /// Why it must be kept, in words.
+    pub fn reason(self) -> String {
+        let (mode, nodes) = (self.mode, self.nodes);
+        if mode.keeps_what_is_acknowledged(nodes) {
+            format!("{mode} with {nodes} nodes promises to keep it")
+        } else {
+            format!(
+                "--strict demands that it is kept, though {mode} with {nodes} nodes does not promise it"
+            )
+        }
+    }
+}
+
 impl fmt::Display for Replication {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())

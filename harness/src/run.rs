@@ -308,7 +308,10 @@ async fn act(
         Err(problem) => ending.not_recovered = Some(problem),
     }
     cluster.deployment().nothing_is_written_any_more();
-    ending.journal = cluster.deployment().journal().await;
+    match cluster.deployment().journal().await.transpose() {
+        Ok(journal) => ending.journal = journal,
+        Err(why) => ending.journal_unread = Some(why),
+    }
     let (finished, final_phase) = oneshot::channel();
     let generator = workload.final_reads(&settings);
     let _ = phases.send(Phase {

@@ -504,3 +504,60 @@ fn damaged_files_are_refused(folder: &Path) {
     fs::remove_file(&history).expect("removable");
     refused(&["check", &name], 66, &["history.jsonl"]);
 }
+
+#[test]
+fn no_more_nodes_are_down_at_a_time_than_asked() {
+    let out = tempfile::tempdir().expect("a folder");
+    let folder = out.path().to_str().expect("a readable path");
+    let output = run(&[
+        "--nemesis",
+        "kill:restart=heal,pause,term:restart=heal",
+        "--cadence",
+        "fast",
+        "--max-down",
+        "2",
+        "--time",
+        "8",
+        "--rate",
+        "200",
+        "--seed",
+        "1",
+        "--no-events",
+        "--quiet",
+        "--out",
+        folder,
+    ]);
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    let injuries =
+        fs::read_to_string(out.path().join("latest/injuries.jsonl")).expect("injuries are there");
+    let mut times: Vec<(u64, bool, Vec<String>)> = Vec::new();
+    for line in injuries.lines() {
+        let injury: serde_json::Value = serde_json::from_str(line).expect("JSON");
+        let nodes = serde_json::from_value(injury["targets"].clone()).expect("names of nodes");
+        match injury["healed_ns"][1].as_u64() {
+            Some(healed) => times.push((healed, false, nodes)),
+            None => times.push((
+                injury["planned_ns"][0].as_u64().expect("a time"),
+                true,
+                nodes,
+            )),
+        }
+    }
+    times.sort();
+    let (mut down, mut most): (Vec<String>, usize) = (Vec::new(), 0);
+    for (_, begins, nodes) in times {
+        for node in nodes {
+            if begins {
+                down.push(node);
+            } else if let Some(at) = down.iter().position(|other| *other == node) {
+                down.remove(at);
+            }
+        }
+        let mut different = down.clone();
+        different.sort();
+        different.dedup();
+        most = most.max(different.len());
+    }
+    assert_eq!(most, 2, "{injuries}");
+}

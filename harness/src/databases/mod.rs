@@ -106,8 +106,9 @@ pub trait Deployment: Send + Sync {
     }
     /// Told when only final reads are left.
     fn nothing_is_written_any_more(&self) {}
-    /// All values that were ever written, as the system still has them at the end; `None`: it keeps no such journal.
-    fn journal(&self) -> Future_<'_, Option<Vec<i64>>> {
+    /// All values that were ever written, as the system still has them at the end; `None`: it keeps no such journal; an error says
+    /// why it could not be read.
+    fn journal(&self) -> Future_<'_, Option<Result<Vec<i64>, String>>> {
         Box::pin(async { None })
     }
     /// A client of one node. `timeout` bounds each operation.

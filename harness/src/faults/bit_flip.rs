@@ -43,6 +43,10 @@ impl Fault for BitFlip {
         &[]
     }
 
+    fn takes_down(&self, draft: &Draft) -> usize {
+        draft.targets.len()
+    }
+
     fn plan(&self, view: &View, order: &Order, rng: &mut StdRng) -> Draft {
         let (shape, targets) = victims(view, order, &[("leader", 40), ("one", 60)], rng);
         Draft {

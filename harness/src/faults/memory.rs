@@ -44,6 +44,10 @@ impl Fault for Memory {
         ]
     }
 
+    fn takes_down(&self, draft: &Draft) -> usize {
+        draft.targets.len()
+    }
+
     fn plan(&self, view: &View, order: &Order, rng: &mut StdRng) -> Draft {
         let weights = [("leader", 50), ("one", 40), ("minority", 10)];
         let (shape, targets) = victims(view, order, &weights, rng);

@@ -133,6 +133,10 @@ pub trait Fault: Sync {
     fn makes_no_sense(&self, _nodes: u16) -> Option<String> {
         None
     }
+    /// So many of its victims it has down at a time, ended or stopped, or that may end by what it does to them.
+    fn takes_down(&self, _draft: &Draft) -> usize {
+        0
+    }
     /// Chooses victims and harm, as ordered and otherwise by chance.
     fn plan(&self, view: &View, order: &Order, rng: &mut StdRng) -> Draft;
     /// Does it. The answer is what [`Fault::heal`] needs to measure the effect.

@@ -24,6 +24,10 @@ impl Fault for Pause {
         Need::Signals
     }
 
+    fn takes_down(&self, draft: &Draft) -> usize {
+        draft.targets.len()
+    }
+
     fn plan(&self, view: &View, order: &Order, rng: &mut StdRng) -> Draft {
         let weights = [
             ("leader", 45),

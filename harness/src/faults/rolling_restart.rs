@@ -64,6 +64,10 @@ impl Fault for RollingRestart {
         ]
     }
 
+    fn takes_down(&self, draft: &Draft) -> usize {
+        draft.targets.len().min(1)
+    }
+
     fn plan(&self, view: &View, order: &Order, rng: &mut StdRng) -> Draft {
         let (shape, targets) = victims(view, order, &[("all", 1)], rng);
         let mut turns = targets.clone();

@@ -53,6 +53,13 @@ impl Fault for Swizzle {
         (nodes < 2).then(|| "in a cluster of one node there is no order to change".into())
     }
 
+    fn takes_down(&self, draft: &Draft) -> usize {
+        match draft.parameters["how"].as_str() {
+            Some("stop" | "kill") => draft.targets.len(),
+            _ => 0,
+        }
+    }
+
     fn plan(&self, view: &View, order: &Order, rng: &mut StdRng) -> Draft {
         let weights = [("minority", 20), ("majority", 40), ("all", 40)];
         let (shape, targets) = victims(view, order, &weights, rng);

@@ -39,6 +39,10 @@ impl Fault for SyncError {
         &[TARGETS, down::RESTART]
     }
 
+    fn takes_down(&self, draft: &Draft) -> usize {
+        draft.targets.len()
+    }
+
     fn plan(&self, view: &View, order: &Order, rng: &mut StdRng) -> Draft {
         let weights = [
             ("leader", 45),

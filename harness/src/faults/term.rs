@@ -28,6 +28,10 @@ impl Fault for Term {
         down::SETTINGS
     }
 
+    fn takes_down(&self, draft: &Draft) -> usize {
+        draft.targets.len()
+    }
+
     fn plan(&self, view: &View, order: &Order, rng: &mut StdRng) -> Draft {
         let (shape, targets) = victims(view, order, &down::WEIGHTS, rng);
         let (parameters, words) = down::draw(view, order, rng);

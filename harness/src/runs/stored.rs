@@ -67,7 +67,7 @@ pub fn redraw(folder: &Path) -> Result<u8, Failure> {
         &verdict.verdicts,
     );
     let run = Run {
-        notes: judge::notes(&plan, ending.as_ref(), false),
+        notes: judge::notes(folder, &plan, ending.as_ref(), false),
         plan,
         history,
         injuries: injuries(folder)?,

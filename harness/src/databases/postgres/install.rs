@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
 use crate::exit::{self, Failure};
@@ -91,6 +91,11 @@ impl Install {
         }
     }
 
+    /// When a commit is answered.
+    pub(super) fn replication(&self) -> Replication {
+        self.replication
+    }
+
     fn program(&self, name: &str) -> Command {
         let mut command = Command::new(self.bin.join(name));
         if let Some((uid, gid)) = self.user {
@@ -120,6 +125,8 @@ impl Install {
                 "--no-sync",
                 "--locale=C",
                 "--encoding=UTF8",
+                // Small steps: a base backup takes as little as it can.
+                "--wal-segsize=1",
                 "-D",
             ])
             .arg(&data);
@@ -140,8 +147,12 @@ impl Install {
 
     /// Makes the tables before any server runs, by its single-user mode.
     fn make_tables(&self, data: &Path) -> Result<(), String> {
+        // Without the templates there are half as many files to copy, and to sync after a crash.
         const TABLES: &str = "CREATE TABLE register (key text PRIMARY KEY, value bigint NOT NULL)\n\
-            CREATE TABLE journal (value bigint PRIMARY KEY)\n";
+            CREATE TABLE journal (value bigint PRIMARY KEY)\n\
+            UPDATE pg_database SET datistemplate = false\n\
+            DROP DATABASE template1\n\
+            DROP DATABASE template0\n";
         let mut single = self.program("postgres");
         single
             .args(["--single", "-F", "-D"])
@@ -192,7 +203,10 @@ impl Install {
     }
 
     /// Makes a node at rest a standby of `primary`.
-    fn follow(&self, node: NodeId, primary: NodeId) -> Result<(), String> {
+    ///
+    /// # Errors
+    /// Its folder cannot be written to.
+    pub(super) fn follow(&self, node: NodeId, primary: NodeId) -> Result<(), String> {
         let data = self.site.node_folder(node);
         let line = format!(
             "primary_conninfo = '{}'\n",
@@ -209,8 +223,11 @@ impl Install {
         }
     }
 
-    /// Throws a node's data away and copies the primary's, over the node's link. Blocks for a second or more.
-    pub(super) fn rebuild(&self, node: NodeId, primary: NodeId) -> Result<(), String> {
+    /// Throws a node's data away and begins to copy the primary's, over the node's link; [`Install::follow`] comes after that.
+    ///
+    /// # Errors
+    /// The folder cannot be emptied, or the program not be started.
+    pub(super) fn copy(&self, node: NodeId, primary: NodeId) -> Result<Child, String> {
         let data = self.site.node_folder(node);
         self.empty(&data)?;
         let link = self.site.link(node, primary);
@@ -220,6 +237,7 @@ impl Install {
                 "--checkpoint=fast",
                 "--wal-method=stream",
                 "--no-sync",
+                "--no-password",
                 "--username=postgres",
             ])
             .args([
@@ -231,8 +249,12 @@ impl Install {
             .arg("-D")
             .arg(&data);
         crate::sweep::mark(&mut backup);
-        ended_well(&mut backup)?;
-        self.follow(node, primary)
+        for stream in [Command::stdin, Command::stdout, Command::stderr] {
+            stream(&mut backup, Stdio::null());
+        }
+        backup
+            .spawn()
+            .map_err(|error| format!("cannot run pg_basebackup: {error}"))
     }
 
     /// The command that starts a server, as primary or standby as its folder says.
@@ -263,8 +285,10 @@ impl Install {
             "wal_level=replica",
             "max_wal_senders=10",
             "wal_keep_size=256MB",
+            "max_wal_size=1GB",
             "shared_buffers=32MB",
-            "max_connections=200",
+            // Whoever waits for standbys does not notice that its client has gone.
+            "max_connections=400",
             "wal_receiver_timeout=1000",
             "wal_sender_timeout=1000",
             "wal_receiver_status_interval=1",

@@ -3,15 +3,18 @@
 //! Standbys dial the primary through their links, so what the primary streams crosses the link from it to them. Reads and
 //! writes go to the primary; at the end, when nothing is written any more, every node is read.
 
+mod gate;
 mod install;
+mod rejoin;
+mod state;
 mod supervisor;
 mod wire;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Command;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use workloads::{Op, Reply};
@@ -25,11 +28,14 @@ use crate::plan::Plan;
 use crate::replication::Replication;
 use crate::site::{NodeId, Site};
 use install::Install;
+use state::Reign;
 use supervisor::Supervisor;
 use wire::{Answer, Session};
 
 /// How long a status query may take before the node counts as silent.
 const STATUS_TIMEOUT: Duration = Duration::from_millis(300);
+/// How long it may take to read the journal at the end.
+const JOURNAL_WITHIN: Duration = Duration::from_secs(10);
 /// How long a client tries to connect.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
 
@@ -42,7 +48,7 @@ impl Database for Postgres {
     }
 
     fn about(&self) -> &'static str {
-        "experimental, do not trust its verdicts yet: PostgreSQL 13 or newer, as installed: a primary, streaming standbys, and a supervisor that fences and promotes"
+        "PostgreSQL 13 or newer, as installed: a primary, streaming standbys, and a supervisor that fences and promotes"
     }
 
     fn package(&self) -> Option<&'static str> {
@@ -85,6 +91,7 @@ impl Database for Postgres {
         install.make_nodes()?;
         let shared = Arc::new(Shared {
             primary: AtomicU16::new(1),
+            open: Mutex::default(),
             quiet: AtomicBool::new(false),
             site: site.clone(),
         });
@@ -101,8 +108,10 @@ impl Database for Postgres {
 
 /// What clients and the supervisor know of the cluster.
 struct Shared {
-    /// Whom the supervisor says to write to.
+    /// Whom the supervisor has made primary.
     primary: AtomicU16,
+    /// The reign that clients may turn to.
+    open: Mutex<Option<Reign>>,
     /// Nothing is written any more: a standby's answer is as good.
     quiet: AtomicBool,
     site: Arc<Site>,
@@ -111,6 +120,16 @@ struct Shared {
 impl Shared {
     fn primary(&self) -> NodeId {
         NodeId(self.primary.load(Ordering::Relaxed))
+    }
+
+    fn open(&self, reign: Option<Reign>) {
+        let open = self.open.lock();
+        *open.unwrap_or_else(|poisoned| poisoned.into_inner()) = reign;
+    }
+
+    fn reign(&self) -> Option<Reign> {
+        let open = self.open.lock();
+        *open.unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }
 
@@ -161,7 +180,7 @@ impl Deployment for Cluster {
         Box::pin(async move {
             let mut session = self.statuses.get(usize::from(node.0) - 1)?.lock().await;
             let address = self.shared.site.client(node);
-            let asked = supervisor::state(&mut session, address, STATUS_TIMEOUT).await?;
+            let asked = state::ask(&mut session, address, STATUS_TIMEOUT).await?;
             let primary = self.shared.primary();
             Some(asked.status(node, primary))
         })
@@ -190,19 +209,33 @@ impl Deployment for Cluster {
         })
     }
 
-    fn journal(&self) -> Future_<'_, Option<Vec<i64>>> {
+    fn journal(&self) -> Future_<'_, Option<Result<Vec<i64>, String>>> {
         Box::pin(async move {
-            let address = self.shared.site.client(self.shared.primary());
-            let mut session = Session::open(address, CONNECT_TIMEOUT).await.ok()?;
-            let answer = session.query("SELECT value FROM journal").await.ok()?;
-            let rows = answer.rows.iter();
-            rows.map(|row| row.first()?.as_deref()?.parse().ok())
-                .collect()
+            let read = tokio::time::timeout(JOURNAL_WITHIN, read_journal(&self.shared));
+            let slow = || Err("its journal was not read in time".into());
+            Some(read.await.unwrap_or_else(|_| slow()))
         })
     }
 }
 
-/// One worker's session: with its own node while that is the primary, else with the one that the supervisor names.
+/// Every value that the primary's journal has.
+async fn read_journal(shared: &Shared) -> Result<Vec<i64>, String> {
+    let primary = shared.primary();
+    let failed = |error: wire::Error| format!("{primary}'s journal: {error:?}");
+    let address = shared.site.client(primary);
+    let session = Session::open(address, CONNECT_TIMEOUT).await;
+    let mut session = session.map_err(failed)?;
+    if state::reign(&mut session, primary).await.is_none() {
+        return Err(format!("{primary} is not yet primary"));
+    }
+    let answer = session.query("SELECT value FROM journal").await;
+    let rows = answer.map_err(failed)?.rows;
+    let value = |row: &Vec<Option<String>>| row.first()?.as_deref()?.parse().ok();
+    let values: Option<Vec<i64>> = rows.iter().map(value).collect();
+    values.ok_or_else(|| format!("{primary}'s journal makes no sense"))
+}
+
+/// One worker's session: with the primary that is open, and when nothing is written any more with its own node.
 struct Connection {
     shared: Arc<Shared>,
     home: NodeId,
@@ -214,27 +247,28 @@ impl Connection {
         if let Some(open) = self.open.take() {
             return Ok(open);
         }
+        let none = |why: &str| Error::Definite(why.into());
+        let reign = self.shared.reign();
         let quiet = self.shared.quiet.load(Ordering::Relaxed);
-        let mut node = self.home;
-        for _ in 0..2 {
-            let address = self.shared.site.door(node);
-            if let Ok(mut session) = Session::open(address, CONNECT_TIMEOUT).await
-                && (quiet || !is_standby(&mut session).await)
-            {
-                return Ok((node, session));
-            }
-            node = self.shared.primary();
+        let node = match (quiet, reign) {
+            (true, _) => self.home,
+            (false, Some(reign)) => reign.node,
+            (false, None) => return Err(none("no primary is open to clients")),
+        };
+        let address = self.shared.site.door(node);
+        let mut session = Session::open(address, CONNECT_TIMEOUT)
+            .await
+            .map_err(refused)?;
+        if quiet {
+            return Ok((node, session));
         }
-        Err(Error::Definite("no primary takes connections".into()))
+        let asked = tokio::time::timeout(CONNECT_TIMEOUT, state::reign(&mut session, node));
+        if asked.await == Ok(reign) {
+            Ok((node, session))
+        } else {
+            Err(none("the primary does not answer, or is another"))
+        }
     }
-}
-
-async fn is_standby(session: &mut Session) -> bool {
-    let answer = session.query("SELECT pg_is_in_recovery()").await;
-    let texts = answer
-        .map(|answer| answer.rows.concat())
-        .unwrap_or_default();
-    texts != [Some("f".to_string())]
 }
 
 impl Client for Connection {

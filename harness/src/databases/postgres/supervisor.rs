@@ -1,23 +1,28 @@
-//! Watches the primary, fences it when it is lost, promotes the standby that has most, and brings the old one back.
+//! Watches the primary, fences it when it is lost, promotes the standby that has most, and brings the others to it.
 //!
-//! It sees what clients see: it asks every server directly, not over the links. The primary counts as lost when it does not
-//! answer, or when it does and none of the standbys that answer streams from it, for [`PATIENCE`]. Then, in this order:
-//! it needs as many standbys as make sure that one of them has every acknowledged write (all but those that acknowledge,
-//! plus one); it kills the old primary, so that nobody is served by two (fencing); it promotes the standby that received
-//! most; it sends the other standbys to it. The old primary is built anew from the new one, as a standby.
+//! It sees what clients see: it asks every server directly, not over the links. The primary counts as lost when it does
+//! not answer, or when it does, had standbys, and none of those that answer streams any more, for [`PATIENCE`]. Then, in
+//! this order: as many standbys have to answer as make sure that one of them has every acknowledged write (all but those
+//! that acknowledge, plus one); the old primary is killed, so that nobody is served by two (fencing); the standbys are asked
+//! again, until they have read all that they had received by then; the one that has most is chosen, and no other any more, whatever
+//! becomes of it meanwhile; it is promoted. [`rejoin`](super::rejoin) brings the others to it, and [`gate`](super::gate) lets
+//! clients in.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 
 use super::Shared;
+use super::gate::Gate;
 use super::install::Install;
+use super::rejoin::Rejoin;
+use super::state::{State, ask};
 use super::wire::Session;
 use crate::cluster::{Cluster, SUPERVISOR};
-use crate::observation::NodeStatus;
 use crate::site::NodeId;
 
 /// How often it looks.
@@ -25,85 +30,14 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// How long a primary has to be lost before it is given up.
 const PATIENCE: Duration = Duration::from_millis(1500);
 /// How long one question may take.
-const ANSWER_WITHIN: Duration = Duration::from_millis(400);
-/// How long a promotion may take.
+pub(super) const ANSWER_WITHIN: Duration = Duration::from_millis(400);
+/// How long standbys may take to read the log that they have received, once nobody sends any.
+const SETTLED_WITHIN: Duration = Duration::from_secs(3);
+/// How long a promotion may take until it is asked for again.
 const PROMOTED_WITHIN: Duration = Duration::from_secs(10);
-/// What a server says of itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct State {
-    standby: bool,
-    /// Bytes of log that are on its disk.
-    received: u64,
-    /// Bytes of log that are applied.
-    applied: u64,
-    /// Its timeline; 0 on a standby that does not stream.
-    timeline: u64,
-}
 
-impl State {
-    /// In the harness' words.
-    pub(super) fn status(&self, node: NodeId, primary: NodeId) -> NodeStatus {
-        let (role, leader) = match (self.standby, self.timeline) {
-            (false, _) => ("leader", Some(node)),
-            (true, 0) => ("follower", None),
-            (true, _) => ("follower", Some(primary)),
-        };
-        NodeStatus {
-            role: role.into(),
-            term: self.timeline,
-            leader: leader.map(|leader| leader.to_string()),
-            commit: self.received,
-            applied: self.applied,
-            last: self.received,
-            clock_offset_ms: None,
-            disk_full: false,
-            followers: Vec::new(),
-        }
-    }
-}
-
-/// Asks a server about itself, in a session that is kept while it works.
-pub(super) async fn state(
-    session: &mut Option<Session>,
-    address: SocketAddr,
-    timeout: Duration,
-) -> Option<State> {
-    const QUESTION: &str = "SELECT pg_is_in_recovery(), \
-        CASE WHEN pg_is_in_recovery() THEN pg_last_wal_receive_lsn() ELSE pg_current_wal_flush_lsn() END - '0/0', \
-        CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_flush_lsn() END - '0/0', \
-        CASE WHEN pg_is_in_recovery() THEN (SELECT received_tli FROM pg_stat_wal_receiver WHERE status = 'streaming') \
-        ELSE ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int END";
-    // Taken out while it is in use: if this is dropped half-way, the session is gone too.
-    let mut open = match session.take() {
-        Some(open) => open,
-        None => Session::open(address, timeout).await.ok()?,
-    };
-    let asked = tokio::time::timeout(timeout, open.query(QUESTION)).await;
-    let rows = asked.ok()?.ok()?.rows;
-    *session = Some(open);
-    read(rows.first()?)
-}
-
-fn read(row: &[Option<String>]) -> Option<State> {
-    let number = |at: usize| {
-        let text = row.get(at)?.as_deref().unwrap_or("0");
-        text.parse::<u64>().ok()
-    };
-    Some(State {
-        standby: row.first()?.as_deref()? == "t",
-        received: number(1)?.max(number(2)?),
-        applied: number(2)?,
-        timeline: number(3)?,
-    })
-}
-
-/// A node that is built anew.
-struct Rebuilding {
-    node: NodeId,
-    /// From which primary.
-    from: NodeId,
-    work: JoinHandle<Result<(), String>>,
-}
+/// Nodes that answered, and what.
+pub(super) type States = Vec<(NodeId, State)>;
 
 /// See the head of this file.
 pub(super) struct Supervisor {
@@ -113,12 +47,14 @@ pub(super) struct Supervisor {
     sessions: Vec<Option<Session>>,
     /// Since when the primary is lost.
     lost_since: Option<Instant>,
-    /// A primary with a standby was seen: before that nothing can be lost.
+    /// The primary has had a standby: before that, having none means nothing.
     begun: bool,
-    /// Nodes whose data is of a past that was given up.
-    outdated: Vec<NodeId>,
-    /// The one of them that is built anew right now.
-    rebuilding: Option<Rebuilding>,
+    /// The primary's timeline, as it said last.
+    timeline: u64,
+    /// A node that was chosen to be primary and does not say yet that it is.
+    chosen: Option<NodeId>,
+    rejoin: Rejoin,
+    gate: Gate,
 }
 
 impl Supervisor {
@@ -129,21 +65,33 @@ impl Supervisor {
     ) -> Supervisor {
         Supervisor {
             sessions: cluster.nodes().iter().map(|_| None).collect(),
+            rejoin: Rejoin::new(cluster.clone(), install.clone()),
             cluster,
             install,
             shared,
             lost_since: None,
             begun: false,
-            outdated: Vec::new(),
-            rebuilding: None,
+            timeline: 0,
+            chosen: None,
+            gate: Gate::default(),
         }
     }
 
     pub(super) async fn run(mut self) {
         loop {
             let states = self.look().await;
-            self.mind_primary(&states).await;
-            self.mind_outdated().await;
+            match self.chosen {
+                Some(chosen) => self.promote(chosen, &states).await,
+                None => self.mind_primary(&states).await,
+            }
+            if self.chosen.is_none() {
+                let primary = self.shared.primary();
+                let (mode, acknowledging) =
+                    (self.install.replication(), self.install.acknowledging());
+                let open = self.gate.mind(primary, &states, mode, acknowledging);
+                self.shared.open(open);
+                self.rejoin.mind(primary, &states).await;
+            }
             tokio::time::sleep(LOOK_EVERY).await;
         }
     }
@@ -152,171 +100,171 @@ impl Supervisor {
         self.shared.site.client(node)
     }
 
-    /// What every node says; those that are silent are left out.
-    async fn look(&mut self) -> Vec<(NodeId, State)> {
-        let mut states = Vec::new();
+    /// What every node says, all asked at once; those that are silent are left out.
+    async fn look(&mut self) -> States {
+        let mut asked = JoinSet::new();
         for (position, node) in self.cluster.nodes().into_iter().enumerate() {
             let address = self.address(node);
-            let session = &mut self.sessions[position];
-            if let Some(state) = state(session, address, ANSWER_WITHIN).await {
-                states.push((node, state));
-            }
+            let mut session = self.sessions[position].take();
+            asked.spawn(async move {
+                let state = ask(&mut session, address, ANSWER_WITHIN).await;
+                (position, node, session, state)
+            });
+        }
+        let mut states = Vec::new();
+        while let Some(answer) = asked.join_next().await {
+            let Ok((position, node, session, state)) = answer else {
+                continue;
+            };
+            self.sessions[position] = session;
+            states.extend(state.map(|state| (node, state)));
         }
         states
     }
 
-    async fn mind_primary(&mut self, states: &[(NodeId, State)]) {
+    async fn mind_primary(&mut self, states: &States) {
         let primary = self.shared.primary();
-        if !lost(primary, states) {
-            self.begun |= states.iter().any(|(_, state)| state.standby);
+        let leads = states.iter().find(|(node, _)| *node == primary);
+        self.timeline = leads.map_or(self.timeline, |(_, state)| state.timeline);
+        if !lost(primary, states, self.begun) {
+            self.begun |= states.iter().any(|(_, state)| state.streams);
             self.lost_since = None;
             return;
         }
-        if !self.begun {
+        let since = *self.lost_since.get_or_insert_with(Instant::now);
+        if since.elapsed() < PATIENCE || self.best(primary, states).is_none() {
             return;
         }
-        let since = *self.lost_since.get_or_insert_with(Instant::now);
-        let standbys = states
-            .iter()
-            .filter(|(node, state)| *node != primary && state.standby);
-        let standbys: Vec<&(NodeId, State)> = standbys
-            .filter(|(node, _)| !self.outdated.contains(node))
-            .collect();
-        // So many cannot all be without a write that was acknowledged.
+        // Whoever is fenced stays down until its folder is made anew, or it is given back below.
+        if self.cluster.kill(SUPERVISOR, primary).is_err() {
+            return;
+        }
+        let fenced = Instant::now();
+        while fenced.elapsed() < SETTLED_WITHIN {
+            let mut states = self.look().await;
+            states.retain(|(_, state)| state.settled);
+            self.chosen = self.best(primary, &states);
+            if let Some(chosen) = self.chosen {
+                return self.promote(chosen, &states).await;
+            }
+            tokio::time::sleep(LOOK_EVERY / 4).await;
+        }
+        // Nobody was promoted, so that it may go on as it was. A start that fails shows as a node that is down.
+        let _ = self.cluster.revive(SUPERVISOR, primary);
+    }
+
+    /// The standby that has most, if so many can be asked that they cannot all be without an acknowledged write. If not even
+    /// that one has followed the primary since it reigns, the primary is better waited for.
+    fn best(&self, primary: NodeId, states: &States) -> Option<NodeId> {
         let enough = match self.install.acknowledging() {
             0 => 1,
             acknowledging => self.cluster.size() - acknowledging,
         };
-        let best = standbys.iter().max_by_key(|(_, state)| state.received);
-        if let Some((best, _)) = best
-            && since.elapsed() >= PATIENCE
-            && standbys.len() >= enough
-        {
-            self.fail_over(primary, *best, &standbys).await;
-        }
+        best(primary, states, self.rejoin.strangers(), enough)
+            .filter(|(_, state)| state.timeline >= self.timeline)
+            .map(|(node, _)| node)
     }
 
-    async fn fail_over(&mut self, old: NodeId, new: NodeId, standbys: &[&(NodeId, State)]) {
-        if self.cluster.kill(SUPERVISOR, old).is_err() {
-            return;
-        }
-        if !self.outdated.contains(&old) {
-            self.outdated.push(old);
-        }
-        let promoted = async {
-            let mut session = Session::open(self.address(new), ANSWER_WITHIN).await?;
-            session.query("SELECT pg_promote(true, 10)").await
-        };
-        if !matches!(
-            tokio::time::timeout(PROMOTED_WITHIN, promoted).await,
-            Ok(Ok(_))
-        ) {
-            return;
-        }
-        self.shared.primary.store(new.0, Ordering::Relaxed);
-        self.lost_since = None;
-        for (node, _) in standbys.iter().filter(|(node, _)| *node != new) {
-            let conninfo = self.install.primary_conninfo(*node, new);
-            let follow = async {
-                let mut session = Session::open(self.address(*node), ANSWER_WITHIN).await?;
-                let change = format!("ALTER SYSTEM SET primary_conninfo = '{conninfo}'");
-                session.query(&change).await?;
-                session.query("SELECT pg_reload_conf()").await
-            };
-            // One that cannot be told is built anew.
-            if !matches!(
-                tokio::time::timeout(ANSWER_WITHIN * 4, follow).await,
-                Ok(Ok(_))
-            ) {
-                self.outdated.push(*node);
+    /// Makes the chosen one primary; tried again until it says that it is one.
+    async fn promote(&mut self, chosen: NodeId, states: &States) {
+        match states.iter().find(|(node, _)| *node == chosen) {
+            // It is down or stopped. Its log is what counts: nobody else can be primary now.
+            None => return,
+            Some((_, state)) if state.standby => {
+                let promoted = async {
+                    let mut session = Session::open(self.address(chosen), ANSWER_WITHIN).await?;
+                    session.query("SELECT pg_promote(true, 10)").await
+                };
+                let answer = tokio::time::timeout(PROMOTED_WITHIN, promoted).await;
+                if !matches!(answer, Ok(Ok(_))) {
+                    return;
+                }
             }
+            Some(_) => {}
         }
-    }
-
-    /// Builds nodes anew whose past was given up, one at a time. Over a link that is cut that takes until the heal, so it
-    /// is not waited for.
-    async fn mind_outdated(&mut self) {
-        let primary = self.shared.primary();
-        if let Some(rebuilding) = self.rebuilding.take() {
-            if !rebuilding.work.is_finished() {
-                self.rebuilding = Some(rebuilding);
-                return;
-            }
-            let Rebuilding { node, from, work } = rebuilding;
-            // What failed, or followed a primary that is none any more, is tried again.
-            if matches!(work.await, Ok(Ok(()))) && from == primary {
-                self.outdated.retain(|other| *other != node);
-                // A start that fails shows as a node that is down.
-                let _ = self.cluster.revive(SUPERVISOR, node);
-            }
-        }
-        self.outdated.retain(|node| *node != primary);
-        let Some(node) = self.outdated.first().copied() else {
-            return;
-        };
-        if self.cluster.kill(SUPERVISOR, node).is_ok() {
-            let install = self.install.clone();
-            let work = tokio::task::spawn_blocking(move || install.rebuild(node, primary));
-            self.rebuilding = Some(Rebuilding {
-                node,
-                from: primary,
-                work,
-            });
-        }
+        let old = self.shared.primary.swap(chosen.0, Ordering::Relaxed);
+        self.rejoin.deposed(NodeId(old));
+        (self.chosen, self.lost_since, self.begun) = (None, None, false);
     }
 }
 
-/// It does not answer, or answers and streams to none of those that do.
-fn lost(primary: NodeId, states: &[(NodeId, State)]) -> bool {
+/// It does not answer, or answers, had standbys, and streams to none of those that do.
+fn lost(primary: NodeId, states: &States, begun: bool) -> bool {
     let answers = states
         .iter()
         .any(|(node, state)| *node == primary && !state.standby);
     let mut standbys = states.iter().filter(|(_, state)| state.standby).peekable();
-    let alone = standbys.peek().is_some() && standbys.all(|(_, state)| state.timeline == 0);
-    !answers || alone
+    let alone = standbys.peek().is_some() && standbys.all(|(_, state)| !state.streams);
+    !answers || (begun && alone)
+}
+
+/// The standby that has most, if at least so many answer; whose past was given up is none.
+fn best(
+    primary: NodeId,
+    states: &States,
+    strangers: &BTreeSet<NodeId>,
+    enough: usize,
+) -> Option<(NodeId, State)> {
+    let standbys = states
+        .iter()
+        .filter(|(node, state)| *node != primary && state.standby && !strangers.contains(node));
+    let standbys: Vec<_> = standbys.collect();
+    let best = standbys.iter().max_by_key(|(_, state)| state.reach());
+    best.filter(|_| standbys.len() >= enough).map(|best| **best)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn node(number: u16, standby: bool, timeline: u64) -> (NodeId, State) {
+    fn standby(number: u16, streams: bool, reach: (u64, u64)) -> (NodeId, State) {
         let state = State {
-            standby,
-            received: 0,
+            standby: true,
+            streams,
+            timeline: reach.0,
+            received: reach.1,
             applied: 0,
-            timeline,
+            settled: true,
+            started: 0,
         };
         (NodeId(number), state)
     }
 
-    #[test]
-    fn a_primary_is_lost_when_silent_or_alone() {
-        let lost = |states: &[(NodeId, State)]| lost(NodeId(1), states);
-        assert!(!lost(&[
-            node(1, false, 1),
-            node(2, true, 1),
-            node(3, true, 0)
-        ]));
-        assert!(lost(&[
-            node(1, false, 1),
-            node(2, true, 0),
-            node(3, true, 0)
-        ]));
-        assert!(lost(&[node(2, true, 1), node(3, true, 1)]));
-        // Nobody to ask is no reason to give it up.
-        assert!(!lost(&[node(1, false, 1)]));
+    fn primary(number: u16) -> (NodeId, State) {
+        let (node, state) = standby(number, false, (1, 9));
+        let standby = false;
+        (node, State { standby, ..state })
     }
 
     #[test]
-    fn a_state_is_read() {
-        let row =
-            ["t", "300", "200", ""].map(|text| Some(text.to_string()).filter(|t| !t.is_empty()));
-        let state = read(&row).unwrap();
-        assert_eq!(
-            (state.received, state.applied, state.timeline),
-            (300, 200, 0)
-        );
-        assert_eq!(state.status(NodeId(2), NodeId(1)).leader, None);
+    fn a_primary_is_lost_when_silent_or_left_alone() {
+        let cut = |number| standby(number, false, (1, 9));
+        let alone: States = vec![primary(1), cut(2), cut(3)];
+        assert!(lost(NodeId(1), &alone, true));
+        // Nobody has come to it yet.
+        assert!(!lost(NodeId(1), &alone, false));
+        let one_streams = vec![primary(1), standby(2, true, (1, 9)), cut(3)];
+        assert!(!lost(NodeId(1), &one_streams, true));
+        assert!(lost(NodeId(1), &vec![cut(2), cut(3)], false));
+        // Nobody to ask is no reason to give it up.
+        assert!(!lost(NodeId(1), &vec![primary(1)], true));
+    }
+
+    #[test]
+    fn the_newest_timeline_counts_before_the_longest_log_and_too_few_decide_nothing() {
+        let states = vec![
+            standby(2, false, (1, 900)),
+            standby(3, false, (2, 100)),
+            standby(4, false, (2, 90)),
+        ];
+        let best = |strangers: &[u16], enough| {
+            let strangers = strangers.iter().copied().map(NodeId).collect();
+            let best = best(NodeId(1), &states, &strangers, enough);
+            best.map(|(node, _)| node.0)
+        };
+        assert_eq!(best(&[], 3), Some(3));
+        assert_eq!(best(&[], 4), None);
+        assert_eq!(best(&[3], 3), None);
+        assert_eq!(best(&[3], 2), Some(4));
     }
 }

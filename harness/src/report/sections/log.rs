@@ -47,7 +47,7 @@ fn rollbacks(data: &Data<'_>, left_out: &mut Vec<String>) -> String {
     if !rollbacks.betrayed.is_empty() {
         let count = rollbacks.betrayed.len() as u64;
         let plan = &data.run.plan;
-        let allowed = !plan.replication.keeps_what_is_acknowledged(plan.nodes);
+        let allowed = !plan.promise().keeps();
         out.push_str(&format!(
             "</p>\n<p class=\"alarm\"><strong>{} rolled back although a client had been told that it was done.</strong> {}</p>\n",
             if count == 1 { "1 entry was".to_string() } else { format!("{} entries were", units::count(count)) },

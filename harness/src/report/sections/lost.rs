@@ -15,9 +15,7 @@ pub fn lost(data: &Data<'_>, left_out: &mut Vec<String>) -> String {
     };
     let mode = data.run.plan.replication;
     let summary = text(&verdict.summary);
-    let said = format!(
-        "<p>Looked up in the logs that the nodes had applied in the end ({mode}): {summary}.</p>\n"
-    );
+    let said = format!("<p>Looked up in what the nodes had in the end ({mode}): {summary}.</p>\n");
     let lost = verdict.details.get("lost").cloned().unwrap_or_default();
     let lost: Vec<Lost> = serde_json::from_value(lost).unwrap_or_default();
     if lost.is_empty() {
@@ -54,8 +52,8 @@ pub fn table(caption: &str, lost: &[Lost]) -> Html {
         let dropped: Vec<String> = dropped.collect();
         table.row(vec![
             lost.key.as_str().into(),
-            units::count(lost.index).into(),
-            lost.entry.as_str().into(),
+            lost.index.map_or("–".into(), units::count).into(),
+            lost.entry.as_deref().unwrap_or("–").into(),
             format!("{} {}", lost.f, lost.value).into(),
             lost.asked.as_str().into(),
             units::moment(lost.time_ns).into(),
@@ -81,8 +79,8 @@ mod tests {
             key: "<k>".into(),
             f: "write".into(),
             value: json!(417),
-            entry: "318@2".into(),
-            index: 318,
+            entry: Some("318@2".into()),
+            index: Some(318),
             asked: "n5".into(),
             time_ns: 1_440_000_000,
             event: 12,
