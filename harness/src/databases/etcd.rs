@@ -27,6 +27,19 @@ const ELECTION: &str = "250";
 /// Entries between snapshots: few, so that whoever was away needs one.
 const SNAPSHOT_COUNT: &str = "500";
 
+/// Flags that nobody but the harness gives.
+const OWN: &[&str] = &[
+    "--name",
+    "--data-dir",
+    "--listen-peer-urls",
+    "--initial-advertise-peer-urls",
+    "--listen-client-urls",
+    "--advertise-client-urls",
+    "--initial-cluster",
+    "--initial-cluster-state",
+    "--initial-cluster-token",
+];
+
 /// The row in the table of databases.
 pub struct Etcd;
 
@@ -66,10 +79,25 @@ impl Database for Etcd {
         false
     }
 
+    fn check_flag(&self, flag: &str) -> Result<(), String> {
+        let name = flag.split('=').next().unwrap_or(flag);
+        if !name.starts_with("--") || flag.contains(['\'', ' ']) {
+            return Err(format!(
+                "--node-flag '{flag}' is no flag: write it as --node-flag=--election-timeout=1000"
+            ));
+        }
+        if OWN.contains(&name) {
+            return Err(format!(
+                "--node-flag '{flag}': the harness itself decides on {name}"
+            ));
+        }
+        Ok(())
+    }
+
     fn deploy(
         &self,
         site: Arc<Site>,
-        _plan: &Plan,
+        plan: &Plan,
         binary: PathBuf,
     ) -> Result<Box<dyn Deployment>, Failure> {
         let folder = site.folder().join("nodes");
@@ -88,6 +116,7 @@ impl Database for Etcd {
             http: http(STATUS_TIMEOUT)?,
             site,
             binary,
+            flags: plan.node_flags.clone(),
             members: Mutex::default(),
         }))
     }
@@ -101,6 +130,8 @@ fn name(node: NodeId) -> String {
 struct Cluster {
     site: Arc<Site>,
     binary: PathBuf,
+    /// Of the user; the last of a name counts.
+    flags: Vec<String>,
     http: reqwest::Client,
     /// etcd's number of each member, learned from its own answers.
     members: Mutex<BTreeMap<String, NodeId>>,
@@ -149,7 +180,8 @@ impl Deployment for Cluster {
             .args(["--heartbeat-interval", HEARTBEAT])
             .args(["--election-timeout", ELECTION])
             .args(["--snapshot-count", SNAPSHOT_COUNT])
-            .args(["--logger", "zap", "--log-level", "warn"]);
+            .args(["--logger", "zap", "--log-level", "warn"])
+            .args(&self.flags);
         let file = site.folder().join("nodes").join(format!("{node}.hosts"));
         hosts::give(&mut command, &file).expect("a run's folder holds no zero byte");
         command

@@ -8,7 +8,7 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use serde_json::{Value, json};
 
-use super::links::{DIRECTION, Disturbance};
+use super::links::{DIRECTION, Disturbance, LINKS};
 use super::{Kind, Need, Order, Setting, TARGETS, millis, time};
 use crate::links::{Counters, Rule};
 
@@ -32,6 +32,7 @@ impl Disturbance for Hold {
         &[
             TARGETS,
             DIRECTION,
+            LINKS,
             Setting {
                 name: "gap",
                 kind: Kind::Time,

@@ -3,7 +3,7 @@
 use rand::rngs::StdRng;
 use serde_json::{Value, json};
 
-use super::links::{DIRECTION, Disturbance};
+use super::links::{DIRECTION, Disturbance, LINKS};
 use super::{Kind, Need, Order, Setting, TARGETS, millis, time};
 use crate::links::{Counters, Rule, Shape};
 
@@ -27,6 +27,7 @@ impl Disturbance for Latency {
         &[
             TARGETS,
             DIRECTION,
+            LINKS,
             Setting {
                 name: "delay",
                 kind: Kind::Time,

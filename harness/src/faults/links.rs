@@ -21,6 +21,14 @@ pub(super) const DIRECTION: Setting = Setting {
     about: "the links from the targets, to them, or both",
 };
 
+/// The links themselves, instead of whose they are.
+pub(super) const LINKS: Setting = Setting {
+    name: "links",
+    kind: Kind::Links,
+    default: "",
+    about: "the same, spelled out; the others than the leader are f1, f2 …",
+};
+
 /// Something that is done to links: a file each.
 pub trait Disturbance: Sync {
     /// Its name on the command line.
@@ -41,6 +49,27 @@ pub trait Disturbance: Sync {
 
 /// A disturbance as a fault.
 pub struct OnLinks<D>(pub D);
+
+impl<D: Disturbance> OnLinks<D> {
+    /// On these links and no others.
+    fn spelled_out(&self, links: &[Link], order: &Order, rng: &mut StdRng) -> Draft {
+        let mut targets: Vec<NodeId> = links.iter().map(|(from, _)| *from).collect();
+        targets.sort_unstable();
+        targets.dedup();
+        let (mut parameters, words) = self.0.draw(order, rng);
+        parameters["links"] = json!(names(links));
+        let which: Vec<String> = links
+            .iter()
+            .map(|(from, to)| format!("{from} to {to}"))
+            .collect();
+        Draft {
+            shape: "links".into(),
+            description: format!("the links {} {words}", which.join(", ")),
+            targets,
+            parameters,
+        }
+    }
+}
 
 impl<D: Disturbance> Fault for OnLinks<D> {
     fn name(&self) -> &'static str {
@@ -64,6 +93,9 @@ impl<D: Disturbance> Fault for OnLinks<D> {
     }
 
     fn plan(&self, view: &View, order: &Order, rng: &mut StdRng) -> Draft {
+        if let Ok(links) = super::partition::cut(&super::cast(order.text("links"), view)) {
+            return self.spelled_out(&links, order, rng);
+        }
         let (shape, targets) = whose(view, order, rng);
         let (mut parameters, words) = self.0.draw(order, rng);
         let direction = order.text("direction");

@@ -48,7 +48,7 @@ mod term;
 
 pub use order::{Kind, Order, Setting, TARGETS, moment};
 use readings::{grown, readings};
-use targets::{SHAPES, victims};
+use targets::{SHAPES, cast, follower, victims};
 
 /// What a fault may know of the cluster when it chooses its victims.
 #[derive(Clone, Debug)]

@@ -52,8 +52,11 @@ pub enum Kind {
     WordsOrTime(&'static [&'static str]),
     /// Kinds of the node's frames, joined by `+`: `append+vote-reply`.
     Frames,
-    /// Who no longer hears whom: `n1|n2,n3` (groups, both ways) or `n1>n2,n3>n2` (directed links).
+    /// Who no longer hears whom: `n1|n2,n3` (groups, both ways) or `n1>n2,n3>n2` (directed links); `leader` and `f1`, `f2` … (the
+    /// others, in order) are roles.
     Cut,
+    /// Directed links: `leader>f1,n3>n2`.
+    Links,
     /// Words for the command line of a node, parted by spaces.
     Text,
 }
@@ -135,14 +138,17 @@ impl Order {
         Ok(())
     }
 
-    /// Nodes that are named, in targets or cuts.
+    /// Nodes that are named, in targets, cuts or links; `f2` needs three nodes, as `n3` does.
     pub fn nodes(&self) -> Vec<NodeId> {
-        let texts = ["targets", "cut"]
+        let texts = ["targets", "cut", "links"]
             .iter()
             .filter_map(|n| self.settings.get(*n));
         texts
             .flat_map(|text| text.split(['+', ',', '|', '>']))
-            .filter_map(super::node)
+            .filter_map(|word| {
+                let behind = super::follower(word).and_then(|f| u16::try_from(f + 1).ok());
+                super::node(word).or(behind.map(NodeId))
+            })
             .collect()
     }
 
@@ -194,6 +200,7 @@ impl fmt::Display for Kind {
             Kind::WordsOrTime(words) => write!(f, "{}, or a time", words.join(", ")),
             Kind::Frames => f.write_str("kinds of frame such as append+vote-reply"),
             Kind::Cut => f.write_str("n1|n2+n3, or in a file n1|n2,n3 or n1>n2,n3>n2"),
+            Kind::Links => f.write_str("links such as leader>f1 or, in a file, n1>n2,n3>n2"),
             Kind::Text => f.write_str("words"),
         }
     }
@@ -210,7 +217,8 @@ impl Kind {
         };
         match self {
             Kind::Targets => {
-                let nodes = value.split('+').all(|name| super::node(name).is_some());
+                let cast = anybody(value);
+                let nodes = cast.split('+').all(|name| super::node(name).is_some());
                 if nodes { Ok(()) } else { one_of(super::SHAPES) }
                     .map_err(|text| format!("{text}, or nodes such as n1+n3"))
             }
@@ -225,10 +233,26 @@ impl Kind {
                 }
             },
             Kind::Frames => kinds(value).map(drop),
-            Kind::Cut => super::partition::cut(value).map(drop),
+            Kind::Cut => super::partition::cut(&anybody(value)).map(drop),
+            Kind::Links if !value.contains('>') => {
+                Err("say which links as leader>f1,f2>leader or n1>n2".into())
+            }
+            Kind::Links => super::partition::cut(&anybody(value)).map(drop),
             Kind::Text => Ok(()),
         }
     }
+}
+
+/// A text about nodes with somebody in each role.
+fn anybody(text: &str) -> String {
+    let view = super::View {
+        nodes: (1..=9).map(NodeId).collect(),
+        leader: None,
+        primaries: Vec::new(),
+        leader_aware: false,
+        kill_is_power_loss: false,
+    };
+    super::cast(text, &view)
 }
 
 /// Kinds of frame, by name, joined by `+`.
@@ -318,6 +342,8 @@ mod tests {
             ("bandwidth:rate=fast", &["fast", "64k"]),
             ("messages:kinds=banana", &["banana", "vote-reply"]),
             ("partition:cut=n1", &["n1|n2,n3"]),
+            ("hold:links=n1|n2", &["leader>f1"]),
+            ("hold:links=boss>f1", &["n1>n2"]),
             ("kill:leader:targets=one", &["targets twice"]),
         ] {
             let said = Order::parse(text).unwrap_err();
@@ -361,6 +387,7 @@ mod tests {
         let nodes = |text| Order::parse(text).unwrap().nodes();
         assert_eq!(nodes("kill:n1+n3"), [NodeId(1), NodeId(3)]);
         assert_eq!(nodes("partition:cut=n1|n2,n7"), [1, 2, 7].map(NodeId));
+        assert_eq!(nodes("hold:links=leader>f2"), [NodeId(3)]);
         assert_eq!(nodes("kill:leader"), []);
     }
 }

@@ -105,8 +105,8 @@ impl Fault for Partition {
             .copied()
             .find(|shape| *shape == wanted)
             .unwrap_or(drawn);
-        let mut draft = match (cut(order.text("cut")), shape) {
-            (Ok(links), _) => spelled_out(order.text("cut"), &links),
+        let mut draft = match (cut(&super::cast(order.text("cut"), view)), shape) {
+            (Ok(links), _) => spelled_out(&super::cast(order.text("cut"), view), &links),
             (_, "isolate-leader") => isolate(shape, &[leader], &nodes),
             (_, "halves") => split(shape, nodes.len() / 2, &nodes),
             (_, "minority-third") => split(shape, (nodes.len() / 3).max(1), &nodes),

@@ -39,8 +39,9 @@ pub(super) fn victims(
     let mut shuffled = view.nodes.clone();
     shuffled.shuffle(rng);
     let some = |count: usize| shuffled[..count.clamp(1, size)].to_vec();
-    let named: Vec<NodeId> = wanted.split('+').filter_map(node).collect();
-    if !named.is_empty() {
+    let cast = cast(wanted, view);
+    let named: Vec<NodeId> = cast.split('+').filter_map(node).collect();
+    if !named.is_empty() && !SHAPES.contains(&wanted) {
         return ("named", sorted(named));
     }
     let shape = SHAPES
@@ -58,6 +59,35 @@ pub(super) fn victims(
         _ => view.nodes.clone(),
     };
     (shape, sorted(chosen))
+}
+
+/// A text about nodes with the roles in it filled in: `leader`, and `f1`, `f2` … for the others in order. `leader` is the
+/// first node while none is known.
+pub(super) fn cast(text: &str, view: &View) -> String {
+    let leader = view.leader.or(view.nodes.first().copied());
+    let others: Vec<NodeId> = view
+        .nodes
+        .iter()
+        .copied()
+        .filter(|node| Some(*node) != leader)
+        .collect();
+    let filled = text.split_inclusive(['+', ',', '|', '>']).map(|part| {
+        let word = part.trim_end_matches(['+', ',', '|', '>']);
+        let behind = &part[word.len()..];
+        let who = match (word, follower(word)) {
+            ("leader", _) => leader,
+            (_, Some(number)) => others.get(number - 1).copied(),
+            _ => None,
+        };
+        who.map_or(part.into(), |who| format!("{who}{behind}"))
+    });
+    filled.collect()
+}
+
+/// The number of `f1`, `f2` …
+pub(super) fn follower(word: &str) -> Option<usize> {
+    let number = word.strip_prefix('f')?.parse().ok()?;
+    (number > 0).then_some(number)
 }
 
 fn sorted(mut nodes: Vec<NodeId>) -> Vec<NodeId> {
@@ -113,13 +143,30 @@ mod tests {
     #[test]
     fn an_order_overrides_chance() {
         let mut rng = StdRng::seed_from_u64(1);
-        for (targets, count) in [("all", 5), ("primaries", 2), ("minority", 2), ("n4", 1)] {
+        for (targets, count) in [
+            ("all", 5),
+            ("primaries", 2),
+            ("minority", 2),
+            ("n4", 1),
+            ("f4", 1),
+        ] {
             let order = Order::parse(&format!("kill:{targets}")).unwrap();
             for _ in 0..20 {
                 let (_, chosen) = victims(&view(5), &order, WEIGHTS, &mut rng);
                 assert_eq!(chosen.len(), count, "{targets}");
             }
         }
+    }
+
+    #[test]
+    fn roles_are_filled_in() {
+        let view = View {
+            leader: Some(NodeId(2)),
+            ..view(3)
+        };
+        assert_eq!(cast("leader>f1,f2>leader", &view), "n2>n1,n3>n2");
+        assert_eq!(cast("n1|leader,f2", &view), "n1|n2,n3");
+        assert_eq!(cast("f3>f0", &view), "f3>f0");
     }
 
     #[test]
