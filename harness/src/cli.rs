@@ -50,7 +50,7 @@ enum Sub {
     Modes(Box<RunArgs>),
     /// List what can be asked for.
     List {
-        /// `faults`, `workloads`, `systems` or `bugs`; for scripts `bug-names`, `bug-commands`, `bug-flags NAME`.
+        /// `faults`, `workloads`, `systems` or `bugs`; for scripts `fault-names`, `bug-names`, `bug-commands`, `bug-flags NAME`.
         what: String,
         /// Which row, for `faults` and `bug-flags`.
         name: Option<String>,

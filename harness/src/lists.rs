@@ -10,6 +10,7 @@ use crate::{bugs, databases, faults};
 pub fn print(what: &str, name: Option<&str>) -> Result<u8, Failure> {
     match (what, name) {
         ("bug-names", None) => bugs::BUGS.iter().for_each(|bug| println!("{}", bug.name)),
+        ("fault-names", None) => faults::FAULTS.iter().for_each(|f| println!("{}", f.name())),
         ("bug-commands", None) => bugs::DEMONSTRATIONS
             .iter()
             .for_each(|shown| println!("{}", shown.bugs)),

@@ -1,5 +1,6 @@
 //! `harness table`: every fault alone against a system, for some seconds each, and what came of it.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::Path;
 
@@ -21,7 +22,7 @@ pub fn print(args: &TableArgs) -> Result<u8, Failure> {
         if !offered || fault.makes_no_sense(args.nodes).is_some() {
             let (system, name, needs) = (&args.system, fault.name(), fault.needs());
             rows.push(format!(
-                "| {system} | {name} | not here: needs {needs} | | | |"
+                "| {system} | {name} | not here: needs {needs} | | | | |"
             ));
             continue;
         }
@@ -30,8 +31,10 @@ pub fn print(args: &TableArgs) -> Result<u8, Failure> {
         rows.push(row(args, fault.name(), code, &folder)?);
         codes.push(code);
     }
-    println!("\n| system | fault | verdict | injuries, with effect | such as | recovered after |");
-    println!("|---|---|---|---|---|---|");
+    println!(
+        "\n| system | fault | verdict | injuries | with effect, such as | healed | recovered after |"
+    );
+    println!("|---|---|---|---|---|---|---|");
     rows.iter().for_each(|row| println!("{row}"));
     Ok(exit::worst(codes))
 }
@@ -62,19 +65,24 @@ fn wish(args: &TableArgs, fault: &str) -> Result<RunWish, Failure> {
 
 fn row(args: &TableArgs, fault: &str, code: u8, folder: &Path) -> Result<String, Failure> {
     let lines: Vec<Injury> = store::read_lines(&folder.join(store::INJURIES))?;
-    let healed: Vec<&Injury> = lines.iter().filter(|i| i.healed_ns.is_some()).collect();
-    let effects: Vec<&str> = healed.iter().filter_map(|i| i.effect.as_deref()).collect();
+    // The last line of each says what came of it.
+    let injuries: BTreeMap<u64, Injury> = lines.into_iter().map(|i| (i.id, i)).collect();
+    let count = |wanted: &dyn Fn(&Injury) -> bool| injuries.values().filter(|i| wanted(i)).count();
+    let effective = count(&|i| i.effect.is_some());
+    let healed = count(&|i| i.healed_ns.is_some() && i.error.is_none());
+    let mut effects = injuries.values().filter_map(|i| i.effect.as_deref());
+    let example = effects.next().unwrap_or("nothing");
     let ending: Ending = store::read_json(&folder.join(store::ENDING))?;
     let recovered = ending.recovered_after_ns.map_or("never".into(), |after| {
         format!("{:.2} s", after as f64 / 1e9)
     });
-    let (injuries, effective, example) = (
-        healed.len(),
-        effects.len(),
-        effects.first().copied().unwrap_or(""),
-    );
-    let (system, verdict) = (&args.system, exit::word(code));
+    let (system, verdict, all) = (&args.system, exit::word(code), injuries.len());
+    let healed = if healed == all {
+        "all".into()
+    } else {
+        format!("{healed} of {all}")
+    };
     Ok(format!(
-        "| {system} | {fault} | {verdict} | {injuries}, {effective} | {example} | {recovered} |"
+        "| {system} | {fault} | {verdict} | {all} | {effective}: {example} | {healed} | {recovered} |"
     ))
 }

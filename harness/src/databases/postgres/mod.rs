@@ -290,7 +290,13 @@ impl Client for Connection {
     }
 
     fn node(&self) -> NodeId {
-        self.open.as_ref().map_or(self.home, |(node, _)| *node)
+        let open = self.open.as_ref().map(|(node, _)| *node);
+        let next = || {
+            let quiet = self.shared.quiet.load(Ordering::Relaxed);
+            let reign = self.shared.reign().filter(|_| !quiet);
+            reign.map_or(self.home, |reign| reign.node)
+        };
+        open.unwrap_or_else(next)
     }
 }
 
