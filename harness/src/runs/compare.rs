@@ -48,7 +48,7 @@ fn read(folder: &Path) -> Result<Compared, Failure> {
         Failure::new(exit::MISSING, text)
     })?;
     let history: History = stored::history(folder)?;
-    let injuries = stored::injuries(folder)?;
+    let injuries = crate::judge::injuries(folder)?;
     let observations = crate::store::read_lines(&folder.join(crate::store::OBSERVATIONS))?;
     let (figures, seconds) = report::measured(&history, &injuries, &observations);
     Ok(Compared {
