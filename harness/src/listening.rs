@@ -90,8 +90,11 @@ pub fn listen(
             let verdict = listener.listen();
             if let Some(wrong) = verdict.as_ref().and_then(wrong) {
                 if told.wrong().is_none() {
-                    let end = if stops { "; the run ends here" } else { "" };
-                    progress.line(&format!("a violation is certain: {}{end}", wrong.first));
+                    let text = format!("a violation is certain: {}", wrong.first);
+                    match stops {
+                        true => progress.line(&format!("{text}; the run ends here")),
+                        false => progress.say(&text),
+                    }
                 }
                 told.tell(wrong);
                 if stops {

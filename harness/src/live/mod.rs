@@ -15,6 +15,7 @@ const PAGE: &str = include_str!("page.html");
 /// The kernel refuses.
 pub fn start(listener: TcpListener, progress: Arc<Progress>) -> Result<SocketAddr, Failure> {
     let (listener, address) = web::listen(listener)?;
+    progress.serve();
     progress.say(&format!("live view: http://{address}/"));
     let route: Route = Arc::new(move |path| match path {
         "/" => Answer::Page(PAGE.into()),

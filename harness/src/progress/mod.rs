@@ -4,6 +4,7 @@ mod dashboard;
 mod moment;
 
 use std::io::{IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -34,6 +35,8 @@ pub struct Progress {
     told: broadcast::Sender<Value>,
     /// All of them so far, for whoever comes later; moments are thinned as they grow many.
     past: Mutex<Vec<Value>>,
+    /// A page tells all of it to whoever opens it, at any time.
+    served: AtomicBool,
 }
 
 #[derive(Default)]
@@ -55,7 +58,13 @@ impl Progress {
             shown: Mutex::default(),
             told: broadcast::Sender::new(64),
             past: Mutex::default(),
+            served: AtomicBool::new(false),
         }
+    }
+
+    /// From now on there is a page that shows the run.
+    pub fn serve(&self) {
+        self.served.store(true, Relaxed);
     }
 
     /// Who is told, and how.
@@ -63,9 +72,9 @@ impl Progress {
         self.style
     }
 
-    /// Somebody is shown the run as it goes.
+    /// Somebody is shown the run as it goes, or may yet come to look.
     pub fn is_watched(&self) -> bool {
-        self.style != Style::Quiet || self.told.receiver_count() > 0
+        self.style != Style::Quiet || self.served.load(Relaxed)
     }
 
     /// How often [`Progress::moment`] should be called.
@@ -74,6 +83,8 @@ impl Progress {
         Duration::from_millis(match self.style {
             _ if watched => 250,
             Style::JsonLines => 1000,
+            // Whoever comes to look is not to wait for long.
+            Style::Quiet if self.served.load(Relaxed) => 1000,
             _ => 5000,
         })
     }
@@ -187,6 +198,14 @@ mod tests {
         assert_eq!(past[1]["counts"]["ok"], 100_000);
         progress.verdict(&json!({"valid": "no"}));
         assert_eq!(told.try_recv().unwrap()["type"], "verdict");
+    }
+
+    #[test]
+    fn a_quiet_run_is_watched_once_a_page_shows_it() {
+        let progress = Progress::new(Style::Quiet);
+        assert!(!progress.is_watched());
+        progress.serve();
+        assert!(progress.is_watched());
     }
 
     #[test]
