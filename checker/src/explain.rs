@@ -5,6 +5,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use crate::verdict::{Involved, Violation};
+pub use crate::words::transaction::of as transaction;
 use crate::words::{digits, show};
 
 const WIDTH: f64 = 960.0;
@@ -120,6 +121,7 @@ fill-opacity=".85" {colour}{mask}/>
 fn label(operation: &Involved) -> String {
     let value = &operation.value;
     let text = match (operation.f.as_str(), value.as_array().map(Vec::as_slice)) {
+        _ if operation.words.is_some() => operation.words.clone().unwrap_or_default(),
         ("read", _) => format!("read → {}", show(value)),
         ("cas", Some([old, new])) => format!("cas {} → {}", show(old), show(new)),
         (f, _) => format!("{f} {}", show(value)),
@@ -325,6 +327,7 @@ mod tests {
         value: Value,
     ) -> Involved {
         Involved {
+            words: None,
             invoke,
             complete,
             process,

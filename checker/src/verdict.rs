@@ -63,6 +63,9 @@ pub struct Involved {
     pub f: SmolStr,
     /// Argument or answer, as [`History::value`] gives it.
     pub value: Value,
+    /// What was asked and answered on one line, where verb and value do not say it: a transaction's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub words: Option<String>,
     /// On a compare-and-set that failed: what it found, where the system told.
     pub current: Option<Value>,
     /// `ok`, `fail` or `info`.
@@ -95,6 +98,7 @@ impl Involved {
             node: columns.node(invoke).cloned(),
             f: columns.verb(invoke).clone(),
             value: history.value(operation),
+            words: crate::words::transaction::of(history, operation),
             current: operation
                 .complete()
                 .and_then(|event| columns.current(event))

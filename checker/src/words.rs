@@ -1,5 +1,7 @@
 //! Operations in words, for readers who know nothing of the run.
 
+pub mod transaction;
+
 use std::time::Duration;
 
 use serde_json::Value;
@@ -69,6 +71,9 @@ impl<'a> Words<'a> {
             true => format!("at {begun}"),
             false => format!("between {begun} and {ended}"),
         };
+        if let Some(deeds) = transaction(&invocation, &completion) {
+            return format!("{process}'s transaction{through} {when} {deeds}");
+        }
         let (old, new) = pair(&invocation.value);
         match (
             invocation.f.as_str(),
@@ -153,6 +158,7 @@ impl<'a> Words<'a> {
         let invocation = self.history.invocation(operation);
         let (old, new) = pair(&invocation.value);
         match invocation.f.as_str() {
+            "txn" => transaction::noun(&invocation.value).unwrap_or_else(|| article("txn")),
             "read" => format!("a read of {}", show(&self.history.value(operation))),
             "write" => format!("a write of {}", show(&invocation.value)),
             f if f != "cas" && invocation.value.is_null() => article(f),
@@ -160,6 +166,11 @@ impl<'a> Words<'a> {
             _ => format!("a compare-and-set from {old} to {new}"),
         }
     }
+}
+
+fn transaction(invocation: &Event, completion: &Event) -> Option<String> {
+    let is_one = invocation.f == "txn";
+    is_one.then(|| transaction::deeds(&invocation.value, &completion.value))?
 }
 
 /// How many digits after the second tell these times apart: 3 to 6. `times` must be sorted.

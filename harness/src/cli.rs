@@ -357,12 +357,19 @@ fn plan(args: RunArgs) -> Result<RunWish, Failure> {
             databases::DATABASES.iter().map(|d| d.name()),
         ));
     };
-    if workloads::find(&args.workload).is_none() {
+    let Some(workload) = workloads::find(&args.workload) else {
         return Err(unknown(
             "workload",
             &args.workload,
             workloads::WORKLOADS.iter().map(|w| w.name()),
         ));
+    };
+    let strange = |verb: &&&str| !database.speaks(verb);
+    if let Some(verb) = workload.verbs().iter().find(strange) {
+        return Err(usage(format!(
+            "the workload {} needs {verb}, which is not spoken with {}",
+            args.workload, args.system
+        )));
     }
     if !(1..=9).contains(&args.nodes) {
         return Err(usage(format!(

@@ -40,6 +40,19 @@ pub fn ending(op: &Op, result: Result<Reply, Error>) -> Ending {
             entry,
             ..bare(Kind::Ok, None)
         },
+        Ok(Reply::Txn {
+            succeeded,
+            revision,
+            got,
+            entry,
+        }) => match op {
+            Op::Txn(asked) => Ending {
+                value: asked.answer(succeeded, revision, &got),
+                entry,
+                ..bare(Kind::Ok, None)
+            },
+            _ => bare(Kind::Info, Some("the answer of a transaction".into())),
+        },
         Ok(Reply::Mismatch { current }) => Ending {
             current: current.map(|found| json!(found)),
             ..bare(Kind::Fail, Some("mismatch".into()))

@@ -1,5 +1,6 @@
 //! Generators: the source of operations. They are asked for the next one, and told every event.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use checker::Event;
@@ -41,4 +42,16 @@ pub trait Generator: Send {
     fn next(&mut self, context: &Context) -> Next;
     /// Tells of an event; most generators don't mind.
     fn update(&mut self, _event: &Event) {}
+}
+
+/// A list of requests, each asked once.
+pub struct Once {
+    /// Those that are left.
+    pub requests: VecDeque<Request>,
+}
+
+impl Generator for Once {
+    fn next(&mut self, _context: &Context) -> Next {
+        self.requests.pop_front().map_or(Next::Done, Next::Invoke)
+    }
 }

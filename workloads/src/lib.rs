@@ -3,11 +3,12 @@
 pub mod generator;
 pub mod op;
 pub mod register;
+pub mod transactions;
 
 use checker::Checker;
 
 pub use generator::{Context, Generator, Next, Request};
-pub use op::{Op, Reply};
+pub use op::{Act, Compare, Got, Op, Reply, Transaction};
 
 /// What a workload needs to know of the run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +27,8 @@ pub trait Workload: Sync {
     fn name(&self) -> &'static str;
     /// One sentence for lists and reports.
     fn about(&self) -> &'static str;
+    /// What a database must understand for it.
+    fn verbs(&self) -> &'static [&'static str];
     /// The operations of the main phase.
     fn generator(&self, settings: &Settings) -> Box<dyn Generator>;
     /// The reads at the end, after everything is healed: every key from every node.
@@ -37,7 +40,7 @@ pub trait Workload: Sync {
 }
 
 /// All workloads, by name.
-pub const WORKLOADS: &[&dyn Workload] = &[&register::Register];
+pub const WORKLOADS: &[&dyn Workload] = &[&register::Register, &transactions::Transactions];
 
 /// The workload of that name.
 pub fn find(name: &str) -> Option<&'static dyn Workload> {

@@ -1,6 +1,6 @@
 //! Reads, writes and compare-and-sets on a few hot keys; every written value is written once.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
 use checker::linearizable::Linearizable;
 use checker::{Checker, Event, Kind};
@@ -8,7 +8,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use smol_str::{SmolStr, format_smolstr};
 
-use crate::generator::{Context, Generator, Next, Request};
+use crate::generator::{Context, Generator, Next, Once, Request};
 use crate::op::Op;
 use crate::{Settings, Workload};
 
@@ -29,6 +29,10 @@ impl Workload for Register {
         "reads, writes and compare-and-sets on a few keys, each judged as a linearizable register"
     }
 
+    fn verbs(&self) -> &'static [&'static str] {
+        &["read", "write", "cas"]
+    }
+
     fn generator(&self, settings: &Settings) -> Box<dyn Generator> {
         Box::new(Mix {
             keys: settings.keys,
@@ -46,7 +50,7 @@ impl Workload for Register {
                 node: Some(node),
             })
             .collect();
-        Box::new(Reads { reads })
+        Box::new(Once { requests: reads })
     }
 
     fn final_reads_expected(&self, settings: &Settings) -> u64 {
@@ -108,17 +112,6 @@ impl Generator for Mix {
     }
 }
 
-/// A list of reads, each asked once.
-struct Reads {
-    reads: VecDeque<Request>,
-}
-
-impl Generator for Reads {
-    fn next(&mut self, _context: &Context) -> Next {
-        self.reads.pop_front().map_or(Next::Done, Next::Invoke)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -158,7 +151,7 @@ mod tests {
             let value = match op {
                 Op::Write { value, .. } => value,
                 Op::Cas { new, .. } => new,
-                Op::Read { .. } => continue,
+                _ => continue,
             };
             assert!(values.insert(value), "{value} is written twice");
         }
@@ -175,7 +168,7 @@ mod tests {
         let mut asked = BTreeSet::new();
         while let Next::Invoke(request) = generator.next(&context) {
             assert!(
-                asked.insert((request.op.key().clone(), request.node)),
+                asked.insert((request.op.key().cloned(), request.node)),
                 "asked twice"
             );
         }

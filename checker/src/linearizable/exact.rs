@@ -2,7 +2,7 @@
 
 use super::containers::Answer;
 use super::things::Misfit;
-use super::{counters, grow_sets, locks, logs, priorities, queues, stacks};
+use super::{counters, grow_sets, locks, logs, priorities, queues, stacks, transactions};
 use crate::models::counter::Counter;
 use crate::models::fenced_lock::FencedLock;
 use crate::models::kv::Kv;
@@ -71,8 +71,13 @@ impl Judged for Lock {
 
 impl Judged for FencedLock {}
 impl Judged for Semaphore {}
-impl Judged for Txn {}
 impl Judged for Kv {}
+
+impl Judged for Txn {
+    fn exact(&self, calls: &Calls<Self>) -> Exact {
+        transactions::judge(calls)
+    }
+}
 
 impl Judged for Log {
     fn is_searched(&self) -> bool {

@@ -30,6 +30,7 @@ pub mod stacks;
 pub mod things;
 pub mod timeline;
 pub mod trail;
+pub mod transactions;
 mod trees;
 pub mod unknowns;
 pub mod window;

@@ -9,7 +9,7 @@ use super::general::{Found, certifies, search_within};
 use super::limits::{Meter, NO_END};
 use super::portfolio::answer_all;
 use super::shorten::{Contradiction, reduce, shortest};
-use super::{Limits, Linearizable};
+use super::{Limits, Linearizable, transactions};
 use crate::enough::{Minimum, WorkDone};
 use crate::history::{History, Outcome};
 use crate::models::counter::Counter;
@@ -367,6 +367,24 @@ impl Objects {
             }
             "not first in, first out" => {
                 "What was put in first must be taken first; nobody took it in time.".into()
+            }
+            transactions::SAME_REVISION => {
+                "Every transaction that writes raises the revision of the store by one: no two can have made the same.".into()
+            }
+            transactions::STALE => {
+                "The second began after the first had ended, yet it tells of an older store.".into()
+            }
+            transactions::HALF => {
+                "A transaction happens as a whole: whoever sees one of its writes must see the others, too.".into()
+            }
+            transactions::OVERWRITTEN => {
+                "By the revision that the one tells of, the other had written that key.".into()
+            }
+            transactions::CONDITION => {
+                "By then the other had written that key: its condition did not hold any more.".into()
+            }
+            _ if self.kind == ModelKind::Txn => {
+                "No store that does transactions one after the other, in whatever order, answers so.".into()
             }
             _ => format!("No {} answers so, in whatever order.", self.kind),
         }

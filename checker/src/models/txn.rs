@@ -10,7 +10,7 @@
 //! Its answer is `[succeeded, revision, answers]`: whether all compares held, the store's revision afterwards, and for
 //! each operation of the list that was carried out `null`, but for a get `[v, r]`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::container::{Item, Items, SaidOf};
 use super::model::{Model, Spoken, Told};
@@ -21,6 +21,67 @@ use crate::history::Datum;
 pub struct Txn {
     /// The keys and values that were ever spoken of.
     pub items: Items,
+    /// What all answers that were heard tell of revisions; `None`: nothing was heard.
+    told: Option<Revisions>,
+}
+
+/// Who made which revision, as answers tell. A transaction of unknown outcome can only have made one that nobody else did.
+#[derive(Clone, Debug, Default)]
+struct Revisions {
+    /// Those that answered transactions made.
+    made: HashSet<u64>,
+    /// By revision a key and the value that it wrote there.
+    wrote: HashMap<u64, (Item, Item)>,
+    /// By key and value the revision that wrote it.
+    written: HashMap<(Item, Item), u64>,
+    /// How many transactions would write a value to a key.
+    writers: HashMap<(Item, Item), u32>,
+    /// No answer tells of a later one, so nobody needs any.
+    latest: u64,
+}
+
+impl Revisions {
+    fn ask(&mut self, op: &Op) {
+        for act in op.then.iter().chain(&op.otherwise) {
+            if let Act::Put(key, value) = act {
+                *self.writers.entry((*key, *value)).or_default() += 1;
+            }
+        }
+    }
+
+    fn hear(&mut self, op: &Op, reply: &Reply) {
+        self.latest = self.latest.max(reply.revision);
+        let acts = op.acts(reply.succeeded);
+        if acts.iter().any(|act| matches!(act, Act::Put(..))) {
+            self.made.insert(reply.revision);
+        }
+        let keys = acts.iter().filter_map(|act| match act {
+            Act::Get(key) => Some(*key),
+            Act::Put(..) | Act::Delete(_) => None,
+        });
+        for (key, got) in keys.zip(&reply.got) {
+            if let Some((value, by)) = got {
+                self.wrote.insert(*by, (key, *value));
+                self.written.insert((key, *value), *by);
+            }
+        }
+    }
+
+    /// Can a transaction that nobody answered have made this revision, by doing this?
+    fn leaves_room(&self, revision: u64, acts: &[Act]) -> bool {
+        let writes = |(key, value): &(Item, Item)| acts.contains(&Act::Put(*key, *value));
+        // What was seen under another revision, and nobody else wrote, was made there.
+        let elsewhere = |act: &Act| match act {
+            Act::Put(key, value) if self.writers.get(&(*key, *value)) == Some(&1) => {
+                (self.written.get(&(*key, *value))).is_some_and(|by| *by != revision)
+            }
+            _ => false,
+        };
+        revision <= self.latest
+            && !self.made.contains(&revision)
+            && self.wrote.get(&revision).is_none_or(writes)
+            && !acts.iter().any(elsewhere)
+    }
 }
 
 /// What must hold.
@@ -54,6 +115,13 @@ pub struct Op {
     pub otherwise: Vec<Act>,
 }
 
+impl Op {
+    /// What is carried out where the compares held, or did not.
+    pub fn acts(&self, held: bool) -> &[Act] {
+        if held { &self.then } else { &self.otherwise }
+    }
+}
+
 /// What a get told: the value and the revision that wrote it; `None` where the key is not there.
 pub type Got = Option<(Item, u64)>;
 
@@ -84,9 +152,9 @@ impl Store {
     }
 
     /// Carries out a transaction, and what it answers.
-    fn carry_out(&mut self, op: &Op) -> Reply {
+    pub(crate) fn carry_out(&mut self, op: &Op) -> Reply {
         let succeeded = op.compares.iter().all(|compare| self.holds(compare));
-        let acts = if succeeded { &op.then } else { &op.otherwise };
+        let acts = op.acts(succeeded);
         let revision = self.revision + 1;
         let (mut got, mut wrote) = (Vec::new(), false);
         for act in acts {
@@ -137,8 +205,15 @@ impl Model for Txn {
     }
 
     fn apply(&self, store: &mut Store, op: &Op, reply: Option<&Reply>) -> bool {
+        let before = store.revision;
         let answer = store.carry_out(op);
-        reply.is_none_or(|told| *told == answer)
+        match (reply, &self.told) {
+            (Some(told), _) => *told == answer,
+            (None, Some(told)) if answer.revision > before => {
+                told.leaves_room(answer.revision, op.acts(answer.succeeded))
+            }
+            (None, _) => true,
+        }
     }
 
     fn changes(&self, op: &Op) -> bool {
@@ -196,7 +271,7 @@ impl Txn {
     fn reply(&mut self, op: &Op, said: Datum<'_>) -> Option<Reply> {
         let [succeeded, at, answers] = three(said)?;
         let succeeded = succeeded.as_bool()?;
-        let acts = if succeeded { &op.then } else { &op.otherwise };
+        let acts = op.acts(succeeded);
         let mut answers = answers.list()?;
         let mut got = Vec::new();
         for act in acts {
@@ -236,10 +311,14 @@ impl Spoken for Txn {
         let Some(op) = self.op(told.argument()) else {
             return told.wrong_value("[compares, then, else]");
         };
+        self.told.get_or_insert_default().ask(&op);
         match told.answer() {
             None => Ok(Some((op, None))),
             Some(answer) => match self.reply(&op, answer) {
-                Some(reply) => Ok(Some((op, Some(reply)))),
+                Some(reply) => {
+                    self.told.get_or_insert_default().hear(&op, &reply);
+                    Ok(Some((op, Some(reply))))
+                }
                 None => told.wrong_value("[succeeded, revision, answers]"),
             },
         }

@@ -1,5 +1,7 @@
 //! etcd, spoken to by its JSON gateway; its members dial each other through the links, each by names of its own.
 
+mod txn;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::Command;
@@ -9,6 +11,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
+use smol_str::SmolStr;
 use workloads::{Op, Reply};
 
 use super::node::{http, lost};
@@ -73,6 +76,10 @@ impl Database for Etcd {
             need,
             Need::Signals | Need::Limits | Need::Links | Need::Clients
         )
+    }
+
+    fn speaks(&self, _verb: &str) -> bool {
+        true
     }
 
     fn loses_power(&self) -> bool {
@@ -276,8 +283,9 @@ impl Client for Connection {
 /// Path and body of an operation's request.
 fn request(op: &Op) -> Option<(&'static str, Value)> {
     let text = |value: &i64| STANDARD.encode(value.to_string());
-    let key = STANDARD.encode(op.key());
+    let key = STANDARD.encode(op.key().map_or("", SmolStr::as_str));
     Some(match op {
+        Op::Txn(asked) => ("/v3/kv/txn", txn::request(asked)),
         Op::Read { .. } => ("/v3/kv/range", json!({ "key": key })),
         Op::Write { value, .. } => ("/v3/kv/put", json!({ "key": key, "value": text(value) })),
         Op::Cas { old, new, .. } => {
@@ -319,6 +327,7 @@ fn reply(op: &Op, body: &Value) -> Result<Reply, Error> {
     }
     match op {
         Op::Read { .. } => Ok(Reply::Value(value(body)?)),
+        Op::Txn(asked) => txn::reply(asked, body).ok_or_else(|| strange(body)),
         Op::Cas { .. } if body["succeeded"] != json!(true) => Ok(Reply::Mismatch {
             current: Some(value(&body["responses"][0]["response_range"])?),
         }),

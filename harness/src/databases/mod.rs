@@ -57,6 +57,10 @@ pub trait Database: Sync {
     fn replications(&self) -> &'static [Replication] {
         &[Replication::Majority]
     }
+    /// Do its clients understand a verb of a workload?
+    fn speaks(&self, verb: &str) -> bool {
+        matches!(verb, "read" | "write" | "cas")
+    }
     /// Can a kill stand for a power loss, which takes all that was not synced?
     fn loses_power(&self) -> bool;
     /// What has to be installed before it can run; `None`: nothing.

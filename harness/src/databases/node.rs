@@ -2,6 +2,7 @@
 
 mod connection;
 mod session;
+mod txn;
 mod vital;
 
 use std::path::PathBuf;
@@ -96,6 +97,10 @@ impl Database for Node {
     }
 
     fn offers(&self, _need: Need) -> bool {
+        true
+    }
+
+    fn speaks(&self, _verb: &str) -> bool {
         true
     }
 

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use smol_str::SmolStr;
 use workloads::{Op, Reply};
 
+use super::txn;
 use crate::databases::{Client, Error, Future_};
 use crate::site::{NodeId, Site};
 
@@ -106,15 +107,20 @@ impl Connection {
 
 /// The request for an operation: method, path, body.
 fn request(op: &Op) -> (Method, String, Option<Value>) {
-    let path = format!("/v1/kv/{}", op.key());
+    let path = |key: &SmolStr| format!("/v1/kv/{key}");
     let text = |value: &i64| value.to_string();
     match op {
-        Op::Read { .. } => (Method::GET, path, None),
-        Op::Write { value, .. } => (Method::PUT, path, Some(json!({ "value": text(value) }))),
-        Op::Cas { old, new, .. } => {
+        Op::Read { key } => (Method::GET, path(key), None),
+        Op::Write { key, value } => (
+            Method::PUT,
+            path(key),
+            Some(json!({ "value": text(value) })),
+        ),
+        Op::Cas { key, old, new } => {
             let body = json!({ "expected": old.as_ref().map(text), "new": text(new) });
-            (Method::POST, path + "/cas", Some(body))
+            (Method::POST, path(key) + "/cas", Some(body))
         }
+        Op::Txn(asked) => (Method::POST, "/v1/txn".into(), Some(txn::request(asked))),
     }
 }
 
@@ -135,6 +141,7 @@ fn reply(op: &Op, status: StatusCode, body: &Value) -> Result<Reply, Error> {
                 entry: entry.map(SmolStr::from),
             })
         }
+        (Op::Txn(asked), StatusCode::OK) => txn::reply(asked, body).ok_or_else(|| strange(body)),
         (Op::Cas { .. }, StatusCode::CONFLICT) => Ok(Reply::Mismatch {
             current: Some(number("current")?),
         }),

@@ -302,11 +302,12 @@ impl Client for Connection {
 
 /// An operation as one statement. Whatever is written is noted in the journal by the same transaction.
 fn sql(op: &Op) -> Option<String> {
-    let key = op.key();
+    let key = op.key()?;
     if !key.chars().all(|letter| letter.is_ascii_alphanumeric()) {
         return None;
     }
     Some(match op {
+        Op::Txn(_) => return None,
         Op::Read { .. } => format!("SELECT value FROM register WHERE key = '{key}'"),
         Op::Write { value, .. } => format!(
             "WITH j AS (INSERT INTO journal VALUES ({value})) INSERT INTO register VALUES ('{key}', {value}) \

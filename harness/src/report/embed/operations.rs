@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 
 use checker::availability::is_served;
+use checker::explain;
 use checker::{History, Operation, Outcome, Process};
 use serde_json::Value;
 
 use crate::report::samples::Answer;
 
 /// The longest words of one operation, in letters.
-const LONGEST: usize = 60;
+const LONGEST: usize = 120;
 
 /// One operation. Times are nanoseconds since the run began; names are positions in [`Operations`].
 #[derive(Clone, Copy, Debug)]
@@ -146,7 +147,9 @@ pub fn words(history: &History, operation: &Operation) -> String {
     let answer = history.completion(operation);
     let asked = &invocation.value;
     let ok = operation.outcome == Outcome::Ok;
+    let transaction = explain::transaction(history, operation);
     let mut words = match (asked, invocation.f.as_str()) {
+        _ if transaction.is_some() => transaction.unwrap_or_default(),
         (Value::Array(pair), "cas") if pair.len() == 2 => {
             format!("{} to {}", value(&pair[0]), value(&pair[1]))
         }

@@ -8,6 +8,9 @@ use super::super::units;
 
 /// What was asked and answered: `read → 3`, `write 5`, `cas 3 to 5, but found 4`.
 pub fn words(operation: &Involved) -> String {
+    if let Some(words) = &operation.words {
+        return words.clone();
+    }
     let f = operation.f.as_str();
     let ended_ok = operation.outcome == "ok";
     let arguments = match (&operation.value, f) {
