@@ -75,7 +75,7 @@ impl Judged for Kv {}
 
 impl Judged for Txn {
     fn exact(&self, calls: &Calls<Self>) -> Exact {
-        transactions::judge(calls)
+        transactions::judge(self, calls)
     }
 }
 

@@ -235,6 +235,7 @@ impl Objects {
             (Valid::No, Some(first), _) => {
                 let name = match &first.key {
                     Some(key) => name_key(Some(key)),
+                    None if self.kind == ModelKind::Txn => "the store".into(),
                     None => format!("the {}", self.kind),
                 };
                 let (wrong, all) = (wrong.len(), parts.len());
@@ -310,7 +311,15 @@ impl Objects {
         calls: &Calls<M>,
         meter: &Meter<'_>,
     ) -> Violation {
-        let mut essential = reduce(model, calls, found, self.limits.explaining(), meter);
+        let mut essential = match &found.wrong {
+            // Two answers that contradict each other: with less nobody would see why.
+            Some((pair, _)) if self.kind == ModelKind::Txn => {
+                let mut pair = pair.clone();
+                pair.sort_unstable();
+                pair
+            }
+            _ => reduce(model, calls, found, self.limits.explaining(), meter),
+        };
         let many = essential.len() > TELLABLE;
         if many {
             // Nobody reads so many: the one with whose end it became certain stands for them.
@@ -373,6 +382,9 @@ impl Objects {
             }
             transactions::STALE => {
                 "The second began after the first had ended, yet it tells of an older store.".into()
+            }
+            transactions::TWICE => {
+                "Nobody else was asked to write that value: one transaction made two revisions.".into()
             }
             transactions::HALF => {
                 "A transaction happens as a whole: whoever sees one of its writes must see the others, too.".into()

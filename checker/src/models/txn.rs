@@ -144,6 +144,11 @@ pub struct Store {
 }
 
 impl Store {
+    /// How many transactions have written, and one.
+    pub fn revision(&self) -> u64 {
+        self.revision
+    }
+
     fn holds(&self, compare: &Compare) -> bool {
         match compare {
             Compare::Value(key, value) => self.keys.get(key).map(|(value, _)| *value) == *value,
