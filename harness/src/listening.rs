@@ -1,4 +1,4 @@
-//! Judges registers while the run goes on: says what is certainly wrong by now, and ends the run for it if asked.
+//! Judges while the run goes on: says what is certainly wrong by now, and ends the run for it if asked.
 
 use std::fmt;
 use std::fs::File;
@@ -8,9 +8,11 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use checker::enough::Minimum;
+use checker::linearizable::objects::Objects;
 use checker::linearizable::{Limits, Linearizable};
+use checker::models::ModelKind;
 use checker::online::Online;
-use checker::{Checker, Event, Verdict};
+use checker::{Checker, Event, Valid, Verdict};
 use serde::Serialize;
 use tokio::sync::watch;
 
@@ -144,6 +146,16 @@ impl<R: BufRead> Listener<R> {
             self.judge.hear(&event).ok()?;
             news = true;
         }
+        let kind = ModelKind::recognise(self.judge.history());
+        if kind != ModelKind::Register {
+            let judge = Objects {
+                kind,
+                limits: LIMITS,
+                minimum: Minimum::default(),
+            };
+            let verdict = news.then(|| judge.check(self.judge.history()));
+            return verdict.filter(|verdict| verdict.valid == Valid::No);
+        }
         if self.wrong {
             let judge = Linearizable {
                 limits: LIMITS,
@@ -205,6 +217,32 @@ mod tests {
         let verdict = listener.listen().expect("1 was there");
         assert_eq!(verdict.violations[0].anomaly, "stale read");
         assert_eq!(listener.listen(), None);
+    }
+
+    #[test]
+    fn half_a_transaction_is_heard_too() {
+        let events = [
+            (0, Kind::Invoke, r#"[[],[["put","a",1],["put","b",2]],[]]"#),
+            (1, Kind::Ok, "[true,2,[null,null]]"),
+            (2, Kind::Invoke, r#"[[],[["get","a"],["get","b"]],[]]"#),
+            (3, Kind::Ok, "[true,2,[[1,2],null]]"),
+        ];
+        let text: String = events
+            .map(|(index, kind, value)| {
+                let value = serde_json::from_str(value).expect("JSON");
+                to_line(&Event::new(index, Process::Client(0), kind, "txn", value))
+            })
+            .concat();
+        let (first, second) = text.as_bytes().split_at(text.len() - 9);
+        let mut listener = Listener {
+            reader: BufReader::new(Growing([first.to_vec(), second.to_vec()].into())),
+            line: Vec::new(),
+            judge: Online::default(),
+            wrong: false,
+        };
+        assert_eq!(listener.listen(), None);
+        let verdict = listener.listen().expect("b was set with a");
+        assert_eq!(verdict.violations[0].anomaly, "half a transaction");
     }
 
     #[test]
