@@ -74,6 +74,10 @@ impl Judged for Semaphore {}
 impl Judged for Kv {}
 
 impl Judged for Txn {
+    fn is_searched(&self) -> bool {
+        false
+    }
+
     fn exact(&self, calls: &Calls<Self>) -> Exact {
         transactions::judge(self, calls)
     }
