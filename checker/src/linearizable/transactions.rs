@@ -422,9 +422,10 @@ mod tests {
                 let must = below(6) > 0;
                 calls.push(Call {
                     operation: number,
-                    start: 1 + 4 * number - (below(4) as u32).min(2 * number),
+                    // No two moments are the same.
+                    start: 32 * (1 + 4 * number - (below(4) as u32).min(2 * number)) + number,
                     end: if must {
-                        3 + 4 * number + below(8) as u32
+                        32 * (3 + 4 * number + below(8) as u32) + 16 + number
                     } else {
                         NEVER
                     },
