@@ -139,6 +139,14 @@ impl Process {
         self.signal(Signal::SIGTERM).map(drop)
     }
 
+    /// The same by SIGINT, for programs that wait for their clients after SIGTERM.
+    ///
+    /// # Errors
+    /// The kernel refuses.
+    pub fn interrupt(&self) -> io::Result<()> {
+        self.signal(Signal::SIGINT).map(drop)
+    }
+
     /// Stops it (SIGSTOP) for `holder`, such as an injury's id, and waits until every thread stands. It goes on
     /// when each of its holders has resumed it. Holding it twice is holding it once.
     ///

@@ -60,7 +60,7 @@ impl Cluster {
         Ok(true)
     }
 
-    /// Asks a node to end (SIGTERM) and waits for it; `owner` wants it down from now on. False: it was not running.
+    /// Asks a node to end (SIGTERM, or what its system takes for that) and waits for it; `owner` wants it down from now on. False: it was not running.
     ///
     /// # Errors
     /// The signal could not be sent, or the node did not end `within`; then it is killed.
@@ -72,17 +72,40 @@ impl Cluster {
             let Some(process) = member.running() else {
                 return Ok(false);
             };
-            process
-                .term()
-                .map_err(|error| format!("cannot end {node}: {error}"))?;
+            let asked = if self.deployment.ends_by_interrupt() {
+                process.interrupt()
+            } else {
+                process.term()
+            };
+            asked.map_err(|error| format!("cannot end {node}: {error}"))?;
             member.down_on_purpose = true;
         }
+        self.ended(owner, node, within).await
+    }
+
+    /// Waits for a node that `owner` has asked to end, where whoever asked did not wait so long. Nothing happens to others.
+    ///
+    /// # Errors
+    /// It did not end `within`; then it is killed.
+    pub async fn finish(&self, owner: u64, node: NodeId, within: Duration) -> Result<(), String> {
+        let ends = {
+            let member = self.member(node);
+            member.down_on_purpose && member.down_by.contains(&owner) && member.is_running()
+        };
+        if ends {
+            self.ended(owner, node, within).await?;
+        }
+        Ok(())
+    }
+
+    /// Waits for the end of a node that was asked to.
+    async fn ended(&self, owner: u64, node: NodeId, within: Duration) -> Result<bool, String> {
         let asked = Instant::now();
         while self.is_running(node) {
             if asked.elapsed() > within {
                 self.kill(owner, node)?;
                 return Err(format!(
-                    "{node} did not end within {} s of SIGTERM and was killed",
+                    "{node} did not end within {} s of being asked to and was killed",
                     within.as_secs()
                 ));
             }

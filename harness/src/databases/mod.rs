@@ -104,6 +104,10 @@ pub trait Deployment: Send + Sync {
     fn starts_children(&self) -> bool {
         false
     }
+    /// Is SIGINT, instead of SIGTERM, what makes a node end in order at once?
+    fn ends_by_interrupt(&self) -> bool {
+        false
+    }
     /// What has to go on beside the nodes for as long as the run lasts.
     fn supervise(&self, _cluster: Arc<Cluster>) -> Option<Future_<'static, ()>> {
         None

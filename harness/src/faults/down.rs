@@ -193,12 +193,18 @@ fn revive(cluster: &Cluster, injury: &Injury) -> Result<(), String> {
 }
 
 /// Brings all victims back; answers what it cost, in words.
-pub(super) fn heal(
+pub(super) async fn heal(
     cluster: &Cluster,
     injury: &Injury,
     before: &Value,
 ) -> Result<Option<String>, String> {
+    // Those that are still ending would be taken for alive.
+    let mut slow = Ok(());
+    for node in targets(injury) {
+        slow = slow.and(cluster.finish(injury.id, node, TERM_WITHIN).await);
+    }
     revive(cluster, injury)?;
+    slow?;
     Ok(effect(cluster, &since(cluster, injury, before)))
 }
 

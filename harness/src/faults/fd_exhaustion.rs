@@ -106,7 +106,7 @@ impl Fault for FdExhaustion {
             for node in targets(injury) {
                 cluster.unlimit(injury.id, node, Limit::Files)?;
             }
-            let ended = down::heal(cluster, injury, before)?;
+            let ended = down::heal(cluster, injury, before).await?;
             let empty = cluster.counted(injury.id);
             let looked =
                 (empty > 0).then(|| format!("none was left in {empty} looks, one every 20 ms"));

@@ -74,6 +74,6 @@ impl Fault for Kill {
         injury: &'a Injury,
         before: &'a Value,
     ) -> Future_<'a, Result<Option<String>, String>> {
-        Box::pin(async move { down::heal(cluster, injury, before) })
+        Box::pin(async move { down::heal(cluster, injury, before).await })
     }
 }

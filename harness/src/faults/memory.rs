@@ -103,7 +103,7 @@ impl Fault for Memory {
                 full += u64::from(used > earlier && limit.saturating_sub(used) < 64 << 10);
             }
             tokio::time::sleep(LAST_WORDS).await;
-            let ended = down::heal(cluster, injury, before)?;
+            let ended = down::heal(cluster, injury, before).await?;
             Ok(ended.or((full > 0).then(|| format!("{full} nodes used all that they could get"))))
         })
     }

@@ -136,7 +136,7 @@ impl Fault for RollingRestart {
                     answers(cluster, node).await;
                 }
             }
-            down::heal(cluster, injury, before)
+            down::heal(cluster, injury, before).await
         })
     }
 }

@@ -133,7 +133,7 @@ impl Fault for SyncError {
                     end(cluster, injury.id, node).await?;
                 }
             }
-            let ended = down::heal(cluster, injury, before)?;
+            let ended = down::heal(cluster, injury, before).await?;
             let ended = ended.map_or(String::new(), |ended| format!(", {ended}"));
             let syncs = if count == 1 { "sync" } else { "syncs" };
             Ok((count > 0).then(|| format!("{count} {syncs} failed{ended}")))

@@ -65,6 +65,6 @@ impl Fault for Term {
         injury: &'a Injury,
         before: &'a Value,
     ) -> Future_<'a, Result<Option<String>, String>> {
-        Box::pin(async move { down::heal(cluster, injury, before) })
+        Box::pin(async move { down::heal(cluster, injury, before).await })
     }
 }

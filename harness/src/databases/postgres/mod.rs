@@ -168,6 +168,11 @@ impl Deployment for Cluster {
         true
     }
 
+    fn ends_by_interrupt(&self) -> bool {
+        // After SIGTERM it waits until its last client has gone.
+        true
+    }
+
     fn client(&self, node: NodeId, _timeout: Duration) -> Box<dyn Client> {
         self.connection(node)
     }
