@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::budget::Most;
 use crate::exit::{self, Failure};
 use crate::faults::Order;
+use crate::links::Way;
 use crate::plan::Plan;
 use crate::progress::Style;
 use crate::replication::Replication;
@@ -138,6 +139,10 @@ struct RunArgs {
     /// End the run as soon as a violation is certain.
     #[arg(long)]
     stop_on_violation: bool,
+    /// What links between nodes are made of: proxies, which know connections and frames; packets (for any system, in a box
+    /// only); or none.
+    #[arg(long, default_value = "proxies", value_name = "WHAT")]
+    links: String,
     /// The system's binary [default: built from this workspace, or found beside the harness].
     #[arg(long, value_name = "FILE")]
     binary: Option<PathBuf>,
@@ -357,6 +362,21 @@ fn plan(args: RunArgs) -> Result<RunWish, Failure> {
             databases::DATABASES.iter().map(|d| d.name()),
         ));
     };
+    let links = Way::NAMED
+        .into_iter()
+        .find(|(name, _)| *name == args.links)
+        .map(|(_, way)| way)
+        .ok_or_else(|| {
+            let known = Way::NAMED.into_iter().map(|(name, _)| name);
+            unknown("--links", &args.links, known)
+        })?;
+    if !database.ways().contains(&links) {
+        let text = format!(
+            "links of {} cannot be {}: leave --links out",
+            args.system, args.links
+        );
+        return Err(Failure::new(exit::UNAVAILABLE, text));
+    }
     let Some(workload) = workloads::find(&args.workload) else {
         return Err(unknown(
             "workload",
@@ -453,7 +473,7 @@ fn plan(args: RunArgs) -> Result<RunWish, Failure> {
         }
     }
     for name in &nemesis {
-        possible(name, &args)?;
+        possible(name, &args, links)?;
     }
     let bugs = args.bug.as_deref().map(names).unwrap_or_default();
     if args.bug.is_some() && bugs.is_empty() {
@@ -494,6 +514,7 @@ fn plan(args: RunArgs) -> Result<RunWish, Failure> {
         node_flags: args.node_flags,
         events: !args.no_events,
         stop_on_violation: args.stop_on_violation,
+        links,
         command: String::new(),
     };
     plan.command = command(&plan, args.binary.as_deref(), &args.out);
@@ -557,7 +578,7 @@ fn orders(args: &RunArgs) -> Result<Vec<Order>, Failure> {
 }
 
 /// Can the fault act on this system and on a cluster of this size?
-fn possible(name: &str, args: &RunArgs) -> Result<(), Failure> {
+fn possible(name: &str, args: &RunArgs, links: Way) -> Result<(), Failure> {
     let (Some(fault), Some(system)) = (faults::find(name), databases::find(&args.system)) else {
         return Ok(());
     };
@@ -567,9 +588,26 @@ fn possible(name: &str, args: &RunArgs) -> Result<(), Failure> {
             "the fault {name} makes no sense here: {reason}; choose another --nemesis or --nodes"
         ));
     }
+    if let Some(acts) = faults::by_way(fault, links) {
+        return if acts {
+            Ok(())
+        } else {
+            cannot(format!(
+                "the fault {name} does not act on links that are {}; choose another --nemesis or --links",
+                links.name()
+            ))
+        };
+    }
     if !system.offers(fault.needs()) {
+        let by_packets = faults::by_way(fault, Way::Packets) == Some(true)
+            && system.ways().contains(&Way::Packets);
+        let or = if by_packets {
+            ", or --links packets"
+        } else {
+            ""
+        };
         return cannot(format!(
-            "the fault {name} cannot act on {}: it needs {}; choose another --nemesis (`harness list faults`)",
+            "the fault {name} cannot act on {}: it needs {}{or}; choose another --nemesis (`harness list faults`)",
             system.name(),
             fault.needs()
         ));
@@ -611,6 +649,9 @@ fn command(plan: &Plan, binary: Option<&Path>, out: &Path) -> String {
     }
     if plan.strict {
         command += " --strict";
+    }
+    if plan.links != Way::Proxies {
+        command += &format!(" --links {}", plan.links.name());
     }
     if plan.stop_on_violation {
         command += " --stop-on-violation";

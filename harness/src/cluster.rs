@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::databases::Deployment;
 use crate::exit::{self, Failure};
-use crate::links::{Counters, LinkId, Links, Route, Rule};
+use crate::links::{Counters, LinkId, Links, Route, Rule, Way};
 use crate::messages::Batch;
 use crate::observation::{NodeStatus, Observation};
 use crate::process::{Limit, Process};
@@ -110,35 +110,7 @@ impl Cluster {
             .map_err(|error| {
                 Failure::new(exit::INTERNAL, format!("cannot start the links: {error}"))
             })?;
-        let pairs = site
-            .nodes()
-            .flat_map(|from| site.nodes().map(move |to| (from, to)));
-        let mut routes: Vec<Route> = pairs
-            .filter(|(from, to)| from != to)
-            .map(|(from, to)| Route {
-                id: LinkId {
-                    from: from.0,
-                    to: to.0,
-                },
-                listen: site.link(from, to),
-                target: deployment.peer(to).unwrap_or_else(|| site.peer(to)),
-            })
-            .collect();
-        let asked = site.nodes().filter(|_| site.has_client_links());
-        routes.extend(asked.map(|to| Route {
-            id: LinkId {
-                from: CLIENTS.0,
-                to: to.0,
-            },
-            listen: site.door(to),
-            target: site.client(to),
-        }));
-        let started = proxies
-            .spawn(async move { Links::start(&routes).await })
-            .await;
-        let links = started
-            .map_err(|error| Failure::new(exit::INTERNAL, format!("the links failed: {error}")))?
-            .map_err(|error| Failure::new(exit::UNAVAILABLE, error.to_string()))?;
+        let links = links(&site, deployment.as_ref(), &proxies).await?;
         let library =
             Library::at(shim).map_err(|error| Failure::new(exit::MISSING, error.to_string()))?;
         let mut members = BTreeMap::new();
@@ -239,7 +211,8 @@ impl Cluster {
         if self.deployment.preloads() {
             member.shim.preload(&mut command, &self.library);
         }
-        let mut process = Process::spawn(command, &self.log(node))
+        let network = self.links.namespace(node.0);
+        let mut process = Process::spawn_in(network, command, &self.log(node))
             .map_err(|error| format!("cannot start {node}: {error}"))?;
         if self.deployment.starts_children() {
             process = process.with_children();
@@ -452,6 +425,55 @@ impl Cluster {
         };
         self.nodes().into_iter().filter_map(fresh).collect()
     }
+}
+
+/// The links that the site is made for.
+async fn links(
+    site: &Site,
+    deployment: &dyn Deployment,
+    proxies: &tokio::runtime::Runtime,
+) -> Result<Links, Failure> {
+    match site.way() {
+        Way::Proxies => {}
+        Way::None => return Ok(Links::none()),
+        Way::Packets => {
+            let made = Links::of_packets(site.nodes().count() as u16);
+            return made.map_err(|error| {
+                let text =
+                    format!("links of packets cannot be made here: {error}; leave --links out");
+                Failure::new(exit::UNAVAILABLE, text)
+            });
+        }
+    }
+    let pairs = site
+        .nodes()
+        .flat_map(|from| site.nodes().map(move |to| (from, to)));
+    let mut routes: Vec<Route> = pairs
+        .filter(|(from, to)| from != to)
+        .map(|(from, to)| Route {
+            id: LinkId {
+                from: from.0,
+                to: to.0,
+            },
+            listen: site.link(from, to),
+            target: deployment.peer(to).unwrap_or_else(|| site.peer(to)),
+        })
+        .collect();
+    let asked = site.nodes().filter(|_| site.has_client_links());
+    routes.extend(asked.map(|to| Route {
+        id: LinkId {
+            from: CLIENTS.0,
+            to: to.0,
+        },
+        listen: site.door(to),
+        target: site.client(to),
+    }));
+    let started = proxies
+        .spawn(async move { Links::start(&routes).await })
+        .await;
+    started
+        .map_err(|error| Failure::new(exit::INTERNAL, format!("the links failed: {error}")))?
+        .map_err(|error| Failure::new(exit::UNAVAILABLE, error.to_string()))
 }
 
 impl Drop for Cluster {

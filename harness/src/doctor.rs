@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 
 use crate::exit::{self, Failure};
 use crate::faults::{FAULTS, Need};
+use crate::links::Links;
 use crate::process::{Limit, Process};
 use crate::{databases, sandbox, store};
 
@@ -88,10 +89,15 @@ const PRLIMIT: &str = "prlimit on children";
 const SHIM: &str = "the preloaded library";
 const CARGO: &str = "cargo";
 const BOX: &str = "a box";
+const PACKETS: &str = "links of packets";
 
 fn findings(folder: &std::path::Path) -> Vec<Finding> {
     // Before anything here starts a thread.
     let boxed = sandbox::problem();
+    let packets = match &boxed {
+        None => sandbox::problem_with(&Links::problem_with_packets),
+        Some(_) => Some("there is no box for them".into()),
+    };
     let bind = TcpListener::bind((Ipv4Addr::new(127, 64, 0, 254), 0));
     let finding = |what, good_for, problem| Finding {
         what,
@@ -119,9 +125,10 @@ fn findings(folder: &std::path::Path) -> Vec<Finding> {
         ),
         finding(CARGO, "building node", cargo()),
         finding(BOX, "nothing outlives a run, whatever kills it", boxed),
+        finding(PACKETS, "--links packets, for any system", packets),
         finding(
             "/dev/net/tun",
-            "nothing yet: delays and losses are the proxies'",
+            "nothing yet: links are proxies, or pairs of virtual Ethernet devices",
             device("/dev/net/tun"),
         ),
         finding(

@@ -1,6 +1,8 @@
 //! `harness list …`: what can be asked for, as a table.
 
 use crate::exit::{self, Failure};
+use crate::faults::Need;
+use crate::links::Way;
 use crate::{bugs, databases, faults};
 
 /// Prints the table of `what`; `name` picks a row where a table has rows to pick.
@@ -37,16 +39,21 @@ pub fn print(what: &str, name: Option<&str>) -> Result<u8, Failure> {
 fn all_faults() {
     let row = |cells: [&str; 4]| {
         let [name, needs, systems, about] = cells;
-        println!("{name:16} {needs:18} {systems:22} {about}");
+        println!("{name:16} {needs:26} {systems:22} {about}");
     };
     row(["fault", "needs", "acts on", "what it does"]);
     for fault in faults::FAULTS {
+        let by_packets = faults::by_way(*fault, Way::Packets) == Some(true);
+        let packets = |ways: &[Way]| by_packets && ways.contains(&Way::Packets);
         let systems: Vec<&str> = databases::DATABASES
             .iter()
-            .filter(|system| system.offers(fault.needs()))
+            .filter(|system| system.offers(fault.needs()) || packets(system.ways()))
             .map(|system| system.name())
             .collect();
-        let needs = fault.needs().to_string();
+        let mut needs = fault.needs().to_string();
+        if by_packets && fault.needs() == Need::Frames {
+            needs += ", or packets";
+        }
         row([fault.name(), &needs, &systems.join(", "), fault.about()]);
     }
     println!("\n`harness list faults NAME` lists what can be chosen of one.");

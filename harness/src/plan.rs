@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::budget::Most;
 use crate::faults::Order;
+use crate::links::Way;
 use crate::replication::{Promise, Replication};
 use crate::schedule::Entry;
 
@@ -68,6 +69,9 @@ pub struct Plan {
     /// The run ends as soon as a violation is certain.
     #[serde(default)]
     pub stop_on_violation: bool,
+    /// What links between nodes are made of.
+    #[serde(default)]
+    pub links: Way,
     /// The command that repeats this plan.
     pub command: String,
 }

@@ -12,9 +12,10 @@ mod tree;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::OpenOptions;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -60,7 +61,19 @@ impl Process {
     ///
     /// # Errors
     /// The log cannot be written, the program is missing or cannot be executed; the text names which.
-    pub fn spawn(mut command: Command, log: &Path) -> io::Result<Process> {
+    pub fn spawn(command: Command, log: &Path) -> io::Result<Process> {
+        Process::spawn_in(None, command, log)
+    }
+
+    /// The same in a network namespace, if not the harness' own.
+    ///
+    /// # Errors
+    /// As above, or the namespace cannot be entered.
+    pub fn spawn_in(
+        network: Option<Arc<OwnedFd>>,
+        mut command: Command,
+        log: &Path,
+    ) -> io::Result<Process> {
         let wrap =
             |what: String| move |e: io::Error| io::Error::new(e.kind(), format!("{what}: {e}"));
         let unwritable = || wrap(format!("cannot write the log {}", log.display()));
@@ -73,7 +86,8 @@ impl Process {
         let twin = file.try_clone().map_err(unwritable())?;
         let program = wrap(format!("cannot start {}", command.get_program().display()));
         command.stdin(Stdio::null()).stdout(file).stderr(twin);
-        let spawner::Spawned { child, pidfd } = spawner::spawn(command).map_err(program)?;
+        let spawner::Spawned { child, pidfd } =
+            spawner::spawn(command, network).map_err(program)?;
         let inner = Inner {
             child,
             exit: None,

@@ -17,6 +17,7 @@ use crate::faults::Need;
 use crate::history::Recorder;
 use crate::interpreter::{Interpreter, Phase, Totals};
 use crate::kept::AppliedLog;
+use crate::links::Way;
 use crate::listening::{self, Found};
 use crate::nemesis::Nemesis;
 use crate::observation::Observation;
@@ -108,6 +109,10 @@ fn from_first_node_to_verdict(
     progress: &Arc<Progress>,
     live: Option<&TcpListener>,
 ) -> Result<u8, Failure> {
+    if plan.links == Way::Packets && !sandbox::entered() {
+        let text = "links of packets are made in a box only: leave --links or --box off out, or ask `harness doctor`";
+        return Err(Failure::new(exit::UNAVAILABLE, text));
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -123,7 +128,7 @@ fn from_first_node_to_verdict(
     let code = runtime.block_on(async {
         let to_clients =
             |name: &String| faults::find(name).is_some_and(|fault| fault.needs() == Need::Clients);
-        let site = Site::take(plan.nodes, folder)?;
+        let site = Site::take(plan.nodes, folder, plan.links)?;
         let site = Arc::new(site.with_client_links(plan.nemesis.iter().any(to_clients)));
         let deployment = database.deploy(site.clone(), plan, binaries.system.clone())?;
         let observations = Arc::new(Lines::create(folder.join(store::OBSERVATIONS))?);

@@ -7,6 +7,7 @@ use rand::RngExt as _;
 use serde::{Deserialize, Serialize};
 
 use crate::exit::{self, Failure};
+use crate::links::{Way, packets};
 
 /// Ports are drawn from here: below those that the system gives to outgoing connections.
 const PORTS: std::ops::Range<u16> = 20_000..32_000;
@@ -34,6 +35,7 @@ impl std::fmt::Display for NodeId {
 #[derive(Debug)]
 pub struct Site {
     subnet: [u8; 2],
+    way: Way,
     /// Clients ask nodes here; at the next peers do, and the links' proxies listen at the ones after that.
     port: u16,
     nodes: u16,
@@ -44,11 +46,23 @@ pub struct Site {
 }
 
 impl Site {
-    /// Takes a free subnet 127.x.y.0/24 for the run in `folder`.
+    /// Takes a free subnet 127.x.y.0/24 for the run in `folder`; with links of packets, the network of its own switch.
     ///
     /// # Errors
     /// Every subnet that was tried is taken.
-    pub fn take(nodes: u16, folder: &Path) -> Result<Site, Failure> {
+    pub fn take(nodes: u16, folder: &Path, way: Way) -> Result<Site, Failure> {
+        if way == Way::Packets {
+            // Nobody else is in the box.
+            return Ok(Site {
+                subnet: [0, 0],
+                way,
+                port: PORTS.start,
+                nodes,
+                folder: folder.to_path_buf(),
+                client_links: false,
+                _marks: Vec::new(),
+            });
+        }
         for _ in 0..1000 {
             let subnet = [64 + rand::random::<u8>() % 64, rand::random::<u8>()];
             let port = rand::rng().random_range(PORTS) / PORTS_OF_A_RUN * PORTS_OF_A_RUN;
@@ -57,6 +71,7 @@ impl Site {
             if let Ok(marks) = (port..port + PORTS_OF_A_RUN).map(bind).collect() {
                 return Ok(Site {
                     subnet,
+                    way,
                     port,
                     nodes,
                     folder: folder.to_path_buf(),
@@ -83,6 +98,16 @@ impl Site {
         self.client_links
     }
 
+    /// What its links are made of.
+    pub fn way(&self) -> Way {
+        self.way
+    }
+
+    /// The address that workers are to speak from, if it is not all the same.
+    pub fn workers(&self) -> Option<IpAddr> {
+        (self.way == Way::Packets).then(|| packets::clients().into())
+    }
+
     /// All nodes.
     pub fn nodes(&self) -> impl Iterator<Item = NodeId> + use<> {
         (1..=self.nodes).map(NodeId)
@@ -105,7 +130,7 @@ impl Site {
 
     /// Where a worker asks the node: there, or at its link to it.
     pub fn door(&self, node: NodeId) -> SocketAddr {
-        if self.client_links {
+        if self.client_links && self.way == Way::Proxies {
             self.link(CLIENTS, node)
         } else {
             self.client(node)
@@ -114,16 +139,26 @@ impl Site {
 
     /// Where the node listens to clients; the harness itself always asks here.
     pub fn client(&self, node: NodeId) -> SocketAddr {
-        SocketAddr::new(address(self.subnet, node.0 as u8), self.port)
+        SocketAddr::new(self.address(node), self.port)
+    }
+
+    fn address(&self, node: NodeId) -> IpAddr {
+        match self.way {
+            Way::Packets => packets::address(node.0).into(),
+            Way::Proxies | Way::None => address(self.subnet, node.0 as u8),
+        }
     }
 
     /// Where the node listens to its peers.
     pub fn peer(&self, node: NodeId) -> SocketAddr {
-        SocketAddr::new(address(self.subnet, node.0 as u8), self.port + 1)
+        SocketAddr::new(self.address(node), self.port + 1)
     }
 
-    /// Where the proxy of the directed link listens: `from` dials it to speak to `to`.
+    /// Where `from` dials to speak to `to`: the proxy of the directed link, or where there is none `to` itself.
     pub fn link(&self, from: NodeId, to: NodeId) -> SocketAddr {
+        if self.way != Way::Proxies {
+            return self.peer(to);
+        }
         SocketAddr::new(
             address(self.subnet, PROXIES + from.0 as u8),
             self.port + 1 + to.0,
@@ -143,8 +178,8 @@ mod tests {
     #[test]
     fn two_runs_never_share_an_address() {
         let (a, b) = (
-            Site::take(9, Path::new("a")).unwrap(),
-            Site::take(9, Path::new("b")).unwrap(),
+            Site::take(9, Path::new("a"), Way::Proxies).unwrap(),
+            Site::take(9, Path::new("b"), Way::Proxies).unwrap(),
         );
         let all = |site: &Site| -> Vec<SocketAddr> {
             let pairs = site.nodes().flat_map(|i| site.nodes().map(move |j| (i, j)));

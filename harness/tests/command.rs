@@ -228,9 +228,17 @@ fn a_kill_of_the_harness_leaves_no_daemon_no_namespace_and_no_mount() {
     let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
     fs::set_permissions(&script, executable).expect("ours");
     let script = script.display().to_string();
+    // Where it can be, each node in a network of its own.
+    let links = if looked.contains("  ok links of packets") {
+        "packets"
+    } else {
+        "proxies"
+    };
     let arguments = [
         "--box",
         "on",
+        "--links",
+        links,
         "--binary",
         &script,
         "--nemesis",
@@ -349,6 +357,56 @@ fn a_kill_of_the_harness_under_all_faults_leaves_nothing() {
 }
 
 #[test]
+fn links_of_packets_are_cut_lossy_and_reset_and_the_cluster_stays_right() {
+    let looked = run(&["doctor"]);
+    let looked = String::from_utf8_lossy(&looked.stdout).to_string();
+    if !looked.contains("  ok links of packets") {
+        // The harness says what is missing.
+        assert!(looked.contains("  -- links of packets"), "{looked}");
+        return;
+    }
+    let out = tempfile::tempdir().expect("a folder");
+    let faults =
+        "partition:means=black-hole,client-partition:means=black-hole,loss,reset,hold,latency";
+    let arguments = [
+        "--links",
+        "packets",
+        "--nemesis",
+        faults,
+        "--time",
+        "10",
+        "--nodes",
+        "3",
+        "--cadence",
+        "fast",
+        "--quiet",
+    ];
+    let output = harness()
+        .args(arguments)
+        .arg("--out")
+        .arg(out.path())
+        .output()
+        .expect("the harness starts");
+    let said = String::from_utf8_lossy(&output.stdout).to_string();
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    let injuries = fs::read_to_string(out.path().join("latest/injuries.jsonl")).expect("injuries");
+    for effect in [
+        "packets (",
+        "bytes dropped on",
+        "packets lost",
+        "connections reset",
+        "held",
+        "late by",
+    ] {
+        let has = |line: &&str| line.contains("\"effect\":\"") && line.contains(effect);
+        assert!(
+            injuries.lines().any(|line| has(&line)),
+            "no effect: {effect}"
+        );
+    }
+}
+
+#[test]
 fn faults_schedules_and_systems_that_make_no_sense_are_refused() {
     refused(
         &["--nemesis", "kill:everybody"],
@@ -374,6 +432,22 @@ fn faults_schedules_and_systems_that_make_no_sense_are_refused() {
         &["--system", "etcd", "--replication", "async"],
         69,
         &["etcd", "majority"],
+    );
+    refused(&["--links", "string"], 64, &["string", "packets"]);
+    refused(
+        &["--links", "none", "--nemesis", "partition"],
+        69,
+        &["partition", "none", "--links"],
+    );
+    refused(
+        &["--links", "packets", "--nemesis", "corrupt"],
+        69,
+        &["corrupt", "packets"],
+    );
+    refused(
+        &["--links", "packets", "--system", "postgres"],
+        69,
+        &["postgres", "packets"],
     );
     refused(&["--schedule", "/nowhere"], 66, &["/nowhere"]);
     refused(&["--replay", "/nowhere"], 66, &["/nowhere"]);

@@ -14,10 +14,11 @@ use serde_json::{Value, json};
 use smol_str::SmolStr;
 use workloads::{Op, Reply};
 
-use super::node::{http, lost};
+use super::node::{http, http_from, lost};
 use super::{Client, Database, Deployment, Error, Future_, hosts, on_path};
 use crate::exit::Failure;
 use crate::faults::Need;
+use crate::links::Way;
 use crate::observation::NodeStatus;
 use crate::plan::Plan;
 use crate::site::{NodeId, Site};
@@ -147,6 +148,9 @@ struct Cluster {
 impl Cluster {
     /// The port of a link says whom it leads to, its address whose it is.
     fn peer_url(&self, node: NodeId) -> String {
+        if self.site.way() != Way::Proxies {
+            return format!("http://{}", self.site.peer(node));
+        }
         format!(
             "http://{}:{}",
             name(node),
@@ -156,7 +160,8 @@ impl Cluster {
 
     fn connection(&self, node: NodeId, timeout: Duration, follows_leader: bool) -> Connection {
         Connection {
-            http: http(timeout).expect("the same client was built once before"),
+            http: http_from(self.site.workers(), timeout)
+                .expect("the same client was built once before"),
             site: self.site.clone(),
             node,
             follows_leader,
@@ -190,7 +195,9 @@ impl Deployment for Cluster {
             .args(["--logger", "zap", "--log-level", "warn"])
             .args(&self.flags);
         let file = site.folder().join("nodes").join(format!("{node}.hosts"));
-        hosts::give(&mut command, &file).expect("a run's folder holds no zero byte");
+        if site.way() == Way::Proxies {
+            hosts::give(&mut command, &file).expect("a run's folder holds no zero byte");
+        }
         command
     }
 

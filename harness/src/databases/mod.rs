@@ -15,6 +15,7 @@ use crate::cluster::Cluster;
 use crate::exit::Failure;
 use crate::faults::Need;
 use crate::kept::AppliedLog;
+use crate::links::Way;
 use crate::observation::NodeStatus;
 use crate::plan::Plan;
 use crate::replication::Replication;
@@ -52,6 +53,10 @@ pub trait Database: Sync {
     /// Is the binary copied into the run's folder, so that no later build or upgrade changes a running cluster?
     fn copied(&self) -> bool {
         true
+    }
+    /// What its links can be made of.
+    fn ways(&self) -> &'static [Way] {
+        &[Way::Proxies, Way::Packets, Way::None]
     }
     /// When it can be told to answer writes.
     fn replications(&self) -> &'static [Replication] {

@@ -5,6 +5,7 @@ mod session;
 mod txn;
 mod vital;
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
@@ -143,7 +144,16 @@ impl Database for Node {
 
 /// An HTTP client that repeats nothing by itself.
 pub(super) fn http(timeout: Duration) -> Result<reqwest::Client, Failure> {
+    http_from(None, timeout)
+}
+
+/// The same, speaking from one of this machine's addresses.
+pub(super) fn http_from(
+    from: Option<IpAddr>,
+    timeout: Duration,
+) -> Result<reqwest::Client, Failure> {
     reqwest::Client::builder()
+        .local_address(from)
         .timeout(timeout)
         .connect_timeout(timeout)
         .redirect(reqwest::redirect::Policy::none())
@@ -304,7 +314,8 @@ impl Cluster {
     fn connection(&self, node: NodeId, timeout: Duration, follows_leader: bool) -> Connection {
         Connection {
             site: self.site.clone(),
-            http: http(timeout).expect("the same client was built once before"),
+            http: http_from(self.site.workers(), timeout)
+                .expect("the same client was built once before"),
             node,
             follows_leader,
             hint: None,

@@ -6,7 +6,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use serde_json::{Value, json};
 
-use super::links::{DIRECTION, mend, names, read, touching, want, whose};
+use super::links::{DIRECTION, mend, names, read, told, touching, want, whose};
 use super::{Draft, Fault, Kind, Need, Order, Setting, TARGETS, View, down, list, millis, time};
 use crate::cluster::Cluster;
 use crate::databases::Future_;
@@ -110,11 +110,12 @@ impl Fault for Flaky {
             };
             let (frames, bytes) = (did.dropped.frames, did.dropped.bytes);
             Ok((bytes > 0).then(|| {
-                format!(
+                let text = format!(
                     "{frames} messages ({bytes} bytes) dropped on {} links that came back {} times",
                     links.len(),
                     cluster.counted(injury.id)
-                )
+                );
+                told(cluster, text)
             }))
         })
     }

@@ -7,7 +7,7 @@ use super::{Draft, Fault, Kind, Need, Order, Setting, View, list, node, victims}
 use crate::cluster::Cluster;
 use crate::databases::Future_;
 use crate::injury::Injury;
-use crate::links::{Counters, Rule};
+use crate::links::{Counters, Rule, Way};
 use crate::site::{CLIENTS, NodeId};
 
 /// A directed link: what the first says to the second.
@@ -138,7 +138,7 @@ impl<D: Disturbance> Fault for OnLinks<D> {
                 return Ok(None);
             };
             let effect = self.0.effect(&injury.parameters, &did);
-            Ok(effect.map(|effect| format!("{effect} on {} links", links.len())))
+            Ok(effect.map(|effect| told(cluster, format!("{effect} on {} links", links.len()))))
         })
     }
 }
@@ -160,6 +160,14 @@ pub(super) fn mend(
     want(cluster, injury, links, &Rule::Pass);
     let before: Counters = serde_json::from_value(before.clone()).ok()?;
     Some(cluster.crossed(links) - before)
+}
+
+/// An effect in the words of the links that it was on: a switch counts packets, where proxies count messages.
+pub(super) fn told(cluster: &Cluster, effect: String) -> String {
+    match cluster.site().way() {
+        Way::Packets => effect.replace("messages", "packets"),
+        Way::Proxies | Way::None => effect,
+    }
 }
 
 /// Draws whose links.

@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::cluster::Cluster;
 use crate::databases::Future_;
 use crate::injury::Injury;
+use crate::links::Way;
 use crate::site::NodeId;
 
 mod bandwidth;
@@ -107,7 +108,7 @@ impl fmt::Display for Need {
             Need::Signals => "signals",
             Need::Limits => "prlimit",
             Need::Memory => "prlimit, no Go",
-            Need::Links => "proxied links",
+            Need::Links => "links",
             Need::Clients => "clients' links",
             Need::Frames => "frames of node",
             Need::Membership => "changes of voters",
@@ -197,6 +198,19 @@ pub const FAULTS: &[&dyn Fault] = &[
 /// The fault of that name.
 pub fn find(name: &str) -> Option<&'static dyn Fault> {
     FAULTS.iter().copied().find(|fault| fault.name() == name)
+}
+
+/// Does a fault act on links that are made of this? `None`: as on proxies, or links are nothing to it.
+pub fn by_way(fault: &dyn Fault, way: Way) -> Option<bool> {
+    let on_links = matches!(fault.needs(), Need::Links | Need::Frames | Need::Clients);
+    match way {
+        Way::None if on_links => Some(false),
+        // Packets of any system are lost as whole messages are; what is within them nobody knows.
+        Way::Packets if on_links => {
+            Some(!["half-open", "corrupt", "messages"].contains(&fault.name()))
+        }
+        _ => None,
+    }
 }
 
 /// `n1, n2 and n3`.

@@ -5,7 +5,7 @@ use rand::rngs::StdRng;
 use rand::seq::{IndexedRandom as _, SliceRandom as _};
 use serde_json::{Value, json};
 
-use super::links::{Link, mend, names, read, want};
+use super::links::{Link, mend, names, read, told, want};
 use super::{Draft, Fault, Kind, Need, Order, Setting, View, list, node, was};
 use crate::cluster::Cluster;
 use crate::databases::Future_;
@@ -165,7 +165,8 @@ impl Fault for Partition {
             Ok(if resets(injury) {
                 (did.resets > 0).then(|| format!("{} connections reset {on}", did.resets))
             } else {
-                (bytes > 0).then(|| format!("{frames} messages ({bytes} bytes) dropped {on}"))
+                let text = || format!("{frames} messages ({bytes} bytes) dropped {on}");
+                (bytes > 0).then(|| told(cluster, text()))
             })
         })
     }

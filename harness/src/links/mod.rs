@@ -9,6 +9,7 @@ mod counters;
 mod frame;
 mod ledger;
 mod line;
+pub mod packets;
 mod pump;
 mod queue;
 mod rule;
@@ -20,8 +21,10 @@ use std::collections::{BTreeMap, btree_map::Entry};
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
@@ -32,6 +35,7 @@ pub use frame::Frame;
 #[allow(unused_imports, reason = "as above")]
 pub use ledger::Seen;
 use line::Line;
+use packets::Switch;
 #[allow(unused_imports, reason = "as above")]
 pub use rule::{KINDS, Kinds, Rule, kind_name};
 pub use shape::{Shape, Share};
@@ -67,6 +71,35 @@ pub struct Route {
 pub struct Links {
     lines: BTreeMap<LinkId, (SocketAddr, Arc<Line>)>,
     _proxies: JoinSet<()>,
+    switch: Option<Switch>,
+}
+
+/// What links are made of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Way {
+    /// A proxy each, which knows connections, and frames of `node`.
+    #[default]
+    Proxies,
+    /// Packets by a switch of ours, for any system; only in a box.
+    Packets,
+    /// Nothing: nodes dial each other.
+    None,
+}
+
+impl Way {
+    /// All, by name.
+    pub const NAMED: [(&str, Way); 3] = [
+        ("proxies", Way::Proxies),
+        ("packets", Way::Packets),
+        ("none", Way::None),
+    ];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        let named = Way::NAMED.into_iter().find(|(_, way)| *way == self);
+        named.map_or("proxies", |(name, _)| name)
+    }
 }
 
 impl Links {
@@ -119,7 +152,50 @@ impl Links {
         Ok(Links {
             lines,
             _proxies: proxies,
+            switch: None,
         })
+    }
+
+    /// No links: nodes dial each other, and no rule acts.
+    pub fn none() -> Links {
+        Links {
+            lines: BTreeMap::new(),
+            _proxies: JoinSet::new(),
+            switch: None,
+        }
+    }
+
+    /// Links of packets between nodes 1 to `nodes`, and between them and clients (number 0).
+    ///
+    /// # Errors
+    /// This process is in no box, or the kernel lacks what it takes; the text says what.
+    pub fn of_packets(nodes: u16) -> io::Result<Links> {
+        let pairs = (0..=nodes).flat_map(|from| (0..=nodes).map(move |to| LinkId { from, to }));
+        let each: BTreeMap<LinkId, Arc<Line>> = pairs
+            .filter(|id| id.from != id.to)
+            .map(|id| (id, Arc::new(Line::new(id))))
+            .collect();
+        let switch = Switch::start(nodes, each.clone())?;
+        let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
+        Ok(Links {
+            lines: each
+                .into_iter()
+                .map(|(id, line)| (id, (nowhere, line)))
+                .collect(),
+            _proxies: JoinSet::new(),
+            switch: Some(switch),
+        })
+    }
+
+    /// Why links of packets cannot be made here; `None`: they can. Tries it.
+    pub fn problem_with_packets() -> Option<String> {
+        let made = Links::of_packets(1);
+        made.err().map(|error| error.to_string())
+    }
+
+    /// The network namespace that the node is to be started in; `None`: the harness' own.
+    pub fn namespace(&self, node: u16) -> Option<Arc<OwnedFd>> {
+        self.switch.as_ref()?.namespace(node)
     }
 
     /// All links, in order.

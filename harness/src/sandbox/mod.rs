@@ -62,6 +62,11 @@ pub fn problem() -> Option<String> {
     inside(&|| ()).err()
 }
 
+/// The same for what a box is to have: whatever `trial` says in one.
+pub fn problem_with(trial: &dyn Fn() -> Option<String>) -> Option<String> {
+    inside(trial).unwrap_or_else(Some)
+}
+
 /// Does `work` in a box, or here where none is wanted or none can be made; that is said.
 ///
 /// # Errors

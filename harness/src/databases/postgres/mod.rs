@@ -23,6 +23,7 @@ use super::{Client, Database, Deployment, Error, Future_};
 use crate::exit::Failure;
 use crate::faults::Need;
 use crate::kept::AppliedLog;
+use crate::links::Way;
 use crate::observation::NodeStatus;
 use crate::plan::Plan;
 use crate::replication::Replication;
@@ -75,6 +76,11 @@ impl Database for Postgres {
 
     fn loses_power(&self) -> bool {
         false
+    }
+
+    fn ways(&self) -> &'static [Way] {
+        // Its supervisor rebuilds standbys from outside of their networks.
+        &[Way::Proxies]
     }
 
     fn replications(&self) -> &'static [Replication] {
