@@ -71,7 +71,9 @@ fn row(args: &TableArgs, fault: &str, code: u8, folder: &Path) -> Result<String,
     let effective = count(&|i| i.effect.is_some());
     let healed = count(&|i| i.healed_ns.is_some() && i.error.is_none());
     let mut effects = injuries.values().filter_map(|i| i.effect.as_deref());
+    // The first sentence: what a node says at its end can be long.
     let example = effects.next().unwrap_or("nothing");
+    let example = example.split(". ").next().unwrap_or(example);
     let ending: Ending = store::read_json(&folder.join(store::ENDING))?;
     let recovered = ending.recovered_after_ns.map_or("never".into(), |after| {
         format!("{:.2} s", after as f64 / 1e9)
