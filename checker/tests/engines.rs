@@ -9,6 +9,7 @@ use checker::linearizable::portfolio::judge;
 use checker::linearizable::reduce::from_zones;
 use checker::linearizable::search::{Found, search};
 use checker::linearizable::shrink::from_search;
+use checker::linearizable::stuck::states;
 use checker::linearizable::zones::{Zones, judge as zones};
 use checker::models::register::{Action, INITIAL, NEVER, Part, Step, prefix};
 use proptest::prelude::*;
@@ -390,5 +391,48 @@ proptest! {
             }
         }
         prop_assert_eq!(judge(&part(&steps), LIMITS).valid, Valid::Yes);
+    }
+}
+
+/// Writes one after the other, some of them open at the end.
+fn writes(ends: &[u32]) -> Vec<Step> {
+    let step = |(number, end): (u32, &u32)| Step {
+        operation: number,
+        start: 2 * number + 1,
+        end: *end,
+        must: *end != NEVER,
+        action: Action::Write(number + 1),
+    };
+    (0..).zip(ends).map(step).collect()
+}
+
+#[test]
+fn a_register_can_only_have_held_what_nothing_replaced_for_certain() {
+    let at = |steps: &[Step], time| states(steps, 300, time, LIMITS, &Meter::new(NO_END)).values;
+    let one_by_one = writes(&[2, 4, 6]);
+    assert_eq!(at(&one_by_one, 1), [INITIAL]);
+    // Right before the first is answered it may or may not have happened.
+    assert_eq!(at(&one_by_one, 2), [INITIAL, 1]);
+    assert_eq!(at(&one_by_one, 5), [2]);
+    // The first and the third never ended.
+    assert_eq!(at(&writes(&[NEVER, 4, NEVER]), 8), [1, 2, 3]);
+}
+
+proptest! {
+    #![proptest_config(config(600))]
+
+    #[test]
+    fn possible_states_are_those_that_a_read_could_find(draws in draws(8), distinct in any::<bool>()) {
+        let steps = history(&draws, distinct, 0);
+        let time = steps.iter().flat_map(|step| [step.start, step.end]).filter(|time| *time != NEVER).max();
+        let time = time.unwrap_or(0) + 1;
+        let found = states(&steps, 300, time, LIMITS, &Meter::new(NO_END));
+        prop_assert!(found.is_all);
+        for value in 0..12 {
+            let mut more = steps.clone();
+            let read = Action::Read(value);
+            more.push(Step { operation: 99, start: time, end: time + 1, must: true, action: read });
+            prop_assert_eq!(found.values.contains(&value), brute_force(&more), "{}", value);
+        }
     }
 }

@@ -28,6 +28,7 @@ pub mod search;
 mod shorten;
 pub mod shrink;
 pub mod stacks;
+pub mod stuck;
 pub mod things;
 pub mod timeline;
 pub mod trail;
@@ -38,16 +39,19 @@ pub mod window;
 pub mod zones;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use smol_str::SmolStr;
 
 pub use limits::{Limits, Meter};
 
 use crate::enough::{Minimum, WorkDone};
 use crate::history::History;
-use crate::models::register::{NEVER, Part, Step, parts, prefix, some_parts};
+use crate::models::register::{
+    Action, INITIAL, Interned, NEVER, Part, Step, parts, prefix, some_parts,
+};
 use crate::promises::Promises;
 use crate::verdict::{Checker, Involved, Valid, Verdict, Violation};
-use crate::words::name_key;
+use crate::words::{name_key, show};
 use limits::NO_END;
 use portfolio::{Judged, judge_all};
 use reduce::Reduced;
@@ -57,6 +61,9 @@ const EXPLAINED: usize = 10;
 
 /// Above this many operations a violation is told by the last of them.
 const TELLABLE: usize = 16;
+
+/// Above this many possible states they are not told in the explanation.
+const TELLABLE_STATES: usize = 6;
 
 /// How many operations are shown around the essential ones.
 const NEIGHBOURS: usize = 4;
@@ -121,6 +128,10 @@ pub struct KeyDetails {
     pub search_steps: u64,
     /// True: a linearization was found and verified once more by the definition.
     pub certified: bool,
+    /// Where it is not linearizable: what the key can have held right before the event with which the shortest wrong prefix
+    /// ends; of many, some. Only of keys that are explained.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub states: Vec<Value>,
 }
 
 impl Checker for Linearizable {
@@ -171,13 +182,25 @@ impl Linearizable {
         if judged.iter().any(|judged| judged.valid == Valid::No) {
             details.promises = Promises::of(history, &parts, |at| judged[at].valid == Valid::No);
         }
-        let mut wrong: Vec<(u32, &Part, &Judged)> = (parts.iter().zip(&judged))
-            .filter_map(|(part, judged)| Some((judged.wrong_at?, part, judged)))
+        let mut wrong: Vec<(u32, usize)> = (0..parts.len())
+            .filter_map(|at| Some((judged[at].wrong_at?, at)))
             .collect();
-        wrong.sort_by_key(|(time, ..)| *time);
-        let violations: Vec<Violation> = (wrong.iter().take(EXPLAINED))
-            .map(|(time, part, judged)| violation(history, part, judged, *time, self.limits, meter))
-            .collect();
+        wrong.sort_by_key(|(time, _)| *time);
+        let mut violations = Vec::new();
+        for &(time, at) in wrong.iter().take(EXPLAINED) {
+            let part = &parts[at];
+            let mut told = violation(history, part, &judged[at], time, self.limits, meter);
+            let few = self.limits.explaining();
+            let states = stuck::states(&part.steps, part.values, time, few, meter);
+            let values: Vec<Value> = (states.values.iter())
+                .map(|value| value_of(history, part, *value))
+                .collect();
+            if states.is_all && values.len() <= TELLABLE_STATES {
+                told.explanation += &could_hold(&values);
+            }
+            details.keys[at].states = values;
+            violations.push(told);
+        }
         let valid = judged
             .iter()
             .map(|judged| judged.valid)
@@ -235,6 +258,7 @@ fn details(parts: &[Part], judged: &[Judged]) -> Details {
             .then(|| u64::from(judged.proved) - 1),
         search_steps: judged.steps,
         certified: judged.certified,
+        states: Vec::new(),
     };
     Details {
         operations: parts.iter().map(|part| part.operations).sum(),
@@ -305,6 +329,35 @@ fn violation(
             .into_iter()
             .map(|(number, essential)| Involved::new(history, number, essential))
             .collect(),
+    }
+}
+
+/// The value with a number, as its writer said it.
+fn value_of(history: &History, part: &Part, value: Interned) -> Value {
+    let wrote = part
+        .steps
+        .iter()
+        .find(|step| step.action.installs() == Some(value));
+    let Some(step) = wrote.filter(|_| value != INITIAL) else {
+        return Value::Null;
+    };
+    let argument = history.argument(&history.operations()[step.operation as usize]);
+    match (step.action, argument.pair()) {
+        (Action::Cas(..), Some([_, new])) => new.to_value(),
+        _ => argument.to_value(),
+    }
+}
+
+/// A sentence about the point where a history sticks.
+fn could_hold(values: &[Value]) -> String {
+    let all: Vec<String> = values.iter().map(show).collect();
+    match all.split_last() {
+        None => String::new(),
+        Some((only, [])) => format!(" Right before that answer the key can only have held {only}."),
+        Some((last, others)) => format!(
+            " Right before that answer the key can only have held {} or {last}.",
+            others.join(", ")
+        ),
     }
 }
 
