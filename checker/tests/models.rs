@@ -199,6 +199,14 @@ fn sets_logs_and_keys() {
         (KvOp::Get, Some("ab".into())),
     ];
     all(&Kv, 4, &kv, &[KvOp::Append("b".into())]);
+    // Without a put a text only grows.
+    let grows = [
+        (KvOp::Append("a".into()), None),
+        (KvOp::Append("b".into()), None),
+        (KvOp::Get, Some("".into())),
+        (KvOp::Get, Some("ab".into())),
+    ];
+    all(&Kv, 4, &grows, &[KvOp::Append("b".into())]);
 }
 
 #[test]

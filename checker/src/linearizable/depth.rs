@@ -81,6 +81,8 @@ pub struct Depth<'a, M: Model> {
     /// By call; for those of unknown outcome.
     class_of: Map<u32, u32>,
     usages: Usages,
+    /// States only grow towards what is told.
+    grows: bool,
     made: u64,
 }
 
@@ -113,9 +115,18 @@ impl<'a, M: Model> Depth<'a, M> {
             classes: Vec::new(),
             class_of: Map::default(),
             usages: Usages::default(),
+            grows: false,
             made: 0,
         };
         depth.classify().then_some(depth)
+    }
+
+    /// Looks at what is told later where [`Model::only_grows`]: less is tried, and where it is stuck a shorter prefix may still
+    /// be right.
+    pub fn ahead(mut self) -> Self {
+        let mut ops = self.calls.iter().map(|call| &call.op);
+        self.grows = self.model.only_grows(&mut ops);
+        self
     }
 
     fn classify(&mut self) -> bool {
@@ -271,6 +282,12 @@ impl<'a, M: Model> Depth<'a, M> {
         }
         let ends = self.line.moments[self.moment].at();
         if self.observers >> self.line.places[ends] & 1 == 1 && !self.reaches(&self.calls[ends]) {
+            return false;
+        }
+        let told = self.next_told().filter(|_| self.grows);
+        if let Some(Call { op, reply, .. }) = told
+            && !self.model.leads(self.state(), op, reply.as_ref())
+        {
             return false;
         }
         let mut classes = 0;

@@ -72,6 +72,23 @@ pub fn search_within<M: Model>(
     }
 }
 
+/// As [`search_within`], but that it looks at what is told later where [`Model::only_grows`]: less is tried, and where it is
+/// stuck a shorter prefix may still be right.
+pub fn search_ahead<M: Model>(
+    model: &M,
+    calls: &[Call<M::Op, M::Reply>],
+    limits: Limits,
+    meter: &Meter<'_>,
+) -> Searched {
+    let mut search = Search::new(model, calls, limits, meter);
+    search.tellers = tellers(model, calls);
+    let found = search.run();
+    Searched {
+        found,
+        steps: search.made,
+    }
+}
+
 /// True if `order` (positions in `calls`) is a linearization. O(calls), the model's steps apart.
 ///
 /// Herlihy and Wing, "Linearizability", TOPLAS 1990: this is the definition, read off.
@@ -124,6 +141,9 @@ struct Search<'a, M: Model> {
     slots: Vec<Option<Slot>>,
     open: Mask,
     observers: Mask,
+    /// Where states only grow towards what is told: from each call on, the first that must happen and changes nothing.
+    tellers: Vec<u32>,
+    begun: usize,
     /// By class: calls of unknown outcome that were invoked.
     unknown: Map<u32, Vec<u32>>,
     unknown_classes: Vec<u32>,
@@ -167,6 +187,8 @@ impl<'a, M: Model> Search<'a, M> {
             slots: (0..Mask::BITS).map(|_| None).collect(),
             open: 0,
             observers: 0,
+            tellers: Vec::new(),
+            begun: 0,
             unknown: Map::default(),
             unknown_classes: Vec::new(),
             links: Vec::new(),
@@ -196,6 +218,7 @@ impl<'a, M: Model> Search<'a, M> {
                 }
                 next += 1;
             }
+            self.begun = next;
             match self.end(slot_of[at]) {
                 None => return Found::Undecided { proved },
                 Some(false) => return Found::Stuck { time: end },
@@ -262,7 +285,7 @@ impl<'a, M: Model> Search<'a, M> {
             }
         }
         while let Some((from, link)) = todo.pop() {
-            if self.observers & bit != 0 && !self.reaches(slot, &from) {
+            if self.observers & bit != 0 && !self.reaches(slot, &from) || self.is_beyond(&from) {
                 continue;
             }
             let mut next = Vec::new();
@@ -296,6 +319,30 @@ impl<'a, M: Model> Search<'a, M> {
         self.configurations = self.thin_out(kept);
         self.forget();
         Some(!self.configurations.is_empty())
+    }
+
+    /// True where states only grow, and this one has grown beyond what somebody is still to be told.
+    fn is_beyond(&self, from: &Configuration) -> bool {
+        if self.tellers.is_empty() {
+            return false;
+        }
+        let state = &self.states[from.state as usize];
+        let beyond = |at: u32| {
+            let call = self.calls.get(at as usize);
+            call.is_some_and(|call| !self.model.leads(state, &call.op, call.reply.as_ref()))
+        };
+        let mut waiting = self.observers & self.open & !from.done;
+        while waiting != 0 {
+            let slot = waiting.trailing_zeros() as usize;
+            waiting &= waiting - 1;
+            if self.slots[slot]
+                .as_ref()
+                .is_some_and(|open| beyond(open.call))
+            {
+                return true;
+            }
+        }
+        self.tellers.get(self.begun).is_some_and(|at| beyond(*at))
     }
 
     /// Whether what ends in `slot`, and changes nothing, may be answered as it was.
@@ -510,4 +557,24 @@ fn uses_no_more(a: &[(u32, u32)], b: &[(u32, u32)]) -> bool {
     let mut others = b.iter();
     a.iter()
         .all(|(class, count)| others.any(|(other, more)| other == class && count <= more))
+}
+
+/// From each call on, the first that must happen and changes nothing; none where states do not only grow. O(calls).
+fn tellers<M: Model>(model: &M, calls: &[Call<M::Op, M::Reply>]) -> Vec<u32> {
+    if !model.only_grows(calls.iter().map(|call| &call.op)) {
+        return Vec::new();
+    }
+    let mut next = NONE;
+    let mut tellers: Vec<u32> = (0..calls.len() as u32)
+        .rev()
+        .map(|at| {
+            let call = &calls[at as usize];
+            if call.must && call.end != NEVER && !model.changes(&call.op) {
+                next = at;
+            }
+            next
+        })
+        .collect();
+    tellers.reverse();
+    tellers
 }

@@ -5,7 +5,7 @@ use smol_str::SmolStr;
 
 use super::depth::Depth;
 use super::exact::{Exact, Judged};
-use super::general::{Found, certifies, search_within};
+use super::general::{Found, certifies, search_ahead, search_within};
 use super::limits::{Meter, NO_END};
 use super::portfolio::answer_all;
 use super::shorten::{Contradiction, reduce, shortest};
@@ -457,7 +457,8 @@ fn decide<M: Judged>(
         let time = if holds { NEVER } else { 0 };
         found(valid, "search", holds, None, time)
     };
-    let mut depth = Depth::new(model, calls).filter(|_| model.is_searched());
+    let depth = Depth::new(model, calls).filter(|_| model.is_searched());
+    let mut depth = depth.map(Depth::ahead);
     if let Some(depth) = &mut depth {
         let quickly = Limits {
             steps: limits.steps.min(2 * calls.len() as u64 + QUICKLY),
@@ -493,13 +494,22 @@ fn decide<M: Judged>(
         }
         Exact::NotForThis | Exact::Undecided => {}
     }
-    let by_sets = search_within(model, calls, limits, meter).found;
+    let by_sets = match explain {
+        // The shortest wrong prefix is wanted.
+        true => search_within(model, calls, limits, meter).found,
+        false => search_ahead(model, calls, limits, meter).found,
+    };
     let proved = match by_sets {
         Found::Linearizable(order) => return certified(&order),
         Found::Stuck { time } => return found(Valid::No, "search", false, None, time),
         Found::Undecided { proved } => proved,
     };
-    let by_depth = depth.map(|mut depth| depth.run(&limits, meter));
+    let mut depth = if explain {
+        Depth::new(model, calls)
+    } else {
+        depth
+    };
+    let by_depth = depth.as_mut().map(|depth| depth.run(&limits, meter));
     let proved = match by_depth {
         Some(Found::Linearizable(order)) => return certified(&order),
         Some(Found::Stuck { time }) => return found(Valid::No, "search", false, None, time),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::Limits;
 use super::exact::{Exact, Judged};
-use super::general::{Found, search_within};
+use super::general::{Found, search_ahead};
 use super::limits::Meter;
 use super::objects::Decided;
 use crate::models::register::NEVER;
@@ -114,7 +114,7 @@ pub(super) fn reduce<M: Judged>(
                         steps: (limits.steps / 10).min(steps),
                         ..limits
                     };
-                    let searched = search_within(model, &weaker, within, meter);
+                    let searched = search_ahead(model, &weaker, within, meter);
                     steps = steps.saturating_sub(searched.steps);
                     matches!(searched.found, Found::Stuck { .. })
                 }

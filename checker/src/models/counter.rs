@@ -35,6 +35,16 @@ impl Model for Counter {
         told.is_none_or(|told| sum <= told)
     }
 
+    /// Where nothing negative is added, and nothing goes round.
+    fn only_grows<'a>(&self, mut ops: impl Iterator<Item = &'a Op>) -> bool {
+        let sum = ops.try_fold(0_i64, |sum, op| match op {
+            Op::Add(amount) if *amount < 0 => None,
+            Op::Add(amount) => sum.checked_add(*amount),
+            Op::Read => Some(sum),
+        });
+        sum.is_some()
+    }
+
     /// Sums that are small are made of the amounts one by one; of others only the bounds are looked at.
     fn reaches<'a>(
         &self,

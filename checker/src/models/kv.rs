@@ -46,6 +46,11 @@ impl Model for Kv {
         told.is_none_or(|told| told.starts_with(text.as_ref()))
     }
 
+    /// What is only added to stays the beginning of all that comes.
+    fn only_grows<'a>(&self, mut ops: impl Iterator<Item = &'a Op>) -> bool {
+        !ops.any(|op| matches!(op, Op::Put(_)))
+    }
+
     fn changes(&self, op: &Op) -> bool {
         *op != Op::Get
     }

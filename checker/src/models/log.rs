@@ -52,6 +52,14 @@ impl Model for Log {
         }
     }
 
+    fn leads(&self, state: &Self::State, _: &Op, told: Option<&Vec<Item>>) -> bool {
+        told.is_none_or(|told| told.starts_with(state))
+    }
+
+    fn only_grows<'a>(&self, _: impl Iterator<Item = &'a Op>) -> bool {
+        true
+    }
+
     fn changes(&self, op: &Op) -> bool {
         *op != Op::Read
     }

@@ -67,9 +67,17 @@ pub trait Model {
     }
 
     /// A guess: false if from `state` on the next to be told so is hardly ever `op`, answered by `reply`. It decides what
-    /// is tried first, never the verdict.
+    /// is tried first; the verdict only where [`Model::only_grows`].
     fn leads(&self, _state: &Self::State, _op: &Self::Op, _reply: Option<&Self::Reply>) -> bool {
         true
+    }
+
+    /// True if among these calls [`Model::leads`] is no guess: where it says no, nothing that follows leads there any more.
+    fn only_grows<'a>(&self, _ops: impl Iterator<Item = &'a Self::Op>) -> bool
+    where
+        Self::Op: 'a,
+    {
+        false
     }
 
     /// False only if no choice and order of the calls in `others` (each with how often there is one) leads from `state` to

@@ -3,7 +3,7 @@
 use checker::linearizable::Limits;
 use checker::linearizable::depth::Depth;
 use checker::linearizable::exact::{Exact, Judged};
-use checker::linearizable::general::{Found, certifies, search};
+use checker::linearizable::general::{Found, certifies, search, search_ahead};
 use checker::linearizable::limits::{Meter, NO_END};
 use checker::models::register::NEVER;
 use checker::models::{Calls, Model};
@@ -58,6 +58,20 @@ pub fn agree<M: Judged>(model: &M, calls: &Calls<M>, tally: &mut [u64; 3]) {
         }
         Found::Stuck { .. } => assert!(!right, "{calls:#?}"),
         Found::Undecided { .. } => panic!("too small a budget for {} calls", calls.len()),
+    }
+    let never = Meter::new(NO_END);
+    let mut ahead = Depth::new(model, calls).expect("few are open").ahead();
+    for found in [
+        ahead.run(&LIMITS, &never),
+        search_ahead(model, calls, LIMITS, &never).found,
+    ] {
+        match found {
+            Found::Linearizable(order) => {
+                assert!(right && certifies(model, calls, &order), "{calls:#?}")
+            }
+            Found::Stuck { .. } => assert!(!right, "ahead: {calls:#?}"),
+            Found::Undecided { .. } => panic!("too small a budget for {} calls", calls.len()),
+        }
     }
     // In depth, in one go, and a little at a time.
     for slice in [LIMITS.steps, 5] {
