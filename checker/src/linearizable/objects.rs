@@ -494,11 +494,21 @@ fn decide<M: Judged>(
         }
         Exact::NotForThis | Exact::Undecided => {}
     }
-    let by_sets = match explain {
-        // The shortest wrong prefix is wanted.
-        true => search_within(model, calls, limits, meter).found,
-        false => search_ahead(model, calls, limits, meter).found,
-    };
+    let mut by_sets = search_ahead(model, calls, limits, meter).found;
+    if let (Found::Stuck { .. }, true) = (&by_sets, explain) {
+        // Wrong for certain; now the shortest wrong prefix, or else all of it.
+        by_sets = match search_within(model, calls, limits, meter).found {
+            Found::Undecided { .. } => {
+                let ends = calls
+                    .iter()
+                    .map(|call| call.end)
+                    .filter(|end| *end != NEVER);
+                let time = ends.max().unwrap_or(0);
+                Found::Stuck { time }
+            }
+            found => found,
+        };
+    }
     let proved = match by_sets {
         Found::Linearizable(order) => return certified(&order),
         Found::Stuck { time } => return found(Valid::No, "search", false, None, time),

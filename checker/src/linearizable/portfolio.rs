@@ -132,12 +132,19 @@ fn glance(part: &Part, limits: Limits, meter: &Meter<'_>) -> Look {
 /// there is something better for these.
 const QUICKLY: [u64; 2] = [1024, 64];
 
+/// Above this many operations it is not even tried where values are written once.
+const LONG: usize = 4096;
+
 /// Where the first dive sticks, so many steps and ends before are looked at for what is wrong there by itself.
 const HERE: u64 = 4096;
 const NEAR: usize = 32;
 
 /// What a dive finds out at first sight.
 fn quickly(steps: &[Step], values: usize, limits: Limits, meter: &Meter<'_>) -> Option<Judged> {
+    // What is exact is quicker than a dive that comes to nothing.
+    if steps.len() > LONG && are_distinct(steps, values) {
+        return None;
+    }
     let kept;
     let steps = match steps.iter().all(|step| step.must) {
         true => steps,
