@@ -26,7 +26,7 @@ use crate::models::stack::Stack;
 use crate::models::txn::Txn;
 use crate::models::{Call, Calls, ModelKind, Told};
 use crate::verdict::{Checker, Involved, Valid, Verdict, Violation};
-use crate::words::{Words, name_key};
+use crate::words::{Words, name_key, transaction};
 
 /// How many violations are explained; the others are only counted.
 const EXPLAINED: usize = 10;
@@ -331,6 +331,13 @@ impl Objects {
             .collect();
         let anomaly = (found.wrong.as_ref()).map_or("not linearizable", |(_, name)| name);
         let words = Words::new(history, numbers.iter().copied());
+        // Two transactions: the first wrote, the second contradicts it.
+        let pair = (found.wrong.as_ref())
+            .filter(|_| self.kind == ModelKind::Txn)
+            .and_then(|(pair, _)| <[u32; 2]>::try_from(pair.as_slice()).ok())
+            .map(|pair| pair.map(|at| calls[at as usize].operation as usize));
+        let point = pair.and_then(|pair| transactions::point(history, anomaly, pair));
+        let keys = pair.map_or_else(Vec::new, |pair| transaction::pair::shared(history, pair));
         let sentences: Vec<String> = numbers
             .iter()
             .map(|number| words.sentence(*number))
@@ -343,12 +350,21 @@ impl Objects {
                     "{} That fits no order of the operations before it.",
                     sentences.join(" ")
                 ),
-                false => format!("{} {}", sentences.join(" "), self.moral(anomaly)),
+                false => match point {
+                    Some(point) => format!("{point} {}", sentences.join(" ")),
+                    None => format!("{} {}", sentences.join(" "), self.moral(anomaly)),
+                },
             },
             prefix_end: u64::from(found.time).saturating_sub(1),
             operations: numbers
                 .into_iter()
-                .map(|number| Involved::new(history, number, true))
+                .map(|number| {
+                    let operation = &history.operations()[number];
+                    Involved {
+                        words: transaction::naming(history, operation, &keys),
+                        ..Involved::new(history, number, true)
+                    }
+                })
                 .collect(),
         }
     }
@@ -384,7 +400,7 @@ impl Objects {
                 "The second began after the first had ended, yet it tells of an older store.".into()
             }
             transactions::TWICE => {
-                "Nobody else was asked to write that value: one transaction made two revisions.".into()
+                "One transaction made two revisions.".into()
             }
             transactions::HALF => {
                 "A transaction happens as a whole: whoever sees one of its writes must see the others, too.".into()

@@ -8,9 +8,11 @@ use std::ops::Bound;
 
 use super::exact::Exact;
 use super::revisions;
+use crate::history::History;
 use crate::models::container::Item;
 use crate::models::txn::{Act, Compare, Op, Reply, Txn};
 use crate::models::{Call, Calls};
+use crate::words::transaction::pair;
 
 /// Two that wrote told the same revision.
 pub(super) const SAME_REVISION: &str = "two transactions at one revision";
@@ -24,6 +26,19 @@ pub(super) const HALF: &str = "half a transaction";
 pub(super) const OVERWRITTEN: &str = "overwritten value in a transaction";
 /// A condition held that by then did not.
 pub(super) const CONDITION: &str = "condition that no longer held";
+
+/// What two of them contradict each other in, with the key and the revisions; `None`: what is said of all must do.
+pub(super) fn point(history: &History, anomaly: &str, pair: [usize; 2]) -> Option<String> {
+    match anomaly {
+        TWICE => pair::twice(history, pair),
+        HALF => pair::unseen(history, pair).map(|point| {
+            format!("{point} Another key it saw as that transaction had set it: half of it.")
+        }),
+        OVERWRITTEN => pair::unseen(history, pair),
+        CONDITION => pair::condition(history, pair),
+        _ => None,
+    }
+}
 
 /// An order by revisions, or what contradicts each other if two answers do.
 pub(super) fn judge(model: &Txn, calls: &Calls<Txn>) -> Exact {

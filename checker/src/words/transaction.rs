@@ -1,5 +1,7 @@
 //! Transactions in words: what one asked for, what it found and did.
 
+pub mod pair;
+
 use serde_json::Value;
 
 use super::show;
@@ -13,8 +15,13 @@ struct Told<'a> {
     answer: Option<(bool, i64, &'a [Value])>,
 }
 
-/// An operation that is a transaction on one line: `if k1 = 3 (yes): k1 := 5, k2 := 6 [revision 17]`. `None`: it is none.
+/// An operation that is a transaction on one line: `if k1 = 3 (yes): k1 := 5, k2 := 6 [made revision 17]`. `None`: it is none.
 pub fn of(history: &History, operation: &Operation) -> Option<String> {
+    naming(history, operation, &[])
+}
+
+/// The same, with the revisions of these keys' values where it read them: `k1 → 5 (of revision 17) [at revision 18]`.
+pub fn naming(history: &History, operation: &Operation, keys: &[String]) -> Option<String> {
     if history.verb(operation) != "txn" {
         return None;
     }
@@ -22,18 +29,19 @@ pub fn of(history: &History, operation: &Operation) -> Option<String> {
         .completion(operation)
         .filter(|_| operation.outcome == Outcome::Ok);
     let asked = history.invocation(operation).value;
-    line(&asked, answer.map(|event| event.value).as_ref())
+    line(&asked, answer.map(|event| event.value).as_ref(), keys)
 }
 
-/// `if k1 = 3 (yes): k1 := 5, k2 := 6 [revision 17]`. `None`: that is no transaction.
-fn line(asked: &Value, answer: Option<&Value>) -> Option<String> {
+/// `if k1 = 3 (yes): k1 := 5, k2 := 6 [made revision 17]`. `None`: that is no transaction.
+fn line(asked: &Value, answer: Option<&Value>, keys: &[String]) -> Option<String> {
     let told = Told::of(asked, answer)?;
     let Some((held, revision, answers)) = told.answer else {
         return Some(told.request());
     };
-    let acts = told.acts(held, answers, |act| act.line());
+    let acts = told.acts(held, answers, |act| act.line(keys));
     let acts = some(acts, "nothing");
-    let end = format!("[revision {revision}]");
+    let did = if told.wrote(held) { "made" } else { "at" };
+    let end = format!("[{did} revision {revision}]");
     Some(match told.compares {
         [] => format!("{acts} {end}"),
         compares => {
@@ -57,10 +65,9 @@ pub fn deeds(asked: &Value, answer: &Value) -> Option<String> {
         compares => parts.push(format!("did not find {}", conditions(compares, " to be "))),
     }
     parts.extend(told.acts(held, answers, |act| act.words()));
-    let seen = told.wrote(held);
     parts.push(format!(
         "{} revision {revision}",
-        if seen { "made" } else { "saw" }
+        if told.wrote(held) { "made" } else { "saw" }
     ));
     Some(listed(parts))
 }
@@ -81,12 +88,16 @@ struct Act<'a> {
 }
 
 impl Act<'_> {
-    fn line(&self) -> String {
+    /// On a line; `keys` are those whose revisions matter.
+    fn line(&self, keys: &[String]) -> String {
         let key = self.key;
         match (self.what, self.value, self.got) {
             ("put", Some(value), _) => format!("{key} := {}", show(value)),
             ("delete", ..) => format!("delete {key}"),
-            (_, _, Some(got)) => format!("{key} → {}", value_of(got)),
+            (_, _, Some(got)) => match got.get(1).filter(|_| keys.iter().any(|one| one == key)) {
+                Some(by) => format!("{key} → {} (of revision {by})", value_of(got)),
+                None => format!("{key} → {}", value_of(got)),
+            },
             _ => format!("read {key}"),
         }
     }
@@ -147,13 +158,14 @@ impl<'a> Told<'a> {
             .collect()
     }
 
+    /// It raised the revision, for certain: a delete may have found nothing.
     fn wrote(&self, held: bool) -> bool {
-        self.list(held).iter().any(|act| act[0] != "get")
+        self.list(held).iter().any(|act| act[0] == "put")
     }
 
     fn request(&self) -> String {
         let lines = |acts: &[Value]| -> Vec<String> {
-            acts.iter().map(|act| read(act, None).line()).collect()
+            acts.iter().map(|act| read(act, None).line(&[])).collect()
         };
         let then = some(lines(self.then), "nothing");
         match (self.compares, self.otherwise) {
@@ -220,8 +232,8 @@ mod tests {
         ]);
         let done = json!([true, 17, [null, null]]);
         assert_eq!(
-            line(&asked, Some(&done)).as_deref(),
-            Some("if k1 = 3 and k2 of revision 7 (yes): k1 := 5, delete k3 [revision 17]")
+            line(&asked, Some(&done), &[]).as_deref(),
+            Some("if k1 = 3 and k2 of revision 7 (yes): k1 := 5, delete k3 [made revision 17]")
         );
         assert_eq!(
             deeds(&asked, &done).as_deref(),
@@ -230,6 +242,12 @@ mod tests {
             )
         );
         let refused = json!([false, 16, [[4, 9], null]]);
+        assert_eq!(
+            line(&asked, Some(&refused), &["k1".into()]).as_deref(),
+            Some(
+                "if k1 = 3 and k2 of revision 7 (no): k1 → 4 (of revision 9), k2 → no value [at revision 16]"
+            )
+        );
         assert_eq!(
             deeds(&asked, &refused).as_deref(),
             Some(
@@ -251,7 +269,7 @@ mod tests {
             (json!([[], [["put"]], []]), None),
             (json!([[], [], []]), Some(json!("ok"))),
         ] {
-            assert_eq!(line(&asked, answer.as_ref()), None, "{asked}");
+            assert_eq!(line(&asked, answer.as_ref(), &[]), None, "{asked}");
         }
     }
 }
