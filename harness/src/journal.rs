@@ -40,7 +40,7 @@ pub fn check(history: &History, journal: &[i64], promise: Promise) -> Verdict {
         });
     }
     lost.sort_by(|a, b| (&a.key, a.time_ns).cmp(&(&b.key, b.time_ns)));
-    kept::in_words(promise, acknowledged, 0, &lost)
+    kept::in_words(promise, "writes", (acknowledged, 0), &lost)
 }
 
 #[cfg(test)]

@@ -183,34 +183,44 @@ pub fn kept(
         });
     }
     lost.sort_by(|a, b| (&a.key, a.index).cmp(&(&b.key, b.index)));
-    Some(in_words(promise, count, open, &lost))
+    // Transactions that only read go through the log, too.
+    let what = match acknowledged().any(|(event, _)| event.f == "txn") {
+        true => "transactions",
+        false => "writes",
+    };
+    Some(in_words(promise, what, (count, open), &lost))
 }
 
-/// The verdict on so many acknowledged writes, of some of which nobody knows, and some of which are lost.
-pub(crate) fn in_words(promise: Promise, count: usize, open: usize, lost: &[Lost]) -> Verdict {
+/// The verdict on so many acknowledged writes (or `what` they are), of some of which nobody knows, and some of which are lost.
+pub(crate) fn in_words(
+    promise: Promise,
+    what: &str,
+    (count, open): (usize, usize),
+    lost: &[Lost],
+) -> Verdict {
     let mode = promise.mode;
     let violations: Vec<Violation> = lost.iter().filter_map(violation).collect();
     let (valid, summary) = match (lost.len(), violations.len()) {
         (0, _) if open > 0 => (
             Valid::Unknown,
             format!(
-                "of {open} of {count} acknowledged writes nobody can tell whether they were kept"
+                "of {open} of {count} acknowledged {what} nobody can tell whether they were kept"
             ),
         ),
         (0, _) => (
             Valid::Yes,
-            format!("all {count} acknowledged writes were kept"),
+            format!("all {count} acknowledged {what} were kept"),
         ),
         (lost, 0) => (
             Valid::Yes,
             format!(
-                "{lost} of {count} acknowledged writes were lost with the tails of deposed leaders: the price of {mode}"
+                "{lost} of {count} acknowledged {what} were lost with the tails of deposed leaders: the price of {mode}"
             ),
         ),
         (lost, beyond) => (
             Valid::No,
             format!(
-                "{lost} of {count} acknowledged writes were lost, {beyond} of them against {}",
+                "{lost} of {count} acknowledged {what} were lost, {beyond} of them against {}",
                 promise.whose()
             ),
         ),
