@@ -115,6 +115,19 @@ impl Leaders {
         leaders
     }
 
+    /// One reign a leader and term, by beginning: a moment in between in which it told something else does not split it.
+    pub fn in_terms(&self) -> Vec<Reign> {
+        let mut joined: Vec<Reign> = Vec::new();
+        for reign in self.reigns.iter().filter(|r| r.role == Role::Leader) {
+            let same = |one: &&mut Reign| one.node == reign.node && one.term == reign.term;
+            match joined.iter_mut().find(same) {
+                Some(one) => one.to_ns = one.to_ns.max(reign.to_ns),
+                None => joined.push(reign.clone()),
+            }
+        }
+        joined
+    }
+
     /// How many terms had a leader.
     pub fn elections(&self) -> u64 {
         self.by_term.len() as u64
@@ -205,7 +218,24 @@ mod tests {
             50,
         );
         assert_eq!((leaders.elections(), leaders.changes()), (2, 0));
+        assert_eq!(leaders.in_terms(), leaders.reigns);
         assert!(leaders.split_terms().is_empty());
+    }
+
+    #[test]
+    fn a_leader_is_told_once_a_term() {
+        let leaders = Leaders::new(
+            &[
+                becomes(10, "n1", "leader", 3),
+                becomes(15, "n1", "follower", 3),
+                becomes(16, "n1", "leader", 3),
+            ],
+            50,
+        );
+        assert_eq!(leaders.reigns.len(), 2);
+        let joined = leaders.in_terms();
+        assert_eq!(joined.len(), 1);
+        assert_eq!((joined[0].from_ns, joined[0].to_ns), (10, 50));
     }
 
     #[test]

@@ -84,7 +84,7 @@ fn an_invalid_run_says_what_broke_when_and_under_which_fault() {
             "was cut off from all other nodes",
             "Wrong operation",
             "<dd>read → ",
-            "Under which fault",
+            "Which fault acted",
             "Clients without service",
             "--seed 42",
             "planted bugs (leader-local-read: the leader",

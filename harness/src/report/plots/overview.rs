@@ -2,6 +2,7 @@
 
 use super::super::data::Data;
 use super::super::html::Html;
+use super::super::outages::Outage;
 use super::super::palette::Colour;
 use super::super::units;
 use super::Panel;
@@ -47,24 +48,36 @@ fn panels(data: &Data<'_>, screen: Screen) -> Vec<Panel> {
     panels
 }
 
-/// When nobody was served; the longest is named.
-fn outages(data: &Data<'_>) -> Option<Row> {
-    let longest = data.outages.longest()?;
-    let bars = data.outages.all.iter().map(|outage| Bar {
+/// When nobody was served. The longest is named, in a row of its own: beside it there may be no room for words.
+fn outages(data: &Data<'_>) -> Vec<Row> {
+    let Some(longest) = data.outages.longest() else {
+        return Vec::new();
+    };
+    let bar = |outage: &Outage, words: Words| Bar {
         from: seconds(outage.from_ns),
         to: seconds(outage.to_ns),
         colour: Colour::HEAT[0],
         opacity: 0.95,
-        words: if *outage == longest {
-            Words::Beside(units::duration(longest.length_ns()))
-        } else {
-            Words::None
-        },
-    });
-    Some(Row {
-        label: "no service".into(),
-        bars: bars.collect(),
-    })
+        words,
+    };
+    let row = |label: &str, bars: Vec<Bar>| Row {
+        label: label.into(),
+        bars,
+    };
+    let named = bar(
+        &longest,
+        Words::Beside(units::duration(longest.length_ns())),
+    );
+    match data.outages.all.as_slice() {
+        [_] => vec![row("no service", vec![named])],
+        all => vec![
+            row(
+                "no service",
+                all.iter().map(|one| bar(one, Words::None)).collect(),
+            ),
+            row("the longest", vec![named]),
+        ],
+    }
 }
 
 /// The moment at which the contradiction was complete.

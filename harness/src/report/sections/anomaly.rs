@@ -1,7 +1,7 @@
 //! What is wrong, in words, in a drawing and in the few operations that show it.
 
 use checker::explain::lanes_svg;
-use checker::{Valid, Verdict, Violation};
+use checker::{Involved, Valid, Verdict, Violation};
 
 use super::super::data::Data;
 use super::super::html::{Html, Table, text};
@@ -70,17 +70,27 @@ fn one(
         text(title),
         text(&violation.explanation),
         text(&verdict.checker),
-        match verdict.checker.as_str() {
-            "linearizable" =>
-                " Linearizable: every operation takes effect at one moment between its call and its answer, so nobody reads what had been overwritten before.",
-            _ => "",
-        },
+        gloss(verdict, violation),
     );
     out.push_str(&lanes(violation));
     out.push_str(&operations(violation, left_out));
     out.push_str(&faults(data, violation));
     out.push_str("</article>\n");
     out
+}
+
+/// What the checker demands, in a sentence that fits the anomaly.
+fn gloss(verdict: &Verdict, violation: &Violation) -> &'static str {
+    let stale = violation.anomaly.starts_with("stale");
+    match verdict.checker.as_str() {
+        "linearizable" if stale => {
+            " Linearizable: every operation takes effect at one moment between its call and its answer, so nobody reads what had been overwritten before."
+        }
+        "linearizable" => {
+            " Linearizable: every operation takes effect once, as a whole, at one moment between its call and its answer."
+        }
+        _ => "",
+    }
 }
 
 /// The operations in lanes of processes, as the checker draws them.
@@ -91,8 +101,45 @@ fn lanes(violation: &Violation) -> String {
     // Inside a page the name space is known; it would only look like an address.
     let svg = lanes_svg(violation).replacen(" xmlns=\"http://www.w3.org/2000/svg\"", "", 1);
     format!(
-        "<figure class=\"lanes\"><div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"drawing\">{svg}</div><figcaption>Each lane is a process, which is one client; time runs from left to right, and // stands where a stretch in which nothing happened was left out. Red: the wrong operation. Orange: what it contradicts. Outlined: what happened around them.</figcaption></figure>\n"
+        "<figure class=\"lanes\"><div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"drawing\">{svg}</div><figcaption>{}</figcaption></figure>\n",
+        text(legend(violation, svg.contains(">//</text>")))
     )
+}
+
+/// What the signs mean that occur in a drawing; `cut`: its axis leaves time out.
+fn legend(violation: &Violation, cut: bool) -> String {
+    let all = &violation.operations;
+    let is_wrong = |one: &Involved| one.complete == Some(violation.prefix_end);
+    let labels: Vec<String> = all.iter().map(operation::words).collect();
+    let says = |sign: &str| labels.iter().any(|label| label.contains(sign));
+    let mut legend =
+        String::from("Each lane is a process, which is one client; time runs from left to right");
+    let signs = [
+        (
+            cut,
+            ", and // stands where a stretch in which nothing happened was left out",
+        ),
+        (true, "."),
+        (all.iter().any(is_wrong), " Red: the wrong operation."),
+        (
+            all.iter().any(|one| one.essential && !is_wrong(one)),
+            " Orange: what it contradicts.",
+        ),
+        (
+            all.iter().any(|one| !one.essential && !is_wrong(one)),
+            " Outlined: what happened around them.",
+        ),
+        (says(" → "), " k → v: k was read, and held v."),
+        (says(" := "), " k := v: k was set to v."),
+        (
+            says("[made revision") || says("[at revision"),
+            " A revision counts the transactions that wrote: one that wrote made its own, one that only read tells at which it looked.",
+        ),
+    ];
+    for (_, words) in signs.iter().filter(|(occurs, _)| *occurs) {
+        legend.push_str(words);
+    }
+    legend
 }
 
 fn operations(violation: &Violation, left_out: &mut Vec<String>) -> String {

@@ -4,7 +4,7 @@ use checker::{Involved, Valid, Violation};
 
 use super::super::data::Data;
 use super::super::html::{Html, text};
-use super::super::leaders::Role;
+use super::super::leaders::Reign;
 use super::super::outages::Outage;
 use super::super::units;
 use super::super::windows::Window;
@@ -16,7 +16,7 @@ const NAMED: usize = 10;
 
 /// The answers.
 pub fn answers(data: &Data<'_>) -> Html {
-    let mut answers: Vec<(&str, String)> = Vec::new();
+    let mut answers: Vec<(&str, Html)> = Vec::new();
     let told = data.violation();
     let moment_ns = told.and_then(|(_, violation)| data.moment_ns(violation));
     if let Some((_, violation)) = told {
@@ -24,42 +24,42 @@ pub fn answers(data: &Data<'_>) -> Html {
             let key = violation.key.as_ref();
             answers.push((
                 "Wrong operation",
-                format!(
+                text(format!(
                     "{}{}, by {} ({}), {}",
                     operation::words(wrong),
                     key.map_or(String::new(), |key| format!(" (key {key})")),
                     operation::actor(wrong),
                     wrong.outcome,
                     operation::span(wrong)
-                ),
+                )),
             ));
         } else if let Some(breach) = data.breach(violation) {
             answers.push((
                 "What went wrong",
-                format!("{}; no client's operation shows it", breach.what),
+                text(format!("{}; no client's operation shows it", breach.what)),
             ));
         }
         if let Some(moment_ns) = moment_ns {
             answers.push((
                 "Came to light",
-                format!("{} into the run", units::moment(moment_ns)),
+                text(format!("{} into the run", units::moment(moment_ns))),
             ));
-            answers.push(("Under which fault", under(data, moment_ns)));
             let from_ns = wrong(violation).map_or(moment_ns, |wrong| wrong.start_ns);
+            answers.push(("Which fault acted", text(under(data, from_ns, moment_ns))));
             answers.extend(leaders(data, from_ns, moment_ns).map(|who| ("Who led then", who)));
         }
     }
-    answers.push(("Clients without service", without_service(data, moment_ns)));
+    let without_service = text(without_service(data, moment_ns));
+    answers.push(("Clients without service", without_service));
     let others = others(data);
     if !others.is_empty() {
-        answers.push(("Also wrong", others.join("; ")));
+        answers.push(("Also wrong", text(others.join("; "))));
     }
     let mut out = String::from("<dl class=\"answers\">\n");
     for (question, answer) in answers {
         out.push_str(&format!(
-            "<div><dt>{}</dt><dd>{}</dd></div>\n",
-            text(question),
-            text(answer)
+            "<div><dt>{}</dt><dd>{answer}</dd></div>\n",
+            text(question)
         ));
     }
     out.push_str("</dl>\n");
@@ -76,7 +76,30 @@ fn wrong(violation: &Violation) -> Option<&Involved> {
         })
 }
 
-fn under(data: &Data<'_>, moment_ns: u64) -> String {
+/// What acted when it came to light, and what else while the wrong operation (since `from_ns`) was under way.
+fn under(data: &Data<'_>, from_ns: u64, moment_ns: u64) -> String {
+    let earlier: Vec<String> = (data.active(from_ns, moment_ns))
+        .filter(|window| window.to_ns < moment_ns)
+        .map(|window| {
+            format!(
+                "{} ({} – {})",
+                during(window),
+                units::moment(window.from_ns),
+                units::moment(window.to_ns)
+            )
+        })
+        .collect();
+    let earlier = match earlier.is_empty() {
+        true => String::new(),
+        false => format!(
+            "; and, earlier while the operation was under way, {}",
+            earlier.join(", ")
+        ),
+    };
+    format!("{}{earlier}", at_the_moment(data, moment_ns))
+}
+
+fn at_the_moment(data: &Data<'_>, moment_ns: u64) -> String {
     let active: Vec<String> = (data.active(moment_ns, moment_ns))
         .map(|window| {
             format!(
@@ -105,35 +128,50 @@ fn under(data: &Data<'_>, moment_ns: u64) -> String {
 }
 
 /// Who led in a stretch; nothing where nobody knows of leaders.
-fn leaders(data: &Data<'_>, from_ns: u64, to_ns: u64) -> Option<String> {
-    let all = || {
-        data.leaders
-            .reigns
-            .iter()
-            .filter(|reign| reign.role == Role::Leader)
-    };
-    all().next()?;
-    let then: Vec<String> = all()
+fn leaders(data: &Data<'_>, from_ns: u64, to_ns: u64) -> Option<Html> {
+    if data.leaders.by_term.is_empty() {
+        return None;
+    }
+    let lines = led(&data.leaders.in_terms(), from_ns, to_ns);
+    Some(match lines.as_slice() {
+        [] => text(format!(
+            "nobody, as far as the nodes told, from {} to {}",
+            units::moment(from_ns),
+            units::moment(to_ns)
+        )),
+        lines => {
+            let items = lines.iter().map(|line| format!("<li>{}</li>", text(line)));
+            Html::raw(format!("<ul>{}</ul>", items.collect::<String>()))
+        }
+    })
+}
+
+/// A line for each leader in a stretch: its term, from when to when, and who had deposed it before it knew.
+fn led(all: &[Reign], from_ns: u64, to_ns: u64) -> Vec<String> {
+    (all.iter())
         .filter(|reign| reign.from_ns <= to_ns && from_ns <= reign.to_ns)
         .map(|reign| {
-            format!(
-                "{} in term {} ({} – {})",
+            // A handover at the same moment, or one that was still to come, needs no word.
+            let before_ns = reign.to_ns.saturating_sub(1_000_000).min(to_ns);
+            let deposed = |other: &&Reign| other.term > reign.term && other.from_ns < before_ns;
+            let by = all.iter().filter(deposed).min_by_key(|other| other.from_ns);
+            let span = format!(
+                "{} in term {}, by its own word {} – {}",
                 reign.node,
                 reign.term,
                 units::moment(reign.from_ns),
                 units::moment(reign.to_ns)
-            )
+            );
+            by.map_or(span.clone(), |by| {
+                format!(
+                    "{span}; deposed by {} in term {} since {}",
+                    by.node,
+                    by.term,
+                    units::moment(by.from_ns)
+                )
+            })
         })
-        .collect();
-    Some(match then.as_slice() {
-        [] => format!(
-            "nobody, as far as the nodes told, from {} to {}",
-            units::moment(from_ns),
-            units::moment(to_ns)
-        ),
-        [one] => one.clone(),
-        many => format!("{}, each by its own word", many.join(" and ")),
-    })
+        .collect()
 }
 
 /// What is wrong beside the violation that is told first.
@@ -187,13 +225,13 @@ fn without_service(data: &Data<'_>, moment_ns: Option<u64>) -> String {
     match data.outages.longest() {
         None => format!("never for {shortest} or more"),
         Some(longest) => format!(
-            "{}Longest in the run: {} (from {}, {}). In all: {}, in {} of at least {shortest} in which nobody in the whole cluster was served",
+            "{}{} in all, in {} of at least {shortest} in which nobody in the whole cluster was served; the longest {}, from the last answer at {} on ({})",
             moment_ns.map_or(String::new(), |ns| under_that_fault(data, ns)),
+            units::duration(data.outages.inside_ns(0, data.end_ns)),
+            units::counted(data.outages.all.len() as u64, "outage"),
             units::duration(longest.length_ns()),
             units::moment(longest.from_ns),
             blamed(data, longest),
-            units::duration(data.outages.inside_ns(0, data.end_ns)),
-            units::counted(data.outages.all.len() as u64, "outage"),
         ),
     }
 }
@@ -209,11 +247,11 @@ fn under_that_fault(data: &Data<'_>, moment_ns: u64) -> String {
     // In their whole length: one that began under a fault may outlast it.
     match data.outages.overlapping(from_ns, to_ns) {
         [] => format!(
-            "Under the fault above: never for {} or more. ",
+            "never for {} or more under the fault above; ",
             units::round(data.outages.shortest_ns)
         ),
         outages => format!(
-            "Under the fault above: {} in {}. ",
+            "{} under the fault above ({}); ",
             units::duration(outages.iter().map(|outage| outage.length_ns()).sum()),
             units::counted(outages.len() as u64, "outage")
         ),
@@ -236,5 +274,34 @@ pub fn during(window: &Window<'_>) -> String {
         format!("{} ({}) acted", injury.fault, injury.shape)
     } else {
         injury.description.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::leaders::Role;
+
+    #[test]
+    fn a_leader_that_was_deposed_without_knowing_is_told_as_such() {
+        let reign = |node: &str, term, from_ms: u64, to_ms: u64| Reign {
+            node: node.into(),
+            role: Role::Leader,
+            term,
+            from_ns: from_ms * 1_000_000,
+            to_ns: to_ms * 1_000_000,
+        };
+        let all = [
+            reign("n4", 3, 3_000, 4_000),
+            reign("n2", 4, 4_000, 5_051),
+            reign("n4", 5, 4_905, 6_000),
+        ];
+        assert_eq!(
+            led(&all, 4_500_000_000, 5_500_000_000),
+            [
+                "n2 in term 4, by its own word 4.000 s – 5.051 s; deposed by n4 in term 5 since 4.905 s",
+                "n4 in term 5, by its own word 4.905 s – 6.000 s",
+            ]
+        );
     }
 }

@@ -27,7 +27,7 @@ pub fn tiles(data: &Data<'_>) -> Html {
             "Operations ok",
             units::count(counts.ok),
             format!(
-                "{} fail ({}), {} info ({}){unequal}",
+                "{} fail ({}), {} info ({}){unequal}; without the final reads",
                 units::count(counts.fail),
                 share(counts.fail),
                 units::count(counts.info),
@@ -38,7 +38,7 @@ pub fn tiles(data: &Data<'_>) -> Html {
             "Throughput",
             units::rate(counts.served(), data.samples.end_ns),
             format!(
-                "ok or compared unequal, over {}",
+                "ok or compared unequal, over {}, last heals included, final reads not",
                 units::duration(data.samples.end_ns)
             ),
         ),

@@ -58,10 +58,24 @@ pub fn verdict(data: &Data<'_>) -> Html {
     out.push_str(&tiles(data).to_string());
     out.push_str(&plots::overview(data).to_string());
     out.push_str(&format!(
-        "<div class=\"repeat\"><p>Repeat this plan:</p><pre tabindex=\"0\"><code>{}</code></pre><button class=\"copy\" type=\"button\" hidden>Copy</button>\n<p class=\"note\">The same seed draws the same operations and faults, but real processes, disks and networks are not deterministic: the same plan can end otherwise.</p></div>\n",
-        text(&plan.command)
+        "<details class=\"repeat\"><summary>Repeat this plan</summary>\n<p class=\"note\">The same seed draws the same operations and faults, but real processes, disks and networks are not deterministic: the same plan can end otherwise.</p>\n<div><pre tabindex=\"0\"><code>{}</code></pre><button class=\"copy\" type=\"button\" hidden>Copy</button></div></details>\n",
+        text(to_repeat(plan))
     ));
     Html::raw(out)
+}
+
+/// The plan's command without what is not needed to repeat it: where results go, and a binary that planted bugs have built.
+fn to_repeat(plan: &Plan) -> String {
+    let mut command = plan.command.clone();
+    let needless = [(" --out '", true), (" --binary '", !plan.bugs.is_empty())];
+    for (flag, _) in needless.iter().filter(|(_, drop)| *drop) {
+        if let Some((before, rest)) = command.split_once(flag)
+            && let Some((_, after)) = rest.split_once('\'')
+        {
+            command = format!("{before}{after}");
+        }
+    }
+    command
 }
 
 /// What a verdict means where bugs were planted.
@@ -138,5 +152,21 @@ fn beyond(exit_code: u8) -> Option<&'static str> {
         70 => Some("Exit code 70: the harness itself failed; see the configuration section."),
         73 => Some("Exit code 73: results could not be written completely."),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::fixture;
+
+    #[test]
+    fn a_command_is_told_without_what_repeating_does_not_need() {
+        let mut plan = fixture::invalid().plan;
+        plan.command = "run --seed 3 --out '/a b' --binary '/c'".into();
+        plan.bugs = vec!["x".into()];
+        assert_eq!(to_repeat(&plan), "run --seed 3");
+        plan.bugs.clear();
+        assert_eq!(to_repeat(&plan), "run --seed 3 --binary '/c'");
     }
 }
