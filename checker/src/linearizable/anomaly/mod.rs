@@ -3,7 +3,7 @@
 mod distinct;
 mod general;
 
-use super::clusters::Contradiction;
+use super::clusters::{Contradiction, NOBODY};
 use super::reduce::Reduced;
 use crate::history::History;
 use crate::models::register::{Action, Step};
@@ -64,8 +64,14 @@ pub fn explain(history: &History, all: &[Step], steps: &[Step], reduced: &Reduce
             b_starts,
         }) => {
             // The side that is seen last is the one that should have been gone.
+            // The initial value always is, and nobody wrote it.
             let end = |at: &u32| telling.step(*at).map_or(0, |step| step.end);
-            match end(a_starts) >= end(b_starts) {
+            let a_is_old = match (*a_ends, *b_ends) {
+                (NOBODY, _) => true,
+                (_, NOBODY) => false,
+                _ => end(a_starts) >= end(b_starts),
+            };
+            match a_is_old {
                 true => telling.crossed([*a_ends, *a_starts], [*b_ends, *b_starts]),
                 false => telling.crossed([*b_ends, *b_starts], [*a_ends, *a_starts]),
             }
