@@ -112,10 +112,14 @@ impl<'a> Reader<'a> {
             _ => {
                 let digits = token.trim_end_matches(['N', 'M']);
                 let digits = digits.strip_prefix('+').unwrap_or(digits);
+                let whole = digits.strip_prefix('-').unwrap_or(digits);
+                let is_whole = !whole.is_empty() && whole.bytes().all(|b| b.is_ascii_digit());
                 let number = (digits.parse::<i64>().ok().map(Number::from))
                     .or_else(|| digits.parse::<u64>().ok().map(Number::from))
                     .or_else(|| digits.parse().ok().and_then(Number::from_f64));
                 match number {
+                    // Beyond a word its digits: as a float it would equal others.
+                    Some(number) if is_whole && number.is_f64() => Value::String(digits.into()),
                     Some(number) => Value::Number(number),
                     None if token.starts_with(|first: char| first.is_ascii_digit()) => {
                         return self.wrong(format!("{token} is not a number"));
@@ -271,6 +275,16 @@ mod tests {
             {:a nil, :b [1 -2 3N 1.5], 4 #{true}, "s\n" (x \c), :t #inst "2026", :u #_ gone :here}"#;
         let expected = json!({"a": null, "b": [1, -2, 3, 1.5], "4": [true], "s\n": ["x", "c"], "t": "2026", "u": "here"});
         assert_eq!(value(text), Ok(expected));
+    }
+
+    #[test]
+    fn integers_beyond_a_word_stay_apart() {
+        let (one, other) = ("36893488147419103232", "36893488147419103233");
+        assert_ne!(value(one), value(other));
+        assert_eq!(
+            value("-36893488147419103233N"),
+            Ok(json!("-36893488147419103233"))
+        );
     }
 
     #[test]
