@@ -229,6 +229,11 @@ impl Found {
             ));
         }
         let index = record.entry.id.index.0;
+        if self.cut && self.entries.is_empty() && index > self.first {
+            // The oldest segment that is left was begun for an entry that a failed batch repeated, and got the next one.
+            // Whether the snapshot covers what was before is asked by `meets`.
+            self.first = index;
+        }
         if index == 0 || index > self.last() + 1 || (index < self.first && !self.cut) {
             return Err(Fault::Misplaced(
                 "the record's index leaves a gap in the log",

@@ -12,7 +12,7 @@
 //! 24 cluster   u64
 //! 32 log       u64  drawn at random when the data directory was made
 //! 40 sequence  u64  from 1, without gaps; the first ones may be gone
-//! 48 first     u64  index of its first record
+//! 48 first     u64  index of the record that it was begun for: its first one, unless power went before that was written
 //! 56 capacity  u64  length of the file when it was made
 //! ```
 
@@ -50,7 +50,7 @@ pub struct Header {
     pub anew: bool,
     /// The file was another segment before (see [`pool`](super::pool)).
     pub recycled: bool,
-    /// Index of its first record.
+    /// Index of the record that it was begun for: its first one, unless power went before that was written.
     pub first: u64,
     /// Length of the file when it was made, in bytes.
     pub capacity: u64,

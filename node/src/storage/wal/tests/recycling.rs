@@ -223,3 +223,29 @@ fn a_header_whose_name_was_lost_is_not_believed_when_the_name_comes_first() {
     assert!(found.unborn.is_some());
     assert_eq!(wal.last(), last + 1);
 }
+
+/// A batch that was tried again begins a segment with the entry before; power goes, and the next entry is the first in it.
+#[test]
+fn a_segment_whose_first_entry_is_later_than_it_was_begun_for_is_whole() {
+    let (disk, mut wal) = create();
+    let mut last = 0;
+    while wal.end.sequence == 1 && wal.end.offset + 300 < wal.end.capacity {
+        last += 1;
+        wal.append(&disk, &[entry(last, 1, 100)]).unwrap();
+    }
+    wal.sync().unwrap();
+    wal.append(&disk, &[entry(last, 1, 1000)]).unwrap();
+    assert_eq!(wal.end.sequence, 2, "it did not fit");
+    disk.lose_power(|| false);
+    let (mut wal, found) = Wal::open(&disk, IDENTITY, SIZE).unwrap();
+    assert_eq!((found.last(), found.segments[1].header.first), (last, last));
+    let next = entry(last + 1, 1, 0);
+    wal.append(&disk, std::slice::from_ref(&next)).unwrap();
+    wal.sync().unwrap();
+    assert_eq!(recover(&disk).unwrap().last(), Some(&next));
+    wal.purge(&disk, Index(last)).unwrap();
+    let (_, found) = Wal::open(&disk, IDENTITY, SIZE).unwrap();
+    assert_eq!((found.first, &found.entries[..]), (last + 1, &[next][..]));
+    assert!(found.meets(LogId::new(last, 1)).unwrap());
+    assert!(found.meets(LogId::new(last - 1, 1)).is_err());
+}
