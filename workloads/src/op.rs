@@ -146,16 +146,20 @@ impl Transaction {
         self.then.iter().chain(&self.otherwise)
     }
 
+    /// The operations of the list that was carried out.
+    pub fn carried_out(&self, succeeded: bool) -> &[Act] {
+        match succeeded {
+            true => &self.then,
+            false => &self.otherwise,
+        }
+    }
+
     /// An answer as histories show it: `[succeeded, revision, answers]`, with an answer for each operation that was
     /// carried out; `null`, but for a get of a key that is there `[value, revision]`.
     pub fn answer(&self, succeeded: bool, revision: u64, got: &[Got]) -> Value {
         let mut got = got.iter();
-        let acts = if succeeded {
-            &self.then
-        } else {
-            &self.otherwise
-        };
-        let answers: Vec<Value> = acts
+        let answers: Vec<Value> = self
+            .carried_out(succeeded)
             .iter()
             .map(|act| match act {
                 Act::Get(_) => json!(got.next()),

@@ -175,11 +175,7 @@ impl Mix {
     fn learn(&mut self, asked: &Transaction, event: &Event) -> Option<()> {
         let succeeded = event.value[0].as_bool()?;
         let revision = event.value[1].as_u64()?;
-        let acts = match succeeded {
-            true => &asked.then,
-            false => &asked.otherwise,
-        };
-        for (at, act) in acts.iter().enumerate() {
+        for (at, act) in asked.carried_out(succeeded).iter().enumerate() {
             let (key, now) = match act {
                 Act::Put(key, value) => (key, Some((*value, revision))),
                 Act::Delete(key) => (key, None),

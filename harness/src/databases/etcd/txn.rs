@@ -43,10 +43,7 @@ fn code(text: &str) -> String {
 pub(super) fn reply(asked: &Transaction, body: &Value) -> Option<Reply> {
     // What is false is left out.
     let succeeded = body["succeeded"].as_bool().unwrap_or(false);
-    let acts = match succeeded {
-        true => &asked.then,
-        false => &asked.otherwise,
-    };
+    let acts = asked.carried_out(succeeded);
     let responses = body["responses"].as_array().map_or(&[][..], Vec::as_slice);
     if responses.len() != acts.len() {
         return None;

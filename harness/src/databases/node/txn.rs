@@ -31,10 +31,7 @@ pub(super) fn request(asked: &Transaction) -> Value {
 /// Reads the answer of a transaction that happened; `None`: it makes no sense.
 pub(super) fn reply(asked: &Transaction, body: &Value) -> Option<Reply> {
     let succeeded = body["succeeded"].as_bool()?;
-    let acts = match succeeded {
-        true => &asked.then,
-        false => &asked.otherwise,
-    };
+    let acts = asked.carried_out(succeeded);
     let results = body["results"].as_array()?;
     if results.len() != acts.len() {
         return None;
