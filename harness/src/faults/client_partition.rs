@@ -6,7 +6,7 @@ use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 use serde_json::{Value, json};
 
-use super::links::{DIRECTION, Link, mend, names, read, want, whose};
+use super::links::{DIRECTION, Link, impose, mend, names, whose};
 use super::{Draft, Fault, Kind, Need, Order, Setting, TARGETS, View, list};
 use crate::cluster::Cluster;
 use crate::databases::Future_;
@@ -88,15 +88,12 @@ impl Fault for ClientPartition {
         injury: &'a Injury,
     ) -> Future_<'a, Result<Value, String>> {
         Box::pin(async move {
-            let links = read(&injury.parameters);
-            let before = cluster.crossed(&links);
             let rule = match injury.parameters["means"].as_str() {
                 Some("reset") => Rule::Reset,
                 Some("hold") => Rule::Hold(GAP),
                 _ => Rule::Drop,
             };
-            want(cluster, injury, &links, &rule);
-            Ok(json!(before))
+            Ok(impose(cluster, injury, &rule))
         })
     }
 
@@ -107,11 +104,10 @@ impl Fault for ClientPartition {
         before: &'a Value,
     ) -> Future_<'a, Result<Option<String>, String>> {
         Box::pin(async move {
-            let links = read(&injury.parameters);
-            let Some(did) = mend(cluster, injury, &links, before) else {
+            let Some((did, links)) = mend(cluster, injury, before) else {
                 return Ok(None);
             };
-            let on = format!("on {} links of clients", links.len());
+            let on = format!("on {links} links of clients");
             let (dropped, resets, held) = (did.dropped.bytes, did.resets, did.held);
             Ok(match injury.parameters["means"].as_str() {
                 Some("reset") => (resets > 0).then(|| format!("{resets} connections reset {on}")),
@@ -136,6 +132,7 @@ fn chosen<'a>(wanted: &str, all: &[(&'a str, u32)], rng: &mut StdRng) -> &'a str
 
 #[cfg(test)]
 mod tests {
+    use super::super::links::read;
     use super::*;
     use crate::site::NodeId;
     use rand::SeedableRng as _;

@@ -7,6 +7,7 @@ use crate::links::Shape;
 pub const CORRUPT: OfMessages = OfMessages {
     name: "corrupt",
     about: "links of one, some or all nodes flip one bit of single messages, which their checksum has to catch",
+    packets: false,
     settings: &settings("1-20%"),
     words: |share| format!("damaged {share:.1} % of messages"),
     shape: |corrupt| Shape {

@@ -7,6 +7,7 @@ use crate::links::Shape;
 pub const DUPLICATE: OfMessages = OfMessages {
     name: "duplicate",
     about: "links of one, some or all nodes deliver single messages twice",
+    packets: true,
     settings: &settings("5-80%"),
     words: |share| format!("doubled {share:.0} % of messages"),
     shape: |duplicate| Shape {

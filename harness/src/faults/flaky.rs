@@ -6,7 +6,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use serde_json::{Value, json};
 
-use super::links::{DIRECTION, mend, names, read, told, touching, want, whose};
+use super::links::{DIRECTION, crossed, mend, names, read, told, touching, want, whose};
 use super::{Draft, Fault, Kind, Need, Order, Setting, TARGETS, View, down, list, millis, time};
 use crate::cluster::Cluster;
 use crate::databases::Future_;
@@ -73,7 +73,7 @@ impl Fault for Flaky {
         cluster: &'a Cluster,
         injury: &'a Injury,
     ) -> Future_<'a, Result<Value, String>> {
-        Box::pin(async move { Ok(json!(cluster.crossed(&read(&injury.parameters)))) })
+        Box::pin(async move { Ok(crossed(cluster, injury)) })
     }
 
     fn act<'a>(
@@ -104,15 +104,13 @@ impl Fault for Flaky {
         before: &'a Value,
     ) -> Future_<'a, Result<Option<String>, String>> {
         Box::pin(async move {
-            let links = read(&injury.parameters);
-            let Some(did) = mend(cluster, injury, &links, before) else {
+            let Some((did, links)) = mend(cluster, injury, before) else {
                 return Ok(None);
             };
             let (frames, bytes) = (did.dropped.frames, did.dropped.bytes);
             Ok((bytes > 0).then(|| {
                 let text = format!(
-                    "{frames} messages ({bytes} bytes) dropped on {} links that came back {} times",
-                    links.len(),
+                    "{frames} messages ({bytes} bytes) dropped on {links} links that came back {} times",
                     cluster.counted(injury.id)
                 );
                 told(cluster, text)

@@ -23,6 +23,10 @@ impl Disturbance for HalfOpen {
         Need::Links
     }
 
+    fn acts_on_packets(&self) -> bool {
+        false
+    }
+
     fn settings(&self) -> &'static [Setting] {
         &[TARGETS, DIRECTION]
     }

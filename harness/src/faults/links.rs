@@ -37,6 +37,10 @@ pub trait Disturbance: Sync {
     fn about(&self) -> &'static str;
     /// What it needs.
     fn needs(&self) -> Need;
+    /// Does it act on links of packets, whose streams nobody takes apart?
+    fn acts_on_packets(&self) -> bool {
+        true
+    }
     /// What can be chosen of it, targets first.
     fn settings(&self) -> &'static [Setting];
     /// Draws how bad it is; answers that, and in words what happened to "the links of n1".
@@ -84,6 +88,10 @@ impl<D: Disturbance> Fault for OnLinks<D> {
         self.0.needs()
     }
 
+    fn acts_on_packets(&self) -> bool {
+        self.0.acts_on_packets()
+    }
+
     fn settings(&self) -> &'static [Setting] {
         self.0.settings()
     }
@@ -118,12 +126,7 @@ impl<D: Disturbance> Fault for OnLinks<D> {
         cluster: &'a Cluster,
         injury: &'a Injury,
     ) -> Future_<'a, Result<Value, String>> {
-        Box::pin(async move {
-            let links = read(&injury.parameters);
-            let before = cluster.crossed(&links);
-            want(cluster, injury, &links, &self.0.rule(&injury.parameters));
-            Ok(json!(before))
-        })
+        Box::pin(async move { Ok(impose(cluster, injury, &self.0.rule(&injury.parameters))) })
     }
 
     fn heal<'a>(
@@ -133,12 +136,11 @@ impl<D: Disturbance> Fault for OnLinks<D> {
         before: &'a Value,
     ) -> Future_<'a, Result<Option<String>, String>> {
         Box::pin(async move {
-            let links = read(&injury.parameters);
-            let Some(did) = mend(cluster, injury, &links, before) else {
+            let Some((did, links)) = mend(cluster, injury, before) else {
                 return Ok(None);
             };
             let effect = self.0.effect(&injury.parameters, &did);
-            Ok(effect.map(|effect| told(cluster, format!("{effect} on {} links", links.len()))))
+            Ok(effect.map(|effect| told(cluster, format!("{effect} on {links} links"))))
         })
     }
 }
@@ -150,16 +152,29 @@ pub(super) fn want(cluster: &Cluster, injury: &Injury, links: &[Link], rule: &Ru
     }
 }
 
-/// The injury wants nothing of the links any more. Answers what they did since `before`, as far as that is known.
+/// What the injury's links have done so far, for [`mend`].
+pub(super) fn crossed(cluster: &Cluster, injury: &Injury) -> Value {
+    json!(cluster.crossed(&read(&injury.parameters)))
+}
+
+/// From now on the injury wants this of its links. Answers what they have done so far, for [`mend`].
+pub(super) fn impose(cluster: &Cluster, injury: &Injury, rule: &Rule) -> Value {
+    let before = crossed(cluster, injury);
+    want(cluster, injury, &read(&injury.parameters), rule);
+    before
+}
+
+/// The injury wants nothing of its links any more. Answers what they did since `before`, as far as that is known, and how many
+/// they are.
 pub(super) fn mend(
     cluster: &Cluster,
     injury: &Injury,
-    links: &[Link],
     before: &Value,
-) -> Option<Counters> {
-    want(cluster, injury, links, &Rule::Pass);
+) -> Option<(Counters, usize)> {
+    let links = read(&injury.parameters);
+    want(cluster, injury, &links, &Rule::Pass);
     let before: Counters = serde_json::from_value(before.clone()).ok()?;
-    Some(cluster.crossed(links) - before)
+    Some((cluster.crossed(&links) - before, links.len()))
 }
 
 /// An effect in the words of the links that it was on: a switch counts packets, where proxies count messages.

@@ -7,6 +7,7 @@ use crate::links::Shape;
 pub const LOSS: OfMessages = OfMessages {
     name: "loss",
     about: "links of one, some or all nodes lose single messages while connections live on",
+    packets: true,
     settings: &settings("5-50%"),
     words: |share| format!("lost {share:.0} % of messages"),
     shape: |loss| Shape {

@@ -39,6 +39,10 @@ impl Disturbance for Messages {
         Need::Frames
     }
 
+    fn acts_on_packets(&self) -> bool {
+        false
+    }
+
     fn settings(&self) -> &'static [Setting] {
         &[
             TARGETS,

@@ -126,6 +126,10 @@ pub trait Fault: Sync {
     fn about(&self) -> &'static str;
     /// What it needs.
     fn needs(&self) -> Need;
+    /// Does it act on links of packets, whose streams nobody takes apart? Asked of those that act on links.
+    fn acts_on_packets(&self) -> bool {
+        true
+    }
     /// What can be chosen of it; the first can be given without its name.
     fn settings(&self) -> &'static [Setting] {
         &[TARGETS]
@@ -206,9 +210,7 @@ pub fn by_way(fault: &dyn Fault, way: Way) -> Option<bool> {
     match way {
         Way::None if on_links => Some(false),
         // Packets of any system are lost as whole messages are; what is within them nobody knows.
-        Way::Packets if on_links => {
-            Some(!["half-open", "corrupt", "messages"].contains(&fault.name()))
-        }
+        Way::Packets if on_links => Some(fault.acts_on_packets()),
         _ => None,
     }
 }

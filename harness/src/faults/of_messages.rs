@@ -11,6 +11,8 @@ use crate::links::{Counters, Rule, Shape, Share};
 pub struct OfMessages {
     pub(super) name: &'static str,
     pub(super) about: &'static str,
+    /// Whether it befalls packets as it does messages.
+    pub(super) packets: bool,
     pub(super) settings: &'static [Setting],
     /// What happened to "the links of n1", given how many percent of messages.
     pub(super) words: fn(f64) -> String,
@@ -42,6 +44,10 @@ impl Disturbance for OfMessages {
 
     fn needs(&self) -> Need {
         Need::Frames
+    }
+
+    fn acts_on_packets(&self) -> bool {
+        self.packets
     }
 
     fn settings(&self) -> &'static [Setting] {

@@ -5,7 +5,7 @@ use rand::rngs::StdRng;
 use rand::seq::{IndexedRandom as _, SliceRandom as _};
 use serde_json::{Value, json};
 
-use super::links::{Link, mend, names, read, told, want};
+use super::links::{Link, impose, mend, names, told};
 use super::{Draft, Fault, Kind, Need, Order, Setting, View, list, node, was};
 use crate::cluster::Cluster;
 use crate::databases::Future_;
@@ -137,15 +137,12 @@ impl Fault for Partition {
         injury: &'a Injury,
     ) -> Future_<'a, Result<Value, String>> {
         Box::pin(async move {
-            let links = read(&injury.parameters);
-            let before = cluster.crossed(&links);
             let rule = if resets(injury) {
                 Rule::Reset
             } else {
                 Rule::Drop
             };
-            want(cluster, injury, &links, &rule);
-            Ok(json!(before))
+            Ok(impose(cluster, injury, &rule))
         })
     }
 
@@ -156,12 +153,11 @@ impl Fault for Partition {
         before: &'a Value,
     ) -> Future_<'a, Result<Option<String>, String>> {
         Box::pin(async move {
-            let links = read(&injury.parameters);
-            let Some(did) = mend(cluster, injury, &links, before) else {
+            let Some((did, links)) = mend(cluster, injury, before) else {
                 return Ok(None);
             };
             let (frames, bytes) = (did.dropped.frames, did.dropped.bytes);
-            let on = format!("on {} links", links.len());
+            let on = format!("on {links} links");
             Ok(if resets(injury) {
                 (did.resets > 0).then(|| format!("{} connections reset {on}", did.resets))
             } else {
@@ -346,6 +342,7 @@ fn one_way(leader: Option<NodeId>, nodes: &[NodeId], rng: &mut StdRng) -> Draft 
 
 #[cfg(test)]
 mod tests {
+    use super::super::links::read;
     use super::*;
     use std::collections::BTreeSet;
 

@@ -7,6 +7,7 @@ use crate::links::Shape;
 pub const REORDER: OfMessages = OfMessages {
     name: "reorder",
     about: "links of one, some or all nodes let messages be overtaken by those of the next 40 ms",
+    packets: true,
     settings: &settings("5-50%"),
     words: |share| format!("let {share:.0} % of messages be overtaken"),
     shape: |reorder| Shape {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use serde_json::{Value, json};
 
-use super::links::{DIRECTION, mend, names, read, touching, want, whose};
+use super::links::{DIRECTION, crossed, mend, names, read, touching, want, whose};
 use super::{Draft, Fault, Kind, Need, Order, Setting, TARGETS, View, list, millis, time};
 use crate::cluster::Cluster;
 use crate::databases::Future_;
@@ -68,7 +68,7 @@ impl Fault for Reset {
         cluster: &'a Cluster,
         injury: &'a Injury,
     ) -> Future_<'a, Result<Value, String>> {
-        Box::pin(async move { Ok(json!(cluster.crossed(&read(&injury.parameters)))) })
+        Box::pin(async move { Ok(crossed(cluster, injury)) })
     }
 
     fn act<'a>(
@@ -95,15 +95,11 @@ impl Fault for Reset {
         before: &'a Value,
     ) -> Future_<'a, Result<Option<String>, String>> {
         Box::pin(async move {
-            let links = read(&injury.parameters);
-            let Some(did) = mend(cluster, injury, &links, before) else {
+            let Some((did, links)) = mend(cluster, injury, before) else {
                 return Ok(None);
             };
             let resets = did.resets;
-            Ok(
-                (resets > 0)
-                    .then(|| format!("{resets} connections reset on {} links", links.len())),
-            )
+            Ok((resets > 0).then(|| format!("{resets} connections reset on {links} links")))
         })
     }
 }

@@ -4,7 +4,7 @@ use rand::rngs::StdRng;
 use rand::seq::{IndexedRandom as _, SliceRandom as _};
 use serde_json::{Value, json};
 
-use super::links::{names, read, touching};
+use super::links::{crossed, names, read, touching};
 use super::{
     Draft, Fault, Kind, Need, Order, Setting, TARGETS, View, down, list, millis, node, time,
     victims,
@@ -99,7 +99,7 @@ impl Fault for Swizzle {
     ) -> Future_<'a, Result<Value, String>> {
         Box::pin(async move {
             let mut before = down::before(cluster, injury);
-            before["crossed"] = json!(cluster.crossed(&read(&injury.parameters)));
+            before["crossed"] = crossed(cluster, injury);
             Ok(before)
         })
     }
