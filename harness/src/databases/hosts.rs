@@ -11,6 +11,8 @@ use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use nix::errno::Errno;
+
 /// Lets `command` see the file `hosts` in place of `/etc/hosts`. Root needs only a mount namespace; anybody else gets a
 /// user namespace too, in which they are themselves.
 ///
@@ -30,40 +32,28 @@ pub(super) fn give(command: &mut Command, hosts: &Path) -> io::Result<()> {
     unsafe {
         command.pre_exec(move || {
             if uid == 0 {
-                done(libc::unshare(libc::CLONE_NEWNS))?;
+                Errno::result(libc::unshare(libc::CLONE_NEWNS))?;
             } else {
-                done(libc::unshare(libc::CLONE_NEWUSER | libc::CLONE_NEWNS))?;
+                Errno::result(libc::unshare(libc::CLONE_NEWUSER | libc::CLONE_NEWNS))?;
                 for (file, text) in &maps {
                     let fd = libc::open(file.as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC);
-                    done(fd)?;
+                    Errno::result(fd)?;
                     let written = libc::write(fd, text.as_ptr().cast(), text.len());
-                    done(if written < 0 { -1 } else { 0 })?;
-                    done(libc::close(fd))?;
+                    Errno::result(written)?;
+                    Errno::result(libc::close(fd))?;
                 }
             }
             // What is mounted here is not seen outside.
             let (none, root) = (std::ptr::null(), c"/".as_ptr());
             let private = libc::MS_REC | libc::MS_PRIVATE;
-            done(libc::mount(none, root, none, private, none.cast()))?;
+            Errno::result(libc::mount(none, root, none, private, none.cast()))?;
             let etc = c"/etc/hosts".as_ptr();
-            done(libc::mount(
-                hosts.as_ptr(),
-                etc,
-                none,
-                libc::MS_BIND,
-                none.cast(),
-            ))
+            let mounted = libc::mount(hosts.as_ptr(), etc, none, libc::MS_BIND, none.cast());
+            Errno::result(mounted)?;
+            Ok(())
         });
     }
     Ok(())
-}
-
-fn done(answer: libc::c_int) -> io::Result<()> {
-    if answer < 0 {
-        Err(io::Error::last_os_error())
-    } else {
-        Ok(())
-    }
 }
 
 /// Why it cannot be done here; `None`: it can. Tries it.

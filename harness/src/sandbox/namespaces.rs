@@ -6,6 +6,7 @@ use std::fs;
 use std::io::{self, PipeReader};
 use std::os::fd::{AsFd as _, AsRawFd as _};
 
+use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::Signal;
@@ -37,7 +38,7 @@ pub(super) fn make() -> Result<(), String> {
         kinds |= libc::CLONE_NEWUSER;
     }
     // SAFETY: takes a number; nobody shares anything with this process that has one thread.
-    done(unsafe { libc::unshare(kinds) }).map_err(|error| {
+    Errno::result(unsafe { libc::unshare(kinds) }).map_err(|error| {
         let mend = if uid == 0 {
             "root needs CAP_SYS_ADMIN: in a container, start that with --privileged"
         } else {
@@ -45,7 +46,7 @@ pub(super) fn make() -> Result<(), String> {
              kernel.apparmor_restrict_unprivileged_userns=0 (where there are such), user.max_user_namespaces above 0; \
              in a container --security-opt seccomp=unconfined"
         };
-        format!("namespaces: {error}; {mend}")
+        format!("namespaces: {}; {mend}", io::Error::from(error))
     })?;
     if uid == 0 {
         return Ok(());
@@ -93,7 +94,8 @@ pub(super) fn furnish() -> Result<(), String> {
 fn mount(what: &std::ffi::CStr, onto: &std::ffi::CStr, how: libc::c_ulong) -> io::Result<()> {
     let (what, onto) = (what.as_ptr(), onto.as_ptr());
     // SAFETY: the strings end in a zero byte and live for the call; no data are given.
-    done(unsafe { libc::mount(what, onto, what, how, std::ptr::null()) })
+    Errno::result(unsafe { libc::mount(what, onto, what, how, std::ptr::null()) })?;
+    Ok(())
 }
 
 fn loopback() -> io::Result<()> {
@@ -113,12 +115,4 @@ fn loopback() -> io::Result<()> {
     // SAFETY: the kernel reads the structure only.
     unsafe { set_flags(socket.as_raw_fd(), &request) }?;
     Ok(())
-}
-
-fn done(result: libc::c_int) -> io::Result<()> {
-    if result < 0 {
-        Err(io::Error::last_os_error())
-    } else {
-        Ok(())
-    }
 }

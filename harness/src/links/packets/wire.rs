@@ -10,6 +10,8 @@ use std::io;
 use std::net::Ipv4Addr;
 use std::os::fd::{AsRawFd, FromRawFd as _, OwnedFd};
 
+use nix::errno::Errno;
+
 use super::packet::OFFLOAD;
 
 /// The side of the wire that a node has.
@@ -26,7 +28,7 @@ const MASK: Ipv4Addr = Ipv4Addr::new(255, 255, 255, 0);
 pub(super) fn namespace() -> io::Result<OwnedFd> {
     elsewhere(|| {
         // SAFETY: takes a number; a thread's own namespace is nobody else's business.
-        done(unsafe { libc::unshare(libc::CLONE_NEWNET) })?;
+        Errno::result(unsafe { libc::unshare(libc::CLONE_NEWNET) })?;
         flags("lo", libc::IFF_UP)?;
         File::open("/proc/thread-self/ns/net").map(OwnedFd::from)
     })
@@ -35,7 +37,8 @@ pub(super) fn namespace() -> io::Result<OwnedFd> {
 /// Has the calling thread, and whatever it starts, be in the namespace from now on.
 pub(crate) fn enter(namespace: &OwnedFd) -> io::Result<()> {
     // SAFETY: takes two numbers; the descriptor is open.
-    done(unsafe { libc::setns(namespace.as_raw_fd(), libc::CLONE_NEWNET) })
+    Errno::result(unsafe { libc::setns(namespace.as_raw_fd(), libc::CLONE_NEWNET) })?;
+    Ok(())
 }
 
 /// Does something in a thread of its own, which ends with it.
@@ -86,7 +89,7 @@ fn socket(device: &str) -> io::Result<OwnedFd> {
     // fields are then filled in; it and the options live for the calls that read them.
     unsafe {
         let fd = libc::socket(libc::AF_PACKET, kind, i32::from(all));
-        done(fd)?;
+        Errno::result(fd)?;
         let socket = OwnedFd::from_raw_fd(fd);
         let mut address: libc::sockaddr_ll = std::mem::zeroed();
         address.sll_family = libc::AF_PACKET as u16;
@@ -101,9 +104,9 @@ fn socket(device: &str) -> io::Result<OwnedFd> {
             (libc::SOL_SOCKET, libc::SO_RCVBUF, 4 << 20),
         ] {
             let value = &raw const value;
-            done(libc::setsockopt(fd, level, option, value.cast(), 4))?;
+            Errno::result(libc::setsockopt(fd, level, option, value.cast(), 4))?;
         }
-        done(libc::bind(fd, (&raw const address).cast(), size))?;
+        Errno::result(libc::bind(fd, (&raw const address).cast(), size))?;
         Ok(socket)
     }
 }
@@ -152,7 +155,7 @@ fn ask(message: &[u8]) -> io::Result<()> {
     let read = unsafe {
         let kind = libc::SOCK_RAW | libc::SOCK_CLOEXEC;
         let fd = libc::socket(libc::AF_NETLINK, kind, libc::NETLINK_ROUTE);
-        done(fd)?;
+        Errno::result(fd)?;
         let socket = OwnedFd::from_raw_fd(fd);
         let sent = libc::send(
             socket.as_raw_fd(),
@@ -160,7 +163,7 @@ fn ask(message: &[u8]) -> io::Result<()> {
             message.len(),
             0,
         );
-        done(if sent < 0 { -1 } else { 0 })?;
+        Errno::result(sent)?;
         libc::recv(
             socket.as_raw_fd(),
             answer.as_mut_ptr().cast(),
@@ -227,13 +230,6 @@ fn call(device: &str, what: libc::Ioctl, fill: impl FnOnce(&mut libc::ifreq)) ->
     }
     fill(&mut request);
     // SAFETY: all of these read one `ifreq`, which lives for the call.
-    done(unsafe { libc::ioctl(socket.as_raw_fd(), what, &raw const request) })
-}
-
-fn done(result: libc::c_int) -> io::Result<()> {
-    if result < 0 {
-        Err(io::Error::last_os_error())
-    } else {
-        Ok(())
-    }
+    Errno::result(unsafe { libc::ioctl(socket.as_raw_fd(), what, &raw const request) })?;
+    Ok(())
 }
