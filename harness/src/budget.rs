@@ -5,6 +5,7 @@ use std::sync::Mutex;
 
 use serde::{Deserialize, Serialize};
 
+use crate::lock::lock;
 use crate::site::NodeId;
 
 /// What is asked for.
@@ -50,7 +51,7 @@ impl Budget {
     /// An injury wants these down, all of them or fewer at a time. Answers with those that it may have, which are its own
     /// until [`Budget::release`]; the first ones go first. Nobody: it has to do without.
     pub fn take(&self, injury: u64, wanted: &[NodeId], at_once: usize) -> Vec<NodeId> {
-        let mut held = self.held.lock().unwrap_or_else(|p| p.into_inner());
+        let mut held = lock(&self.held);
         let most = match self.most {
             Most::All => usize::MAX,
             Most::Nodes(most) => usize::from(most),
@@ -88,7 +89,7 @@ impl Budget {
 
     /// The injury is healed.
     pub fn release(&self, injury: u64) {
-        let mut held = self.held.lock().unwrap_or_else(|p| p.into_inner());
+        let mut held = lock(&self.held);
         held.remove(&injury);
     }
 }

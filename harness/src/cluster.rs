@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use crate::databases::Deployment;
 use crate::exit::{self, Failure};
 use crate::links::{Counters, LinkId, Links, Route, Rule, Way};
+use crate::lock::lock;
 use crate::messages::Batch;
 use crate::observation::{NodeStatus, Observation};
 use crate::process::{Limit, Process};
@@ -155,9 +156,7 @@ impl Cluster {
             .members
             .get(&node)
             .expect("faults and clients only name nodes of the cluster");
-        member
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
+        lock(member)
     }
 
     /// When the run began: all times count from here.
@@ -321,10 +320,7 @@ impl Cluster {
     }
 
     fn failed(&self, node: NodeId, how: &str) {
-        let mut failures = self
-            .failures
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut failures = lock(&self.failures);
         failures.push(format!("{node} {how}"));
         drop(failures);
         self.happened(node, "exited", Some(how.into()));
@@ -332,10 +328,7 @@ impl Cluster {
 
     /// Nodes that ended by themselves.
     pub fn failures(&self) -> Vec<String> {
-        self.failures
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
-            .clone()
+        lock(&self.failures).clone()
     }
 
     /// A node that ended by itself stays down: what it left is evidence.

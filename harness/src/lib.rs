@@ -26,6 +26,7 @@ pub mod links;
 pub mod listening;
 pub mod lists;
 pub mod live;
+pub mod lock;
 pub mod members;
 pub mod messages;
 pub mod modes;

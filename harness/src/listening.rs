@@ -4,7 +4,7 @@ use std::fmt;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
 
 use checker::enough::Minimum;
@@ -16,6 +16,7 @@ use checker::{Checker, Event, Valid, Verdict};
 use serde::Serialize;
 use tokio::sync::watch;
 
+use crate::lock::lock;
 use crate::progress::Progress;
 
 /// How often it looks.
@@ -54,14 +55,11 @@ pub struct Found(Mutex<Option<Wrong>>);
 impl Found {
     /// What is wrong; nothing so far: `None`.
     pub fn wrong(&self) -> Option<Wrong> {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        lock(&self.0).clone()
     }
 
     fn tell(&self, wrong: Wrong) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(wrong);
+        *lock(&self.0) = Some(wrong);
     }
 }
 

@@ -15,6 +15,7 @@ use crate::cluster::Cluster;
 use crate::faults::{Draft, Fault, Order, View};
 use crate::injury::Injury;
 use crate::interpreter::Note;
+use crate::lock::lock;
 use crate::plan::Plan;
 use crate::schedule::Entry;
 use crate::store::Lines;
@@ -65,10 +66,7 @@ impl Nemesis {
 
     /// Injuries that act right now, for whoever shows progress.
     pub fn active(&self) -> Vec<String> {
-        let active = self
-            .active
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        let active = lock(&self.active);
         active
             .iter()
             .map(|injury| injury.description.clone())
@@ -77,10 +75,7 @@ impl Nemesis {
 
     /// How many injuries are over, and how many of them had an effect.
     pub fn counts(&self) -> (u64, u64) {
-        let done = self
-            .done
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        let done = lock(&self.done);
         (
             done.len() as u64,
             done.iter().filter(|injury| injury.effect.is_some()).count() as u64,
@@ -89,11 +84,7 @@ impl Nemesis {
 
     /// All injuries that are over, by id.
     pub fn injuries(&self) -> Vec<Injury> {
-        let mut done = self
-            .done
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
-            .clone();
+        let mut done = lock(&self.done).clone();
         done.sort_by_key(|injury| injury.id);
         done
     }
@@ -209,10 +200,7 @@ impl Nemesis {
         };
         // On paper before it is inflicted.
         self.write("inject", &injury);
-        self.active
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
-            .push(injury.clone());
+        lock(&self.active).push(injury.clone());
         let before = match fault.inject(cluster, &injury).await {
             Ok(before) => before,
             Err(error) => {
@@ -238,15 +226,9 @@ impl Nemesis {
         }
         injury.healed_ns = Some([heal, cluster.now_ns()]);
         self.budget.release(injury.id);
-        self.active
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
-            .retain(|other| other.id != injury.id);
+        lock(&self.active).retain(|other| other.id != injury.id);
         self.write("heal", &injury);
-        self.done
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
-            .push(injury);
+        lock(&self.done).push(injury);
     }
 
     /// Draws an injury that has no more nodes down than may be, on fewer victims if need be; `None`: nobody is left for it.

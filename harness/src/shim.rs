@@ -10,6 +10,7 @@ mod page;
 #[cfg(test)]
 mod tests;
 
+use crate::lock::lock;
 use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -18,8 +19,8 @@ use std::ops::Sub;
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Mutex;
 use std::sync::atomic::{Ordering, fence};
-use std::sync::{Mutex, PoisonError};
 
 use nix::sys::mman::{MapFlags, ProtFlags, mmap};
 use nix::time::{ClockId, clock_gettime};
@@ -142,7 +143,7 @@ impl Shim {
     /// Has the monotonic clock gain so many millionths from now on, or lose them; 0 heals. What it has gained it keeps: it
     /// never jumps and never goes back. At least a twentieth of its rate is left.
     pub fn set_clock_rate(&self, ppm: i64) {
-        let mut rate = self.rate.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut rate = lock(&self.rate);
         let ppm = ppm.max(-950_000);
         if ppm == rate.ppm {
             return;

@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::exit::{self, Failure};
+use crate::lock::lock;
 use crate::plan::Plan;
 use crate::replication::Replication;
 
@@ -208,10 +209,7 @@ impl Lines {
 
     /// Appends a line. The first failure is kept, and later lines are dropped: a file with a hole would lie.
     pub fn append(&self, value: &impl Serialize) {
-        let mut inner = self
-            .inner
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut inner = lock(&self.inner);
         if inner.failed.is_some() {
             return;
         }
@@ -228,10 +226,7 @@ impl Lines {
     /// # Errors
     /// Some line could not be written: code 73.
     pub fn check(&self) -> Result<(), Failure> {
-        let inner = self
-            .inner
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        let inner = lock(&self.inner);
         match &inner.failed {
             Some(error) => Err(cannot_write(&self.path, error)),
             None => Ok(()),

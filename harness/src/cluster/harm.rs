@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use super::{Cluster, nanos};
+use crate::lock::lock;
 use crate::process::Limit;
 use crate::site::NodeId;
 
@@ -288,13 +289,13 @@ impl Cluster {
 
     /// Adds to what `owner` counted.
     pub fn count(&self, owner: u64, more: u64) {
-        let mut counts = self.counts.lock().unwrap_or_else(|p| p.into_inner());
+        let mut counts = lock(&self.counts);
         *counts.entry(owner).or_default() += more;
     }
 
     /// What `owner` counted.
     pub fn counted(&self, owner: u64) -> u64 {
-        let counts = self.counts.lock().unwrap_or_else(|p| p.into_inner());
+        let counts = lock(&self.counts);
         counts.get(&owner).copied().unwrap_or_default()
     }
 }

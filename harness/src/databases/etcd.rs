@@ -5,7 +5,7 @@ mod txn;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::Command;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -19,6 +19,7 @@ use super::{Client, Database, Deployment, Error, Future_, hosts, on_path};
 use crate::exit::Failure;
 use crate::faults::Need;
 use crate::links::Way;
+use crate::lock::lock;
 use crate::observation::NodeStatus;
 use crate::plan::Plan;
 use crate::site::{NodeId, Site};
@@ -219,7 +220,7 @@ impl Deployment for Cluster {
             let answer = self.http.post(url).json(&json!({})).send().await.ok()?;
             let body: Value = answer.json().await.ok()?;
             let me = body["header"]["member_id"].as_str()?;
-            let mut members = self.members.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut members = lock(&self.members);
             members.insert(me.to_string(), node);
             status(&body, me, &members)
         })

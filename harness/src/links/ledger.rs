@@ -1,10 +1,11 @@
 //! Books what crosses one link: counts, and a ring of the last frames. One short lock for each chunk of bytes.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use super::counters::{Counters, Traffic};
 use super::frame::{Frame, Frames, Piece};
+use crate::lock::lock;
 
 /// How many frames a link remembers.
 const REMEMBERED: usize = 512;
@@ -111,8 +112,7 @@ impl Ledger {
     }
 
     fn lock(&self) -> MutexGuard<'_, Pages> {
-        // Counts stay usable whoever panicked while holding them.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 

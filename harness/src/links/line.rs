@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
@@ -13,6 +13,7 @@ use super::LinkId;
 use super::ledger::Ledger;
 use super::pump::{Broken, Pump};
 use super::rule::Rule;
+use crate::lock::lock;
 
 /// A target on this machine that does not take a connection for so long is stopped.
 const DIAL: Duration = Duration::from_secs(1);
@@ -65,7 +66,7 @@ impl Line {
     }
 
     fn wanted(&self) -> MutexGuard<'_, BTreeMap<u64, Rule>> {
-        self.wanted.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.wanted)
     }
 }
 

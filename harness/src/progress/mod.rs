@@ -3,9 +3,10 @@
 mod dashboard;
 mod moment;
 
+use crate::lock::lock;
 use std::io::{IsTerminal, Write};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -177,10 +178,6 @@ fn away(shown: &mut Shown) -> String {
         0 => String::new(),
         lines => format!("\x1b[{lines}A\r\x1b[J"),
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -24,6 +24,7 @@ use crate::exit::Failure;
 use crate::faults::Need;
 use crate::kept::AppliedLog;
 use crate::links::Way;
+use crate::lock::lock;
 use crate::observation::NodeStatus;
 use crate::plan::Plan;
 use crate::replication::Replication;
@@ -129,13 +130,11 @@ impl Shared {
     }
 
     fn open(&self, reign: Option<Reign>) {
-        let open = self.open.lock();
-        *open.unwrap_or_else(|poisoned| poisoned.into_inner()) = reign;
+        *lock(&self.open) = reign;
     }
 
     fn reign(&self) -> Option<Reign> {
-        let open = self.open.lock();
-        *open.unwrap_or_else(|poisoned| poisoned.into_inner())
+        *lock(&self.open)
     }
 }
 
