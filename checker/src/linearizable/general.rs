@@ -64,12 +64,7 @@ pub fn search_within<M: Model>(
     limits: Limits,
     meter: &Meter<'_>,
 ) -> Searched {
-    let mut search = Search::new(model, calls, limits, meter);
-    let found = search.run();
-    Searched {
-        found,
-        steps: search.made,
-    }
+    Search::new(model, calls, limits, meter).searched()
 }
 
 /// As [`search_within`], but that it looks at what is told later where [`Model::only_grows`]: less is tried, and where it is
@@ -82,11 +77,7 @@ pub fn search_ahead<M: Model>(
 ) -> Searched {
     let mut search = Search::new(model, calls, limits, meter);
     search.tellers = tellers(model, calls);
-    let found = search.run();
-    Searched {
-        found,
-        steps: search.made,
-    }
+    search.searched()
 }
 
 /// True if `order` (positions in `calls`) is a linearization. O(calls), the model's steps apart.
@@ -201,6 +192,12 @@ impl<'a, M: Model> Search<'a, M> {
                 NONE,
             )],
         }
+    }
+
+    fn searched(mut self) -> Searched {
+        let found = self.run();
+        let steps = self.made;
+        Searched { found, steps }
     }
 
     fn run(&mut self) -> Found {
