@@ -118,6 +118,48 @@ impl Workshop {
     }
 }
 
+/// The folder that the harness was installed to, its other files beside it; `None`: it is where cargo built it.
+fn installed() -> Option<PathBuf> {
+    let own = env::current_exe().ok()?;
+    let folder = own.parent()?;
+    let built_here = folder.join(".fingerprint").is_dir();
+    (!built_here && folder.join("libshim.so").is_file()).then(|| folder.to_path_buf())
+}
+
+/// Builds what has to be; answers the system, if there is one, and the folder with the shim.
+fn built(
+    package: Option<&str>,
+    named: Option<&Path>,
+    bugs: bool,
+    say: &dyn Fn(&str),
+) -> Result<(Option<PathBuf>, PathBuf), Failure> {
+    let shop = Workshop::find()?;
+    let system = match (named, package) {
+        (Some(named), _) => {
+            shop.build(&["shim"], None, &shop.target)?;
+            Some(named.to_path_buf())
+        }
+        (None, Some(package)) if bugs => {
+            say(&format!(
+                "building {package} with planted bugs, apart from the healthy one (a minute or two the first time)"
+            ));
+            shop.build(&["shim"], None, &shop.target)?;
+            let target = shop.target.join("planted-bugs");
+            let built = shop.build(&[package], Some("planted-bugs"), &target)?;
+            Some(built.join(package))
+        }
+        (None, Some(package)) => {
+            say(&format!(
+                "building {package} (a minute or so the first time)"
+            ));
+            let built = shop.build(&[package, "shim"], None, &shop.target)?;
+            Some(built.join(package))
+        }
+        (None, None) => None,
+    };
+    Ok((system, shop.target.join(&shop.folder)))
+}
+
 /// Gets the binaries and copies them into `folder/bin`, so that a later build can't change a running cluster.
 ///
 /// One that is not `copied` is used where it is. A system with planted bugs is built in a target folder of its own: it can never be taken for a healthy one.
@@ -132,37 +174,19 @@ pub fn prepare(
     folder: &Path,
     say: &dyn Fn(&str),
 ) -> Result<Binaries, Failure> {
-    let shop = Workshop::find()?;
     let began = Instant::now();
-    let system = match (named, package) {
-        (Some(named), _) => {
-            shop.build(&["shim"], None, &shop.target)?;
-            named.to_path_buf()
+    let (system, built) = match installed() {
+        Some(beside) => {
+            let own = package.filter(|_| !bugs).map(|package| beside.join(package));
+            let system = named.map(Path::to_path_buf).or(own);
+            (system, beside)
         }
-        (None, Some(package)) if bugs => {
-            say(&format!(
-                "building {package} with planted bugs, apart from the healthy one (a minute or two the first time)"
-            ));
-            shop.build(&["shim"], None, &shop.target)?;
-            let target = shop.target.join("planted-bugs");
-            shop.build(&[package], Some("planted-bugs"), &target)?
-                .join(package)
-        }
-        (None, Some(package)) => {
-            say(&format!(
-                "building {package} (a minute or so the first time)"
-            ));
-            shop.build(&[package, "shim"], None, &shop.target)?
-                .join(package)
-        }
-        (None, None) => {
-            return Err(Failure::new(
-                exit::MISSING,
-                "this system is not built here: name its binary with --binary",
-            ));
-        }
+        None => built(package, named, bugs, say)?,
     };
-    let built = shop.target.join(&shop.folder);
+    let system = system.ok_or_else(|| {
+        let text = "this system is not built here: name its binary with --binary";
+        Failure::new(exit::MISSING, text)
+    })?;
     let bin = folder.join("bin");
     let copy = |from: &Path, name: &str| -> Result<PathBuf, Failure> {
         let to = bin.join(name);
@@ -196,7 +220,7 @@ fn store_failure(from: &Path, to: &Path, error: &std::io::Error) -> Failure {
     } else {
         Failure::new(
             exit::MISSING,
-            format!("{} is missing although it was just built", from.display()),
+            format!("{} is missing: it should be there, built or installed", from.display()),
         )
     }
 }

@@ -173,17 +173,29 @@ pub struct TableArgs {
     /// The system under test.
     #[arg(long, default_value = "node")]
     pub system: String,
+    /// Only these faults, with commas between them; else all.
+    #[arg(long, value_name = "FAULTS", value_delimiter = ',')]
+    pub nemesis: Vec<String>,
     /// How long each fault acts, in seconds.
     #[arg(long, default_value = "10", value_name = "SECONDS")]
     pub time: f64,
     /// Size of the cluster.
     #[arg(long, default_value_t = 3)]
     pub nodes: u16,
+    /// Operations a second.
+    #[arg(long, default_value = "300")]
+    pub rate: f64,
+    /// What links are made of: proxies, packets or none.
+    #[arg(long, default_value = "proxies", value_name = "WAY")]
+    pub links: String,
+    /// How many runs go on at a time.
+    #[arg(long, default_value_t = 1)]
+    pub jobs: usize,
     /// The system's binary.
     #[arg(long, value_name = "FILE")]
     pub binary: Option<PathBuf>,
-    /// Where run folders are made.
-    #[arg(long, default_value = "results", value_name = "FOLDER")]
+    /// Where run folders are made, in one of the system's and the fault's names.
+    #[arg(long, default_value = "results/table", value_name = "FOLDER")]
     pub out: PathBuf,
     /// Whether each run gets namespaces of its own: auto, on or off.
     #[arg(long = "box", default_value = "auto", value_name = "WHEN")]

@@ -3,9 +3,13 @@
 mod harm;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
+
+use tokio::net::TcpStream;
 
 use crate::databases::Deployment;
 use crate::exit::{self, Failure};
@@ -224,6 +228,38 @@ impl Cluster {
         drop(member);
         self.happened(node, "started", None);
         Ok(())
+    }
+
+    /// Does something in the node's network, as the node itself would.
+    ///
+    /// # Errors
+    /// Those of what is done, or the network cannot be entered.
+    pub fn in_network_of<T: Send>(
+        &self,
+        node: NodeId,
+        what: impl FnOnce() -> io::Result<T> + Send,
+    ) -> io::Result<T> {
+        self.links.within(node.0, what)
+    }
+
+    /// Dials as the node would.
+    ///
+    /// # Errors
+    /// Nobody answers, or not in time.
+    pub async fn dial_as(
+        self: &Arc<Cluster>,
+        node: NodeId,
+        address: SocketAddr,
+        timeout: Duration,
+    ) -> io::Result<TcpStream> {
+        let cluster = self.clone();
+        let dial = move || std::net::TcpStream::connect_timeout(&address, timeout);
+        let dialling = move || cluster.in_network_of(node, dial);
+        let stream = tokio::task::spawn_blocking(dialling)
+            .await
+            .map_err(io::Error::other)??;
+        stream.set_nonblocking(true)?;
+        TcpStream::from_std(stream)
     }
 
     /// The page that tells a node's shim of clock and disk.

@@ -19,6 +19,7 @@ pub mod histogram;
 pub mod history;
 pub mod injury;
 pub mod interpreter;
+pub mod interrupts;
 pub mod journal;
 pub mod judge;
 pub mod kept;

@@ -16,6 +16,7 @@ use crate::exit::{self, Failure};
 use crate::faults::Need;
 use crate::history::Recorder;
 use crate::interpreter::{Interpreter, Phase, Totals};
+use crate::interrupts::Interrupts;
 use crate::kept::AppliedLog;
 use crate::links::Way;
 use crate::listening::{self, Found};
@@ -434,21 +435,12 @@ async fn first_leader(
 
 /// The first SIGINT, SIGTERM or SIGHUP ends the main phase; the second ends the process, and with it all nodes.
 async fn interrupts(stop: Arc<watch::Sender<bool>>, progress: Arc<Progress>) {
-    use tokio::signal::unix::{SignalKind, signal};
-    let kinds = [
-        SignalKind::interrupt(),
-        SignalKind::terminate(),
-        SignalKind::hangup(),
-    ];
-    let Ok(mut signals) = kinds.into_iter().map(signal).collect::<Result<Vec<_>, _>>() else {
+    let Ok(mut interrupts) = Interrupts::new() else {
         return;
     };
     let mut times = 0;
     loop {
-        let [a, b, c] = signals.as_mut_slice() else {
-            return;
-        };
-        tokio::select! { _ = a.recv() => {}, _ = b.recv() => {}, _ = c.recv() => {} }
+        interrupts.next().await;
         times += 1;
         if times > 1 {
             progress

@@ -1,69 +1,202 @@
-//! `harness table`: every fault alone against a system, for some seconds each, and what came of it.
+//! `harness table`: every fault alone against a system, some at a time, and what came of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::ffi::OsString;
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
 
-use crate::cli::{self, RunWish, TableArgs, Wish};
+use tokio::task::JoinSet;
+
+use crate::cli::{self, TableArgs};
 use crate::ending::Ending;
 use crate::exit::{self, Failure};
-use crate::faults::FAULTS;
+use crate::faults::{FAULTS, Fault};
 use crate::injury::Injury;
-use crate::{databases, run, store};
+use crate::interrupts::Interrupts;
+use crate::process::{Exit, Process};
+use crate::store;
 
-/// Runs each fault that can act on the system alone and prints a row for each; the worst code of all.
+/// Runs each fault that can act on the system alone, as a process of its own, and prints a row for each; the worst code of all.
+/// An interrupt interrupts the runs that go on, and no more are begun.
 ///
 /// # Errors
-/// A run could not begin: there is no such system, or it is not installed.
+/// A run cannot begin: there is no such system or fault, or something is not installed.
 pub fn print(args: &TableArgs) -> Result<u8, Failure> {
-    let (mut codes, mut rows) = (Vec::new(), Vec::new());
-    for fault in FAULTS {
-        let offered = databases::find(&args.system).is_none_or(|s| s.offers(fault.needs()));
-        if !offered || fault.makes_no_sense(args.nodes).is_some() {
-            let (system, name, needs) = (&args.system, fault.name(), fault.needs());
-            rows.push(format!(
-                "| {system} | {name} | not here: needs {needs} | | | | |"
-            ));
-            continue;
+    let faults = wanted(args)?;
+    let mut rows = BTreeMap::new();
+    let mut runs = VecDeque::new();
+    for (place, fault) in faults.iter().enumerate() {
+        match Cell::new(args, *fault)? {
+            Ok(cell) => runs.push_back((place, cell)),
+            Err(reason) => {
+                let (system, name) = (&args.system, fault.name());
+                let row = format!("| {system} | {name} | not here: {reason} | | | | |");
+                rows.insert(place, row);
+            }
         }
-        let wish = wish(args, fault.name())?;
-        let (code, folder) = run::run(&wish)?;
-        rows.push(row(args, fault.name(), code, &folder)?);
-        codes.push(code);
     }
-    println!(
-        "\n| system | fault | verdict | injuries | with effect, such as | healed | recovered after |"
-    );
+    let cannot = |error: std::io::Error| {
+        let text = format!("cannot start the runs of the table: {error}");
+        Failure::new(exit::INTERNAL, text)
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(cannot)?;
+    let codes = runtime.block_on(all(args, runs, &mut rows))?;
+    println!("| system | fault | verdict | injuries | with effect, such as | healed | recovered after |");
     println!("|---|---|---|---|---|---|---|");
-    rows.iter().for_each(|row| println!("{row}"));
+    rows.values().for_each(|row| println!("{row}"));
     Ok(exit::worst(codes))
 }
 
-/// The run, as the command line would say it.
-fn wish(args: &TableArgs, fault: &str) -> Result<RunWish, Failure> {
-    let (time, nodes) = (args.time.to_string(), args.nodes.to_string());
-    let mut words: Vec<OsString> = vec!["harness".into(), "--quiet".into()];
-    for (flag, value) in [
-        ("--system", args.system.as_str()),
-        ("--nemesis", fault),
-        ("--time", &time),
-        ("--nodes", &nodes),
-        ("--rate", "300"),
-        ("--box", &args.sandbox),
-    ] {
-        words.extend([flag.into(), value.into()]);
+/// The faults that were asked for, in the order of the list.
+fn wanted(args: &TableArgs) -> Result<Vec<&'static dyn Fault>, Failure> {
+    let known = |name: &String| FAULTS.iter().any(|fault| fault.name() == name);
+    if let Some(strange) = args.nemesis.iter().find(|name| !known(name)) {
+        let text = format!("there is no fault '{strange}': `harness list faults` lists all");
+        return Err(Failure::new(exit::USAGE, text));
     }
-    words.extend(["--out".into(), args.out.clone().into()]);
-    if let Some(binary) = &args.binary {
-        words.extend(["--binary".into(), binary.into()]);
+    let named = |fault: &&dyn Fault| args.nemesis.iter().any(|name| name == fault.name());
+    let chosen = FAULTS.iter().copied();
+    Ok(chosen
+        .filter(|fault| args.nemesis.is_empty() || named(fault))
+        .collect())
+}
+
+/// Does all runs, so many at a time as is wished, and answers their codes.
+async fn all(
+    args: &TableArgs,
+    mut waiting: VecDeque<(usize, Cell)>,
+    rows: &mut BTreeMap<usize, String>,
+) -> Result<Vec<u8>, Failure> {
+    let failed = |error: std::io::Error| {
+        let text = format!("cannot start a run of the table: {error}");
+        Failure::new(exit::INTERNAL, text)
+    };
+    let mut interrupts = Interrupts::new().map_err(failed)?;
+    let (count, mut codes) = (waiting.len(), Vec::new());
+    let mut going: JoinSet<(usize, Cell, std::io::Result<Exit>)> = JoinSet::new();
+    let mut processes: BTreeMap<usize, Arc<Process>> = BTreeMap::new();
+    loop {
+        while going.len() < args.jobs.max(1)
+            && let Some((place, cell)) = waiting.pop_front()
+        {
+            let process = Arc::new(cell.start()?);
+            processes.insert(place, process.clone());
+            going.spawn(async move { (place, cell, process.exited().await) });
+        }
+        tokio::select! {
+            ended = going.join_next() => {
+                let Some(ended) = ended else { break };
+                let (place, cell, exit) = ended.map_err(|error| failed(error.into()))?;
+                processes.remove(&place);
+                let (code, row) = cell.row(&exit.map_err(failed)?);
+                codes.push(code);
+                eprintln!("{} of {count}: {} {}", codes.len(), cell.fault, exit::word(code));
+                rows.insert(place, row);
+            }
+            () = interrupts.next() => {
+                eprintln!("interrupted: {} runs are not begun, the others end", waiting.len());
+                waiting.clear();
+                for process in processes.values() {
+                    // One that has ended needs no signal.
+                    let _ = process.interrupt();
+                }
+            }
+        }
     }
-    match cli::read(words.into_iter())? {
-        Wish::Run(wish) => Ok(wish),
-        _ => Err(Failure::new(exit::INTERNAL, "a run was asked for")),
+    Ok(codes)
+}
+
+/// A run of the table.
+struct Cell {
+    system: String,
+    fault: &'static str,
+    words: Vec<OsString>,
+    /// Its run folder is made here.
+    out: PathBuf,
+}
+
+impl Cell {
+    /// Or why the fault cannot act here.
+    fn new(args: &TableArgs, fault: &dyn Fault) -> Result<Result<Cell, String>, Failure> {
+        let (time, nodes, rate) = (
+            args.time.to_string(),
+            args.nodes.to_string(),
+            args.rate.to_string(),
+        );
+        let out = args.out.join(&args.system).join(fault.name());
+        let mut words: Vec<OsString> = vec!["--quiet".into()];
+        for (flag, value) in [
+            ("--system", args.system.as_str()),
+            ("--nemesis", fault.name()),
+            ("--time", &time),
+            ("--nodes", &nodes),
+            ("--rate", &rate),
+            ("--links", &args.links),
+            ("--box", &args.sandbox),
+        ] {
+            words.extend([flag.into(), value.into()]);
+        }
+        words.extend(["--out".into(), out.clone().into()]);
+        if let Some(binary) = &args.binary {
+            words.extend(["--binary".into(), binary.into()]);
+        }
+        let line = std::iter::once("harness".into()).chain(words.clone());
+        match cli::read(line) {
+            Ok(_) => Ok(Ok(Cell {
+                system: args.system.clone(),
+                fault: fault.name(),
+                words,
+                out,
+            })),
+            Err(failure) if failure.code == exit::UNAVAILABLE => {
+                // What to choose instead is of no use in a table.
+                let reason = failure.message.split("; choose").next().unwrap_or_default();
+                Ok(Err(reason.to_owned()))
+            }
+            Err(failure) => Err(failure),
+        }
+    }
+
+    fn latest(&self) -> PathBuf {
+        self.out.join("latest")
+    }
+
+    fn start(&self) -> Result<Process, Failure> {
+        fs::create_dir_all(&self.out).map_err(|error| store::cannot_write(&self.out, &error))?;
+        // Of an earlier table, if there is one.
+        let _ = fs::remove_file(self.latest());
+        let start = || {
+            let mut command = Command::new(std::env::current_exe()?);
+            command.args(&self.words);
+            Process::spawn(command, &self.out.with_extension("log"))
+        };
+        start().map_err(|error| {
+            let text = format!("cannot start the run with {}: {error}", self.fault);
+            Failure::new(exit::INTERNAL, text)
+        })
+    }
+
+    /// What came of it. Whatever is missing is said in the row.
+    fn row(&self, exit: &Exit) -> (u8, String) {
+        let code = exit.code().and_then(|code| u8::try_from(code).ok());
+        let code = code.unwrap_or(exit::INTERNAL);
+        let told = told(&self.latest());
+        let (system, fault) = (&self.system, self.fault);
+        let row = match told {
+            Ok(told) => format!("| {system} | {fault} | {} | {told} |", exit::word(code)),
+            Err(_) => format!("| {system} | {fault} | {exit} | | | | |"),
+        };
+        (code, row)
     }
 }
 
-fn row(args: &TableArgs, fault: &str, code: u8, folder: &Path) -> Result<String, Failure> {
+/// Injuries, effects, heals and recovery, as cells.
+fn told(folder: &Path) -> Result<String, Failure> {
     let lines: Vec<Injury> = store::read_lines(&folder.join(store::INJURIES))?;
     // The last line of each says what came of it.
     let injuries: BTreeMap<u64, Injury> = lines.into_iter().map(|i| (i.id, i)).collect();
@@ -78,13 +211,13 @@ fn row(args: &TableArgs, fault: &str, code: u8, folder: &Path) -> Result<String,
     let recovered = ending.recovered_after_ns.map_or("never".into(), |after| {
         format!("{:.2} s", after as f64 / 1e9)
     });
-    let (system, verdict, all) = (&args.system, exit::word(code), injuries.len());
+    let all = injuries.len();
     let healed = if healed == all {
         "all".into()
     } else {
         format!("{healed} of {all}")
     };
     Ok(format!(
-        "| {system} | {fault} | {verdict} | {all} | {effective}: {example} | {healed} | {recovered} |"
+        "{all} | {effective}: {example} | {healed} | {recovered}"
     ))
 }

@@ -198,6 +198,21 @@ impl Links {
         self.switch.as_ref()?.namespace(node)
     }
 
+    /// Does something in a thread of its own in the node's namespace; here, where the node has none.
+    ///
+    /// # Errors
+    /// Those of what is done, or the namespace cannot be entered.
+    pub fn within<T: Send>(
+        &self,
+        node: u16,
+        what: impl FnOnce() -> io::Result<T> + Send,
+    ) -> io::Result<T> {
+        match self.namespace(node) {
+            Some(namespace) => packets::within(&namespace, what),
+            None => what(),
+        }
+    }
+
     /// All links, in order.
     pub fn ids(&self) -> impl Iterator<Item = LinkId> + '_ {
         self.lines.keys().copied()

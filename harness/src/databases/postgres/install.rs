@@ -2,13 +2,15 @@
 
 use std::fs;
 use std::io::Write as _;
+use std::net::SocketAddr;
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use crate::exit::{self, Failure};
+use crate::links::Way;
 use crate::replication::Replication;
 use crate::site::{NodeId, Site};
 
@@ -132,7 +134,8 @@ impl Install {
             .arg(&data);
         ended_well(&mut initdb).map_err(fail)?;
         self.make_tables(&data).map_err(fail)?;
-        let trust = "host all all 127.0.0.0/8 trust\nhost replication all 127.0.0.0/8 trust\n";
+        // Its own networks: the loopback's, or that of links of packets.
+        let trust = "host all all samenet trust\nhost replication all samenet trust\n";
         append(&data.join("pg_hba.conf"), trust).map_err(fail)?;
         for node in nodes {
             let copy = self.site.node_folder(node);
@@ -192,9 +195,17 @@ impl Install {
         make().map_err(|error| format!("cannot make {}: {error}", data.display()))
     }
 
-    /// The node's way to a primary: its link.
+    /// Where the node dials a primary: at its link's proxy, or where there is none, at the one port of the primary.
+    pub(super) fn way(&self, node: NodeId, primary: NodeId) -> SocketAddr {
+        match self.site.way() {
+            Way::Proxies => self.site.link(node, primary),
+            Way::Packets | Way::None => self.site.client(primary),
+        }
+    }
+
+    /// The same, as a server wants to be told.
     pub(super) fn primary_conninfo(&self, node: NodeId, primary: NodeId) -> String {
-        let link = self.site.link(node, primary);
+        let link = self.way(node, primary);
         format!(
             "host={} port={} user=postgres application_name={node} connect_timeout=1 tcp_user_timeout=2000",
             link.ip(),
@@ -223,14 +234,15 @@ impl Install {
         }
     }
 
-    /// Throws a node's data away and begins to copy the primary's, over the node's link; [`Install::follow`] comes after that.
+    /// Throws a node's data away. The command copies the primary's, if it is started in the node's network;
+    /// [`Install::follow`] comes after that.
     ///
     /// # Errors
-    /// The folder cannot be emptied, or the program not be started.
-    pub(super) fn copy(&self, node: NodeId, primary: NodeId) -> Result<Child, String> {
+    /// The folder cannot be emptied.
+    pub(super) fn copy(&self, node: NodeId, primary: NodeId) -> Result<Command, String> {
         let data = self.site.node_folder(node);
         self.empty(&data)?;
-        let link = self.site.link(node, primary);
+        let link = self.way(node, primary);
         let mut backup = self.program("pg_basebackup");
         backup
             .args([
@@ -252,9 +264,7 @@ impl Install {
         for stream in [Command::stdin, Command::stdout, Command::stderr] {
             stream(&mut backup, Stdio::null());
         }
-        backup
-            .spawn()
-            .map_err(|error| format!("cannot run pg_basebackup: {error}"))
+        Ok(backup)
     }
 
     /// The command that starts a server, as primary or standby as its folder says.

@@ -23,7 +23,6 @@ use super::{Client, Database, Deployment, Error, Future_};
 use crate::exit::Failure;
 use crate::faults::Need;
 use crate::kept::AppliedLog;
-use crate::links::Way;
 use crate::lock::lock;
 use crate::observation::NodeStatus;
 use crate::plan::Plan;
@@ -77,11 +76,6 @@ impl Database for Postgres {
 
     fn loses_power(&self) -> bool {
         false
-    }
-
-    fn ways(&self) -> &'static [Way] {
-        // Its supervisor rebuilds standbys from outside of their networks.
-        &[Way::Proxies]
     }
 
     fn replications(&self) -> &'static [Replication] {
@@ -265,8 +259,8 @@ impl Connection {
             (false, Some(reign)) => reign.node,
             (false, None) => return Err(none("no primary is open to clients")),
         };
-        let address = self.shared.site.door(node);
-        let mut session = Session::open(address, CONNECT_TIMEOUT)
+        let (address, own) = (self.shared.site.door(node), self.shared.site.workers());
+        let mut session = Session::open_from(own, address, CONNECT_TIMEOUT)
             .await
             .map_err(refused)?;
         if quiet {

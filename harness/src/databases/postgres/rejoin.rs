@@ -29,10 +29,49 @@ pub(super) struct Rejoin {
     strangers: BTreeSet<NodeId>,
     /// Base backups that go on.
     copies: BTreeMap<NodeId, Copy>,
-    /// Standbys that do not stream from the primary though they could, since when, and whether they were told.
-    astray: BTreeMap<NodeId, (Instant, bool)>,
+    /// Standbys that do not stream from the primary though they could.
+    astray: BTreeMap<NodeId, Astray>,
     /// Whom all this is about.
     primary: Option<NodeId>,
+}
+
+/// What is known of a standby that does not stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Astray {
+    /// Since when its way was open and it did not stream.
+    since: Instant,
+    /// It has been told whom to follow.
+    told: bool,
+}
+
+/// What to do about a standby.
+#[derive(Debug, PartialEq, Eq)]
+enum Step {
+    /// It streams what the primary writes.
+    LeaveAlone,
+    /// Whom to follow.
+    Tell,
+    /// Whether its way to the primary is open, and for how long.
+    Watch(Astray),
+    /// Its past is another.
+    GiveUp,
+}
+
+fn step(state: &State, leads: &State, known: Option<Astray>) -> Step {
+    match known {
+        // It leads without having been asked to: it was deposed while nobody could see it.
+        _ if !state.standby => Step::GiveUp,
+        _ if state.streams && state.timeline == leads.timeline => Step::LeaveAlone,
+        Some(astray) if !astray.told => Step::Tell,
+        Some(astray) => Step::Watch(astray),
+        None => Step::Tell,
+    }
+}
+
+/// What is known of a standby that was told, after a look at its way; `None`: it could have streamed for long enough.
+fn watched(astray: Astray, open: bool) -> Option<Astray> {
+    let since = if open { astray.since } else { Instant::now() };
+    (since.elapsed() <= ASTRAY_FOR).then_some(Astray { since, ..astray })
 }
 
 /// A base backup that goes on; it ends with this.
@@ -93,25 +132,32 @@ impl Rejoin {
     }
 
     async fn mind_standby(&mut self, node: NodeId, state: &State, primary: NodeId, leads: &State) {
-        if !state.standby {
-            // It leads without having been asked to: it was deposed while nobody could see it.
-            self.strangers.insert(node);
-            return;
+        let known = self.astray.get(&node).copied();
+        match step(state, leads, known) {
+            Step::LeaveAlone => {
+                self.astray.remove(&node);
+            }
+            Step::GiveUp => self.give_up(node),
+            Step::Tell => {
+                let told = self.tell(node, primary).await;
+                let since = Instant::now();
+                self.astray.insert(node, Astray { since, told });
+            }
+            Step::Watch(astray) => {
+                let open = self.way_is_open(node, primary).await;
+                match watched(astray, open) {
+                    Some(astray) => {
+                        self.astray.insert(node, astray);
+                    }
+                    None => self.give_up(node),
+                }
+            }
         }
-        if state.streams && state.timeline == leads.timeline {
-            self.astray.remove(&node);
-            return;
-        }
-        let (since, told) = *self.astray.entry(node).or_insert((Instant::now(), false));
-        if !told {
-            let told = self.tell(node, primary).await;
-            self.astray.insert(node, (Instant::now(), told));
-        } else if !self.way_is_open(node, primary).await {
-            self.astray.insert(node, (Instant::now(), true));
-        } else if since.elapsed() > ASTRAY_FOR {
-            self.astray.remove(&node);
-            self.strangers.insert(node);
-        }
+    }
+
+    fn give_up(&mut self, node: NodeId) {
+        self.astray.remove(&node);
+        self.strangers.insert(node);
     }
 
     /// Tells a standby whom to follow; false: it could not be told.
@@ -130,15 +176,17 @@ impl Rejoin {
 
     /// Could the node speak with the primary, over its link?
     async fn way_is_open(&self, node: NodeId, primary: NodeId) -> bool {
-        let link = self.cluster.site().link(node, primary);
-        Session::open(link, ANSWER_WITHIN).await.is_ok()
+        let way = self.install.way(node, primary);
+        let dialling = self.cluster.dial_as(node, way, ANSWER_WITHIN);
+        Session::over(dialling, ANSWER_WITHIN).await.is_ok()
     }
 
     /// Copies the primary's folder; when that is done the node may start. What failed is tried again.
     fn mind_stranger(&mut self, node: NodeId, primary: NodeId) {
         let Some(copy) = self.copies.get_mut(&node) else {
             if self.cluster.kill(SUPERVISOR, node).is_ok()
-                && let Ok(program) = self.install.copy(node, primary)
+                && let Ok(mut backup) = self.install.copy(node, primary)
+                && let Ok(program) = self.cluster.in_network_of(node, || backup.spawn())
             {
                 let since = Instant::now();
                 self.copies.insert(node, Copy { program, since });
@@ -156,5 +204,45 @@ impl Rejoin {
             // A start that fails shows as a node that is down.
             let _ = self.cluster.revive(SUPERVISOR, node);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_standby_is_told_before_it_is_given_up_and_given_up_only_after_a_while() {
+        let state = |standby: bool, streams: bool, timeline: u64| State {
+            standby,
+            streams,
+            timeline,
+            received: 9,
+            applied: 9,
+            settled: true,
+            started: 0,
+        };
+        let leads = state(false, false, 2);
+        let next = |follows: State, known| step(&follows, &leads, known);
+        let known = |told, ago: Duration| Astray {
+            since: Instant::now() - ago,
+            told,
+        };
+        let long = ASTRAY_FOR * 2;
+        assert_eq!(next(state(true, true, 2), None), Step::LeaveAlone);
+        let told = known(true, long);
+        assert_eq!(next(state(true, true, 2), Some(told)), Step::LeaveAlone);
+        // What it streams is the log of a primary that is none any more.
+        assert_eq!(next(state(true, true, 1), None), Step::Tell);
+        assert_eq!(next(state(true, false, 2), None), Step::Tell);
+        let untold = known(false, long);
+        assert_eq!(next(state(true, false, 2), Some(untold)), Step::Tell);
+        assert_eq!(next(state(true, false, 2), Some(told)), Step::Watch(told));
+        assert_eq!(next(state(false, false, 2), None), Step::GiveUp);
+        // Time counts only while its way is open.
+        assert_eq!(watched(told, true), None);
+        assert!(watched(told, false).is_some_and(|now| now.since > told.since));
+        let soon = known(true, Duration::ZERO);
+        assert_eq!(watched(soon, true), Some(soon));
     }
 }

@@ -1,11 +1,11 @@
 //! PostgreSQL's protocol, version 3, as far as simple queries under trust authentication take it.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 /// No message that is asked for here is longer.
 const LONGEST: usize = 1 << 24;
@@ -46,11 +46,39 @@ impl From<io::Error> for Error {
 impl Session {
     /// Connects as the user and to the database `postgres`.
     pub(super) async fn open(address: SocketAddr, timeout: Duration) -> Result<Session, Error> {
+        Session::open_from(None, address, timeout).await
+    }
+
+    /// The same, speaking from an address of this machine's.
+    pub(super) async fn open_from(
+        own: Option<IpAddr>,
+        address: SocketAddr,
+        timeout: Duration,
+    ) -> Result<Session, Error> {
+        let dialling = async {
+            match own {
+                None => TcpStream::connect(address).await,
+                Some(own) => {
+                    let socket = match address {
+                        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+                        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+                    };
+                    socket.bind(SocketAddr::new(own, 0))?;
+                    socket.connect(address).await
+                }
+            }
+        };
+        Session::over(dialling, timeout).await
+    }
+
+    /// The same over a connection that somebody else makes.
+    pub(super) async fn over(
+        dialling: impl Future<Output = io::Result<TcpStream>>,
+        timeout: Duration,
+    ) -> Result<Session, Error> {
         let none = |why: String| Error::NotConnected(why);
         let opening = async {
-            let stream = TcpStream::connect(address)
-                .await
-                .map_err(|error| none(error.to_string()))?;
+            let stream = dialling.await.map_err(|error| none(error.to_string()))?;
             let _ = stream.set_nodelay(true);
             let mut session = Session { stream };
             let mut body = 196_608u32.to_be_bytes().to_vec();

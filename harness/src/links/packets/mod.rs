@@ -26,7 +26,7 @@ use super::rule::Rule;
 use super::{LinkId, shape};
 use packet::{OFFLOAD, Ports};
 use queue::{Parcel, Queue};
-pub(crate) use wire::enter;
+pub(crate) use wire::{enter, within};
 
 /// Nodes are 10.77.0.1 and so on.
 const NETWORK: [u8; 3] = [10, 77, 0];

@@ -41,6 +41,17 @@ pub(crate) fn enter(namespace: &OwnedFd) -> io::Result<()> {
     Ok(())
 }
 
+/// Does something in a thread of its own in a namespace. What it starts stays there, and so does a socket that it makes.
+pub(crate) fn within<T: Send>(
+    namespace: &OwnedFd,
+    what: impl FnOnce() -> io::Result<T> + Send,
+) -> io::Result<T> {
+    elsewhere(|| {
+        enter(namespace)?;
+        what()
+    })
+}
+
 /// Does something in a thread of its own, which ends with it.
 fn elsewhere<T: Send>(what: impl FnOnce() -> io::Result<T> + Send) -> io::Result<T> {
     std::thread::scope(|scope| {
