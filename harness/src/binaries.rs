@@ -177,7 +177,9 @@ pub fn prepare(
     let began = Instant::now();
     let (system, built) = match installed() {
         Some(beside) => {
-            let own = package.filter(|_| !bugs).map(|package| beside.join(package));
+            let own = package
+                .filter(|_| !bugs)
+                .map(|package| beside.join(package));
             let system = named.map(Path::to_path_buf).or(own);
             (system, beside)
         }
@@ -220,7 +222,10 @@ fn store_failure(from: &Path, to: &Path, error: &std::io::Error) -> Failure {
     } else {
         Failure::new(
             exit::MISSING,
-            format!("{} is missing: it should be there, built or installed", from.display()),
+            format!(
+                "{} is missing: it should be there, built or installed",
+                from.display()
+            ),
         )
     }
 }

@@ -247,7 +247,16 @@ impl Process {
         let mut inner = self.lock();
         match self.reap(&mut inner)? {
             Some(_) => Ok(None),
-            None => limits::used(self.pid, limit).map(Some),
+            None => match limits::used(self.pid, limit) {
+                // A plain user may not look into one that is ending; its memory is gone then.
+                Err(error)
+                    if error.kind() == io::ErrorKind::PermissionDenied
+                        && limits::used(self.pid, Limit::Memory)? == 0 =>
+                {
+                    Ok(None)
+                }
+                used => used.map(Some),
+            },
         }
     }
 

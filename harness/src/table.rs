@@ -46,7 +46,9 @@ pub fn print(args: &TableArgs) -> Result<u8, Failure> {
         .build()
         .map_err(cannot)?;
     let codes = runtime.block_on(all(args, runs, &mut rows))?;
-    println!("| system | fault | verdict | injuries | with effect, such as | healed | recovered after |");
+    println!(
+        "| system | fault | verdict | injuries | with effect, such as | healed | recovered after |"
+    );
     println!("|---|---|---|---|---|---|---|");
     rows.values().for_each(|row| println!("{row}"));
     Ok(exit::worst(codes))
@@ -154,8 +156,9 @@ impl Cell {
                 out,
             })),
             Err(failure) if failure.code == exit::UNAVAILABLE => {
-                // What to choose instead is of no use in a table.
+                // What to choose instead is of no use in a table, and the row says what cannot act on what.
                 let reason = failure.message.split("; choose").next().unwrap_or_default();
+                let reason = reason.rsplit(": ").next().unwrap_or_default();
                 Ok(Err(reason.to_owned()))
             }
             Err(failure) => Err(failure),

@@ -49,6 +49,12 @@ struct Flags {
     /// Only the aims.
     #[arg(long)]
     aims: bool,
+    /// Only beside what Porcupine itself needed, as it was recorded elsewhere (instead of the table).
+    #[arg(long)]
+    recorded: bool,
+    /// Scale that by what porcupine-rust needs here: a file of lines `file,ms`, for files below `specimens/`.
+    #[arg(long, requires = "recorded")]
+    port: Option<PathBuf>,
     #[arg(long, hide = true)]
     child: Option<String>,
     #[arg(long, hide = true)]
@@ -85,6 +91,9 @@ fn run(flags: &Flags) -> Result<(), String> {
     let [ours, baseline] = [Judge::Ours, Judge::Baseline].map(|judge| flags.budget(judge));
     if let Some(folder) = &flags.plots {
         return plots::draw(folder, ours, baseline);
+    }
+    if flags.recorded {
+        return recorded::print(ours, flags.port.as_deref());
     }
     if !flags.aims {
         let specimens = cases::all_specimens().into_iter();

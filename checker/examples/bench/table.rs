@@ -5,7 +5,6 @@ use checker::Valid;
 use super::baseline::Budget;
 use super::cases::Case;
 use super::measure::{Judge, Measured, measure};
-use super::recorded::recorded;
 
 /// A history with both measurements.
 struct Row {
@@ -113,7 +112,6 @@ fn conclude(rows: &[Row]) {
         long.len(),
         mean(&long)
     );
-    against_recorded(rows);
     let slower = (rows.iter())
         .filter(|row| row.baseline.decided() && row.ours.seconds > row.baseline.seconds)
         .filter(|row| row.ours.seconds >= 1e-3);
@@ -134,34 +132,6 @@ fn conclude(rows: &[Row]) {
         etcd.len(),
         etcd.iter().sum::<f64>(),
         etcd.iter().copied().fold(0.0, f64::max)
-    );
-}
-
-/// The figures of Porcupine itself come from another machine: the ratio of the Rust port to the baseline tells how the
-/// baseline stands.
-fn against_recorded(rows: &[Row]) {
-    let recorded = recorded();
-    let known: Vec<_> = (rows.iter())
-        .filter_map(|row| match &row.case {
-            Case::Specimen { file, .. } => Some((row, recorded.get(file)?)),
-            Case::Made(_) => None,
-        })
-        .filter(|(row, _)| row.ours.decided())
-        .collect();
-    let ours: Vec<f64> = (known.iter())
-        .map(|(row, known)| known.porcupine / row.ours.seconds)
-        .collect();
-    let port: Vec<f64> = (known.iter())
-        .filter(|(row, _)| row.baseline.decided())
-        .filter_map(|(row, known)| Some(known.port? / row.baseline.seconds))
-        .collect();
-    println!(
-        "Porcupine's recorded figures ({} specimens that it decided): {:.1} times. porcupine-rust's recorded figures are {:.2} \
-         times those of the baseline here ({} specimens), which is how fair the baseline is on this machine.",
-        ours.len(),
-        mean(&ours),
-        mean(&port),
-        port.len()
     );
 }
 

@@ -121,10 +121,16 @@ impl Cluster {
             .and_then(|p| p.exit().ok().flatten());
         drop(member);
         self.happened(node, "ended", exit.as_ref().map(ToString::to_string));
+        // By the signal itself, as it had just started, or by another fault meanwhile.
+        let asked = match self.deployment.ends_by_interrupt() {
+            true => libc::SIGINT,
+            false => libc::SIGTERM,
+        };
         match exit {
-            // By the signal itself, in order, or by another fault meanwhile.
             Some(exit)
-                if may_end || exit.status.success() || matches!(exit.signal(), Some(9 | 15)) =>
+                if may_end
+                    || exit.status.success()
+                    || [libc::SIGKILL, asked].map(Some).contains(&exit.signal()) =>
             {
                 Ok(true)
             }

@@ -1,9 +1,13 @@
-//! Take the memory that a node could still ask for: its address space may not grow beyond a little more.
+//! Take the memory that a node could still ask for: its address space may not grow beyond a little more, while clients
+//! send it large requests that never end.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use rand::rngs::StdRng;
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
 
 use super::{
     Draft, Fault, Kind, Need, Order, Setting, TARGETS, View, down, list, targets, victims,
@@ -18,6 +22,10 @@ pub struct Memory;
 
 /// How long a process that was refused memory may take to say so and end, on a busy machine.
 const LAST_WORDS: Duration = Duration::from_millis(500);
+/// So many clients send requests, each of so many bytes but for the last one, which never comes.
+const CLIENTS: usize = 24;
+const BYTES: usize = 512 << 10;
+const ASKED_WITHIN: Duration = Duration::from_millis(100);
 
 impl Fault for Memory {
     fn name(&self) -> &'static str {
@@ -25,7 +33,7 @@ impl Fault for Memory {
     }
 
     fn about(&self) -> &'static str {
-        "one or some nodes get no more memory than they have and a little (RLIMIT_AS); one that ends by it is restarted to heal"
+        "one or some nodes get no more memory than they have and a little (RLIMIT_AS), and clients send large requests; one that ends by it is restarted to heal"
     }
 
     fn needs(&self) -> Need {
@@ -84,6 +92,26 @@ impl Fault for Memory {
         })
     }
 
+    fn act<'a>(
+        &'a self,
+        cluster: &'a Cluster,
+        injury: &'a Injury,
+    ) -> Future_<'a, Result<(), String>> {
+        Box::pin(async move {
+            let mut open = Vec::new();
+            for node in targets(injury) {
+                for _ in 0..CLIENTS {
+                    let asked = ask_without_end(cluster.site().client(node));
+                    let asked = tokio::time::timeout(ASKED_WITHIN, asked).await;
+                    // A node that has ended takes no more.
+                    open.extend(asked.ok().and_then(Result::ok));
+                }
+            }
+            // What it does to the nodes shows at the heal; until then the connections stay.
+            std::future::pending().await
+        })
+    }
+
     fn heal<'a>(
         &'a self,
         cluster: &'a Cluster,
@@ -107,4 +135,14 @@ impl Fault for Memory {
             Ok(ended.or((full > 0).then(|| format!("{full} nodes used all that they could get"))))
         })
     }
+}
+
+/// A request that nobody can carry out, as its end is missing.
+async fn ask_without_end(node: SocketAddr) -> std::io::Result<TcpStream> {
+    let mut stream = TcpStream::connect(node).await?;
+    let head =
+        format!("PUT /v1/kv/large HTTP/1.1\r\nhost: {node}\r\ncontent-length: {BYTES}\r\n\r\n");
+    stream.write_all(head.as_bytes()).await?;
+    stream.write_all(&vec![b' '; BYTES - 1]).await?;
+    Ok(stream)
 }
