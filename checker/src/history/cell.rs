@@ -54,6 +54,7 @@ impl Cell {
     }
 
     /// The halves of a small pair.
+    #[inline]
     fn halves(self) -> Option<[Cell; 2]> {
         let whole = |half: u64| match half & HALF_NULL {
             HALF_NULL => Cell::NULL,
@@ -243,11 +244,16 @@ impl<'a> Datum<'a> {
     }
 
     /// The two members, if it is a list of two.
+    #[inline]
     pub fn pair(self) -> Option<[Datum<'a>; 2]> {
         if let Some(halves) = self.cell.halves() {
             let values = self.values;
             return Some(halves.map(|cell| Datum { cell, values }));
         }
+        self.stored_pair()
+    }
+
+    fn stored_pair(self) -> Option<[Datum<'a>; 2]> {
         let mut members = self.list().filter(|all| all.len() == 2)?;
         Some([members.next()?, members.next()?])
     }

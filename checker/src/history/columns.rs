@@ -14,6 +14,10 @@ const NONE: u32 = u32::MAX;
 /// The process of the nemesis.
 const NEMESIS: u32 = u32::MAX;
 
+/// Bits beside the kind.
+const FINAL: u8 = 4;
+const SELDOM: u8 = 8;
+
 /// From here on a process stands for a number in a table.
 const FAR: u32 = 1 << 31;
 
@@ -50,7 +54,7 @@ pub struct Columns {
     far: Vec<u64>,
     time: Vec<u64>,
     process: Vec<u32>,
-    /// The kind in the low bits, then whether it is a final read.
+    /// The kind in the low bits, then whether it is a final read, then whether it says something that few do.
     kind: Vec<u8>,
     f: Vec<u32>,
     key: Vec<u32>,
@@ -78,7 +82,8 @@ impl Columns {
             .push(said.key.map_or(NONE, |text| number(texts, key, text)));
         self.node
             .push(said.node.map_or(NONE, |text| number(texts, node, text)));
-        if said.error.is_some() || said.entry.is_some() || said.current.is_some() {
+        let seldom = said.error.is_some() || said.entry.is_some() || said.current.is_some();
+        if seldom {
             self.seldom.push(Seldom {
                 event: at,
                 error: said.error.map_or(NONE, |text| number(texts, error, text)),
@@ -95,8 +100,9 @@ impl Columns {
                 FAR + self.far.len() as u32 - 1
             }
         });
+        let bit = |holds: bool, bit: u8| if holds { bit } else { 0 };
         self.kind
-            .push(said.kind as u8 | u8::from(said.is_final) << 2);
+            .push(said.kind as u8 | bit(said.is_final, FINAL) | bit(seldom, SELDOM));
         self.value.push(said.value);
     }
 
@@ -168,7 +174,7 @@ impl Columns {
 
     /// True for the reads at the end.
     pub fn is_final(&self, event: usize) -> bool {
-        self.kind[event] & 4 != 0
+        self.kind[event] & FINAL != 0
     }
 
     /// The verb, or the name of a fault.
@@ -249,7 +255,11 @@ impl Columns {
         (number != NONE).then(|| self.texts.get(number))
     }
 
+    #[inline]
     fn seldom(&self, event: usize) -> Option<&Seldom> {
+        if self.kind[event] & SELDOM == 0 {
+            return None;
+        }
         let at = self
             .seldom
             .binary_search_by_key(&(event as u32), |seldom| seldom.event);

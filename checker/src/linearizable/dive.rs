@@ -20,6 +20,9 @@ const CLASSES: usize = 64;
 /// How far it looks ahead for whom a value may be wanted by, in moments.
 const AHEAD: usize = 48;
 
+/// For so many moments after a choice what is forced is done again rather than noted.
+const FORCED: usize = 128;
+
 /// Nothing was written yet.
 const NOTHING: u32 = u32::MAX;
 
@@ -255,6 +258,9 @@ impl<'a> Dive<'a> {
             let bit: Mask = 1 << place;
             if self.now.done & bit == 0 {
                 self.furthest = self.furthest.max(self.moment);
+                if self.go_the_only_way(bit) {
+                    continue;
+                }
                 return Some(self.choose(bit));
             }
             self.now.done &= !bit;
@@ -263,6 +269,31 @@ impl<'a> Dive<'a> {
             self.moment += 1;
         }
         None
+    }
+
+    /// Where nothing but one open operation can take effect, it does, and no choice is noted; false: there may be more
+    /// ways, or none. Too far from the last choice one is noted all the same, so that coming back costs little.
+    fn go_the_only_way(&mut self, ending: Mask) -> bool {
+        let Now {
+            done, hidden, idle, ..
+        } = self.now;
+        let blind = if idle { self.writes } else { 0 };
+        let movers = self.open & !self.reads & !done & !blind;
+        let near = (self.choices.last())
+            .is_none_or(|choice| self.moment - (choice.moment as usize) < FORCED);
+        if !movers.is_power_of_two() || hidden & ending != 0 || !self.classes.is_empty() || !near {
+            return false;
+        }
+        let at = self.open_steps[movers.trailing_zeros() as usize];
+        let action = self.steps[at as usize].action;
+        if action.step(self.now.state).is_none() {
+            return false;
+        }
+        self.made += 1;
+        self.now.done |= movers;
+        self.now.hidden &= !movers;
+        self.take(at);
+        true
     }
 
     fn begin(&mut self, at: usize) {

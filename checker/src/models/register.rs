@@ -108,7 +108,20 @@ impl Interner {
         (self.part, self.next) = (part, 0);
     }
 
+    #[inline]
     fn intern(&mut self, value: Datum<'_>) -> Interned {
+        if let Some(number) = value.cell().as_i64()
+            && let Some((part, known)) = self.small.get_mut(number as usize)
+            && *part == self.part
+        {
+            return *known;
+        }
+        self.intern_first(value)
+    }
+
+    /// The same for one that this part has not spoken of, or that is no small number.
+    #[inline(never)]
+    fn intern_first(&mut self, value: Datum<'_>) -> Interned {
         let cell = value.cell();
         let small = cell
             .as_i64()
@@ -118,12 +131,9 @@ impl Interner {
             if self.small.len() <= at {
                 self.small.resize(at + 1, (0, INITIAL));
             }
-            let (part, known) = &mut self.small[at];
-            if *part != self.part {
-                self.next += 1;
-                (*part, *known) = (self.part, self.next);
-            }
-            return *known;
+            self.next += 1;
+            self.small[at] = (self.part, self.next);
+            return self.next;
         }
         if cell.is_null() {
             return INITIAL;
@@ -150,35 +160,33 @@ fn by_some_keys(
     history: &History,
     wanted: impl Fn(u32) -> bool,
 ) -> Vec<(Option<SmolStr>, Vec<u32>)> {
-    const NONE: u32 = u32::MAX;
     let columns = history.columns();
+    let operations = history.operations();
     // The last place is that of "no key".
-    let mut part_of = vec![NONE; columns.key_numbers() + 1];
-    let mut counts: Vec<(Option<SmolStr>, usize)> = Vec::new();
-    let place = |operation: &Operation| {
-        let key = columns.key_number(operation.invoke());
-        (key as usize).min(columns.key_numbers())
-    };
-    let wanted = |operation: &Operation| wanted(columns.key_number(operation.invoke()));
-    for operation in history
-        .operations()
-        .iter()
-        .filter(|operation| wanted(operation))
-    {
-        let part = &mut part_of[place(operation)];
-        if *part == NONE {
-            *part = counts.len() as u32;
-            counts.push((history.key(operation).cloned(), 0));
+    let last = columns.key_numbers();
+    let place = |one: &Operation| (columns.key_number(one.invoke()) as usize).min(last);
+    let mut counts = vec![0_u32; last + 1];
+    let mut order = Vec::new();
+    for operation in operations {
+        let count = &mut counts[place(operation)];
+        if *count == 0 {
+            order.push(operation);
         }
-        counts[*part as usize].1 += 1;
+        *count += 1;
     }
-    let mut parts: Vec<(Option<SmolStr>, Vec<u32>)> = counts
-        .into_iter()
-        .map(|(key, count)| (key, Vec::with_capacity(count)))
-        .collect();
-    for (number, operation) in (0..).zip(history.operations()) {
-        if let Some((_, part)) = parts.get_mut(part_of[place(operation)] as usize) {
-            part.push(number);
+    order.retain(|first| wanted(columns.key_number(first.invoke())));
+    // Where each part stands, or after all of them, what nobody wants.
+    let mut part_of = vec![order.len() as u32; last + 1];
+    let mut parts = Vec::with_capacity(order.len());
+    for (part, first) in (0..).zip(order) {
+        let at = place(first);
+        part_of[at] = part;
+        let numbers = Vec::with_capacity(counts[at] as usize);
+        parts.push((history.key(first).cloned(), numbers));
+    }
+    for (number, operation) in (0..).zip(operations) {
+        if let Some((_, numbers)) = parts.get_mut(part_of[place(operation)] as usize) {
+            numbers.push(number);
         }
     }
     parts
@@ -283,11 +291,22 @@ enum Verb {
 struct Verbs(Vec<(u32, Verb)>);
 
 impl Verbs {
+    #[inline]
     fn of(&mut self, history: &History, operation: &Operation) -> Result<Verb, String> {
         let number = history.columns().verb_number(operation.invoke());
         if let Some((_, verb)) = self.0.iter().find(|(known, _)| *known == number) {
             return Ok(*verb);
         }
+        self.meet(history, operation, number)
+    }
+
+    #[cold]
+    fn meet(
+        &mut self,
+        history: &History,
+        operation: &Operation,
+        number: u32,
+    ) -> Result<Verb, String> {
         let verb = match history.verb(operation).as_str() {
             "read" => Verb::Read,
             "write" => Verb::Write,
@@ -304,6 +323,7 @@ impl Verbs {
     }
 }
 
+#[inline(always)]
 fn action(
     history: &History,
     operation: &Operation,
@@ -321,10 +341,7 @@ fn action(
         Verb::Cas => {
             let argument = history.argument(operation);
             let Some([old, new]) = argument.pair() else {
-                return Err(format!(
-                    "event {}: a cas has the value {argument}, expected [old, new]",
-                    operation.invoke()
-                ));
+                return Err(no_pair(operation, argument));
             };
             let (old, new) = (interner.intern(old), interner.intern(new));
             match (outcome, operation.complete()) {
@@ -340,6 +357,12 @@ fn action(
             }
         }
     })
+}
+
+#[cold]
+fn no_pair(operation: &Operation, argument: Datum<'_>) -> String {
+    let event = operation.invoke();
+    format!("event {event}: a cas has the value {argument}, expected [old, new]")
 }
 
 /// What was known when the event at `time` had just been recorded: later operations are left out, open
