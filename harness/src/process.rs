@@ -138,7 +138,9 @@ impl Process {
 
     /// Signals what it started, standing still itself so that it starts no more; answers whom.
     fn children(&self, signal: Signal) -> io::Result<Vec<u32>> {
-        if !self.with_children || !self.signal(Signal::SIGSTOP)? {
+        // The signal alone is not enough: until every thread stands it may start another one. Who does not come to stand is
+        // signalled all the same.
+        if !self.with_children || matches!(self.stand(), Ok(false)) {
             return Ok(Vec::new());
         }
         let children = tree::descendants(self.pid);
@@ -169,17 +171,22 @@ impl Process {
     /// It has ended, or it does not stop within 2 s; then it is held nevertheless.
     pub fn pause(&self, holder: u64) -> io::Result<()> {
         self.lock().holders.insert(holder);
-        if !self.signal(Signal::SIGSTOP)? {
+        if !self.stand()? {
             return Err(self.not_running());
+        }
+        self.children(Signal::SIGSTOP).map(drop)
+    }
+
+    /// Stops it and waits until every thread stands. False: it has ended.
+    fn stand(&self) -> io::Result<bool> {
+        if !self.signal(Signal::SIGSTOP)? {
+            return Ok(false);
         }
         let late = Instant::now() + STOPPED_WITHIN;
         loop {
             match self.state()? {
-                State::Stopped => {
-                    self.children(Signal::SIGSTOP)?;
-                    return Ok(());
-                }
-                State::Ended => return Err(self.not_running()),
+                State::Stopped => return Ok(true),
+                State::Ended => return Ok(false),
                 State::Running if Instant::now() > late => {
                     return Err(self.late("is still not stopped", STOPPED_WITHIN));
                 }

@@ -78,7 +78,7 @@ pub struct Depth<'a, M: Model> {
     /// Bytes that states hold beside themselves, and what is dead.
     held: usize,
     classes: Vec<Class>,
-    /// By call; for those of unknown outcome.
+    /// By call; for those of unknown outcome, and those that do the same as one of these.
     class_of: Map<u32, u32>,
     usages: Usages,
     /// States only grow towards what is told.
@@ -145,6 +145,11 @@ impl<'a, M: Model> Depth<'a, M> {
             }
             self.classes[class as usize].members.push(at);
             self.class_of.insert(at, class);
+        }
+        for (at, call) in (0..).zip(self.calls).filter(|(_, call)| call.must) {
+            if let Some(class) = known.get(&(&call.op, call.reply.as_ref())) {
+                self.class_of.insert(at, *class);
+            }
         }
         self.classes.len() <= CLASSES
     }
@@ -296,11 +301,18 @@ impl<'a, M: Model> Depth<'a, M> {
                 classes |= 1 << number;
             }
         }
+        let movers = self.open & !self.observers & !self.now.done;
+        // What does the same and has to happen anyway goes first: the two can be swapped.
+        for place in bits(if classes == 0 { 0 } else { movers }) {
+            if let Some(class) = self.class_of.get(&self.open_calls[place]) {
+                classes &= !(1 << class);
+            }
+        }
         self.choices.push(Choice {
             now: self.now,
             moment: self.moment as u32,
             order: self.order.len() as u32,
-            movers: self.open & !self.observers & !self.now.done,
+            movers,
             classes,
         });
         true

@@ -8,8 +8,9 @@
 //! - of equal open operations the one that ends first goes first: in a linearization where a later-ending one
 //!   goes first, both open at that time, the two can be swapped. So locks and counters stay small;
 //! - unknown outcomes are classes of equal ones with counts, the one invoked first goes first;
+//! - an unknown outcome waits for those that do the same and have to happen anyway, by the same swap;
 //! - a configuration in which fewer reads took effect, or more unknown outcomes, than in an otherwise equal one is
-//!   dropped.
+//!   dropped; and where [`Model::makes_up`] says so, one whose rest can be done by the rest of another.
 //!
 //! Each configuration knows how it came to be, so that the answer "linearizable" comes with the order.
 
@@ -396,7 +397,7 @@ impl<'a, M: Model> Search<'a, M> {
                 }
             }
         }
-        for (class, _, slot) in first {
+        for &(class, _, slot) in &first {
             let call = self.slots[slot].as_ref().map_or(NONE, |open| open.call);
             let done = from.done | 1 << slot;
             self.go(from, link, class, call, done, None, next);
@@ -408,8 +409,10 @@ impl<'a, M: Model> Search<'a, M> {
                 .iter()
                 .find(|(other, _)| *other == class)
                 .map_or(0, |(_, count)| *count);
+            // One that does the same and has to happen anyway goes first: the two can be swapped.
+            let must = first.iter().any(|(other, ..)| *other == class);
             let call = self.unknown[&class].get(used as usize).copied();
-            if let Some(call) = call {
+            if let Some(call) = call.filter(|_| !must) {
                 self.go(from, link, class, call, from.done, Some(class), next);
             }
         }
@@ -501,29 +504,67 @@ impl<'a, M: Model> Search<'a, M> {
     }
 
     /// Drops configurations that can do no more than another in the same state with the same calls in effect: in which
-    /// fewer observers took effect, and more of the unknown outcomes were used.
+    /// fewer observers took effect, and more of the unknown outcomes were used. Where rests make up for each other,
+    /// other calls may be in effect.
     fn thin_out(&self, all: Vec<(Configuration, u32)>) -> Vec<(Configuration, u32)> {
         let mut groups: Map<(u32, Mask), Vec<usize>> = Map::default();
         let mut drop = vec![false; all.len()];
         for (at, (new, _)) in all.iter().enumerate() {
-            let group = groups
-                .entry((new.state, new.done & !self.observers))
-                .or_default();
-            let covers = |a: &Configuration, b: &Configuration| {
-                b.done & !a.done == 0 && uses_no_more(&a.used, &b.used)
+            let movers = match M::TRADES {
+                true => 0,
+                false => new.done & !self.observers,
             };
-            if group.iter().any(|other| covers(&all[*other].0, new)) {
+            let group = groups.entry((new.state, movers)).or_default();
+            if group.iter().any(|other| self.covers(&all[*other].0, new)) {
                 drop[at] = true;
                 continue;
             }
             group.retain(|other| {
-                drop[*other] = covers(new, &all[*other].0);
+                drop[*other] = self.covers(new, &all[*other].0);
                 !drop[*other]
             });
             group.push(at);
         }
         let kept = all.into_iter().zip(drop).filter(|(_, drop)| !drop);
         kept.map(|(configuration, _)| configuration).collect()
+    }
+
+    /// True if whatever leads on from `b` also leads on from `a`, which is in the same state.
+    fn covers(&self, a: &Configuration, b: &Configuration) -> bool {
+        if b.done & !a.done != 0 {
+            return false;
+        }
+        if !M::TRADES {
+            return uses_no_more(&a.used, &b.used);
+        }
+        let op = |class: u32| &self.calls[self.classes[class as usize].0 as usize].op;
+        // What only b can still do, and what only a can.
+        let (mut lost, mut kept) = (Vec::new(), Vec::new());
+        let mut more = |class: u32, by_a: u32, by_b: u32| {
+            lost.extend((by_a > by_b).then(|| (op(class), by_a - by_b)));
+            kept.extend((by_b > by_a).then(|| (op(class), by_b - by_a)));
+        };
+        let count = |used: &[(u32, u32)], class: u32| {
+            let found = used.iter().find(|(other, _)| *other == class);
+            found.map_or(0, |(_, count)| *count)
+        };
+        for (class, by_a) in &a.used {
+            more(*class, *by_a, count(&b.used, *class));
+        }
+        for (class, by_b) in &b.used {
+            if count(&a.used, *class) == 0 {
+                more(*class, 0, *by_b);
+            }
+        }
+        let mut ahead = a.done & !b.done & !self.observers;
+        while ahead != 0 {
+            let slot = ahead.trailing_zeros() as usize;
+            ahead &= ahead - 1;
+            if let Some(open) = &self.slots[slot] {
+                lost.push((op(open.class), 1));
+            }
+        }
+        lost.is_empty() || self.model.makes_up(&lost, &kept)
     }
 
     /// Forgets states that no configuration is in, when they are most of all.

@@ -15,10 +15,15 @@ pub enum Op {
     Read,
 }
 
+/// No more amounts than these are shared out.
+const SHARED: usize = 12;
+
 impl Model for Counter {
     type Op = Op;
     type Reply = i64;
     type State = i64;
+
+    const TRADES: bool = true;
 
     fn init(&self) -> i64 {
         0
@@ -77,9 +82,55 @@ impl Model for Counter {
         (low..=high).contains(&told) && (!is_small || sums >> gap & 1 == 1)
     }
 
+    /// If for each amount that is lost there are some of those kept that add up to it, added all at once.
+    fn makes_up(&self, lost: &[(&Op, u32)], kept: &[(&Op, u32)]) -> bool {
+        let amounts = |ops: &[(&Op, u32)]| -> Option<Vec<i64>> {
+            let mut all = Vec::new();
+            for (op, count) in ops {
+                let Op::Add(amount) = op else { return None };
+                if *amount <= 0 || all.len() + *count as usize > SHARED {
+                    return None;
+                }
+                all.extend(std::iter::repeat_n(*amount, *count as usize));
+            }
+            all.sort_unstable_by_key(|amount| std::cmp::Reverse(*amount));
+            Some(all)
+        };
+        match (amounts(lost), amounts(kept)) {
+            (Some(lost), Some(kept)) => shared_out(&lost, &kept, 0),
+            _ => false,
+        }
+    }
+
     fn changes(&self, op: &Op) -> bool {
         !matches!(op, Op::Read | Op::Add(0))
     }
+}
+
+/// True if disjoint choices of `kept`, without those in `taken`, add up to each of `lost`. Amounts are positive, the largest
+/// first.
+fn shared_out(lost: &[i64], kept: &[i64], taken: u32) -> bool {
+    match lost.split_first() {
+        Some((first, rest)) => adds_up(*first, 0, rest, kept, taken),
+        None => true,
+    }
+}
+
+/// The same, `gap` being what the first of them still lacks, to be made of `kept` from `from` on.
+fn adds_up(gap: i64, from: usize, rest: &[i64], kept: &[i64], taken: u32) -> bool {
+    if gap == 0 {
+        return shared_out(rest, kept, taken);
+    }
+    let mut tried = 0;
+    (from..kept.len()).any(|at| {
+        let amount = kept[at];
+        // Of equal ones any will do.
+        let fits = taken >> at & 1 == 0 && amount != tried && amount <= gap;
+        if fits {
+            tried = amount;
+        }
+        fits && adds_up(gap - amount, at + 1, rest, kept, taken | 1 << at)
+    })
 }
 
 impl Spoken for Counter {
@@ -102,5 +153,30 @@ impl Spoken for Counter {
             },
             _ => told.unknown_verb("a counter knows add, inc, dec and read"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_make_up_for_one_that_they_add_up_to() {
+        let ops = |amounts: &[i64]| -> Vec<Op> { amounts.iter().map(|a| Op::Add(*a)).collect() };
+        let makes_up = |lost: &[i64], kept: &[i64]| {
+            let (lost, kept) = (ops(lost), ops(kept));
+            let each = |ops: &'static [Op]| ops.iter().map(|op| (op, 1)).collect::<Vec<_>>();
+            let [lost, kept] = [lost, kept].map(|ops| each(ops.leak()));
+            Counter.makes_up(&lost, &kept)
+        };
+        assert!(makes_up(&[4], &[3, 1]));
+        assert!(makes_up(&[4, 3], &[3, 2, 1, 1]));
+        assert!(makes_up(&[5, 4], &[3, 3, 2, 1]));
+        // Together they would, but not each of them.
+        assert!(!makes_up(&[3, 1], &[4]));
+        assert!(!makes_up(&[5, 5], &[3, 3, 3, 1]));
+        assert!(!makes_up(&[4], &[3, 3]));
+        assert!(!makes_up(&[4], &[5, -1]));
+        assert!(makes_up(&[i64::MAX], &[i64::MAX - 1, 1]));
     }
 }

@@ -95,6 +95,15 @@ pub trait Model {
         true
     }
 
+    /// Does [`Model::makes_up`] ever say yes to something? Then more configurations are compared with each other.
+    const TRADES: bool = false;
+
+    /// True only if whoever can do `kept`, each so often, can do all that whoever can do `lost` can, in whatever state and at
+    /// whatever times: some of `kept`, one after the other at once, in place of each of `lost`. None of them is answered.
+    fn makes_up(&self, _lost: &[(&Self::Op, u32)], _kept: &[(&Self::Op, u32)]) -> bool {
+        false
+    }
+
     /// False for what leaves every state as it is, such as a read: it may take effect as soon as it fits.
     fn changes(&self, _op: &Self::Op) -> bool {
         true

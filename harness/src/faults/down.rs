@@ -21,6 +21,8 @@ pub(super) enum How {
     Term,
 }
 
+/// How long a process that was refused something may take to say so and end, on a busy machine.
+pub const LAST_WORDS: Duration = Duration::from_millis(500);
 /// A process that was asked to end has to within this.
 const TERM_WITHIN: Duration = Duration::from_secs(5);
 

@@ -106,6 +106,7 @@ impl Fault for FdExhaustion {
             for node in targets(injury) {
                 cluster.unlimit(injury.id, node, Limit::Files)?;
             }
+            tokio::time::sleep(down::LAST_WORDS).await;
             let ended = down::heal(cluster, injury, before).await?;
             let empty = cluster.counted(injury.id);
             let looked =

@@ -107,10 +107,10 @@ impl Fault for Flaky {
             let Some((did, links)) = mend(cluster, injury, before) else {
                 return Ok(None);
             };
-            let (frames, bytes) = (did.dropped.frames, did.dropped.bytes);
-            Ok((bytes > 0).then(|| {
+            Ok((did.dropped.bytes > 0).then(|| {
                 let text = format!(
-                    "{frames} messages ({bytes} bytes) dropped on {links} links that came back {} times",
+                    "{} dropped on {links} links that came back {} times",
+                    did.dropped.amount(),
                     cluster.counted(injury.id)
                 );
                 told(cluster, text)

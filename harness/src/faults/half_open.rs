@@ -40,9 +40,7 @@ impl Disturbance for HalfOpen {
     }
 
     fn effect(&self, _parameters: &Value, counters: &Counters) -> Option<String> {
-        (counters.dropped.bytes > 0).then(|| {
-            let (frames, bytes) = (counters.dropped.frames, counters.dropped.bytes);
-            format!("{frames} messages ({bytes} bytes) said into the void")
-        })
+        (counters.dropped.bytes > 0)
+            .then(|| format!("{} said into the void", counters.dropped.amount()))
     }
 }

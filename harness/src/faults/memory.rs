@@ -20,8 +20,6 @@ use crate::process::Limit;
 /// The row in the table of faults.
 pub struct Memory;
 
-/// How long a process that was refused memory may take to say so and end, on a busy machine.
-const LAST_WORDS: Duration = Duration::from_millis(500);
 /// So many clients send requests, each of so many bytes but for the last one, which never comes.
 const CLIENTS: usize = 24;
 const BYTES: usize = 512 << 10;
@@ -130,7 +128,7 @@ impl Fault for Memory {
                 // It grew, and there is less left than the smallest stack or arena takes.
                 full += u64::from(used > earlier && limit.saturating_sub(used) < 64 << 10);
             }
-            tokio::time::sleep(LAST_WORDS).await;
+            tokio::time::sleep(down::LAST_WORDS).await;
             let ended = down::heal(cluster, injury, before).await?;
             Ok(ended.or((full > 0).then(|| format!("{full} nodes used all that they could get"))))
         })

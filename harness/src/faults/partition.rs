@@ -156,13 +156,12 @@ impl Fault for Partition {
             let Some((did, links)) = mend(cluster, injury, before) else {
                 return Ok(None);
             };
-            let (frames, bytes) = (did.dropped.frames, did.dropped.bytes);
             let on = format!("on {links} links");
             Ok(if resets(injury) {
                 (did.resets > 0).then(|| format!("{} connections reset {on}", did.resets))
             } else {
-                let text = || format!("{frames} messages ({bytes} bytes) dropped {on}");
-                (bytes > 0).then(|| told(cluster, text()))
+                let text = || format!("{} dropped {on}", did.dropped.amount());
+                (did.dropped.bytes > 0).then(|| told(cluster, text()))
             })
         })
     }

@@ -4,7 +4,7 @@ use rand::rngs::StdRng;
 use rand::seq::{IndexedRandom as _, SliceRandom as _};
 use serde_json::{Value, json};
 
-use super::links::{crossed, names, read, touching};
+use super::links::{crossed, names, read, told, touching};
 use super::{
     Draft, Fault, Kind, Need, Order, Setting, TARGETS, View, down, list, millis, node, time,
     victims,
@@ -145,12 +145,8 @@ impl Fault for Swizzle {
                 Some("kill") => down::effect(cluster, &tallies),
                 Some("stop") => (stops > 0)
                     .then(|| format!("{stops} stops, {:.2} s in all", stopped as f64 / 1e9)),
-                _ => (dropped.bytes > 0).then(|| {
-                    format!(
-                        "{} messages ({} bytes) dropped",
-                        dropped.frames, dropped.bytes
-                    )
-                }),
+                _ => (dropped.bytes > 0)
+                    .then(|| told(cluster, format!("{} dropped", dropped.amount()))),
             })
         })
     }

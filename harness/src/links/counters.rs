@@ -22,6 +22,14 @@ pub struct Traffic {
 }
 
 impl Traffic {
+    /// How much it is, for people: in bytes alone where nobody knows where messages end.
+    pub fn amount(&self) -> String {
+        match self.frames {
+            0 => format!("{} bytes", self.bytes),
+            frames => format!("{frames} messages ({} bytes)", self.bytes),
+        }
+    }
+
     pub(super) fn add_frame(&mut self, frame: &Frame) {
         self.frames += 1;
         if let Some(count) = self.kinds.get_mut(usize::from(frame.kind)) {
