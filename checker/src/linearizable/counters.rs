@@ -1,13 +1,14 @@
 //! Counters whose additions are never negative: what is plainly wrong is told at once, with the few calls that show it.
 //!
-//! Let b be a read, and a one that ended before it started, or the beginning (a sum of 0). Then b tells at least what a
-//! told and all that was added for certain between them, and at most that and all that can have been added after a
-//! started and before b ended. Where both hold for all pairs the history may be wrong nonetheless (whether a sum can be
-//! made of given amounts is NP-hard): then the answer is [`Exact::Undecided`].
+//! A read tells at least all that was added for certain before it started, and at most all that can have been added before
+//! it ended. Of two reads, of which a ended before b started, b tells at least what a told and all that was added for
+//! certain between them. Where this holds of all reads and pairs the history may be wrong nonetheless (whether a sum can
+//! be made of given amounts is NP-hard): then the answer is [`Exact::Undecided`].
 //!
-//! Of additions that others overlap the bounds know only a part, so that the cost stays O(n log n): all that ended
-//! before b started, but for all that started before a ended; and exactly those between a and b where a is one of the
-//! last `NEAR` before b.
+//! That b tells at most what a told and all that was added after a started and before b ended says nothing more: a told at
+//! least what was over when it started. Nor does a bound from below by sums, where a is far from b: a told at most what had
+//! been begun when it ended. So only the additions between b and the last `NEAR` reads before it are looked at one by one,
+//! and the cost stays O(n log n).
 
 use super::exact::Exact;
 use crate::models::Call;
@@ -53,7 +54,7 @@ pub fn judge(calls: &[CounterCall]) -> Exact {
         return Exact::NotForThis;
     }
     let near = reads_near(&reads, &adds);
-    match near.or_else(|| reads_far(&reads, &adds)) {
+    match near.or_else(|| reads_alone(&reads, &adds)) {
         Some(wrong) => wrong,
         None => Exact::Undecided,
     }
@@ -86,9 +87,11 @@ fn too_little(calls: Vec<u32>) -> Option<Exact> {
     Some(Exact::Wrong { calls, name })
 }
 
-fn too_much(calls: Vec<u32>) -> Option<Exact> {
-    let name = "counted what nobody had added";
-    Some(Exact::Wrong { calls, name })
+fn too_much(read: u32) -> Exact {
+    Exact::Wrong {
+        calls: vec![read],
+        name: "counted what nobody had added",
+    }
 }
 
 /// Each read against the last few before it and what was added between.
@@ -131,30 +134,17 @@ fn reads_near(reads: &[Timed], adds: &[Timed]) -> Option<Exact> {
     })
 }
 
-/// Each read against all before it, by sums.
-fn reads_far(reads: &[Timed], adds: &[Timed]) -> Option<Exact> {
+/// Each read by itself, by sums.
+fn reads_alone(reads: &[Timed], adds: &[Timed]) -> Option<Exact> {
     let musts = adds.iter().filter(|add| add.must);
-    let ended = Sums::new(musts.map(|add| (add.end, add.number)));
+    let ended = Sums::new(musts.clone().map(|add| (add.end, add.number)));
     let started = Sums::new(adds.iter().map(|add| (add.start, add.number)));
-    let mut by_end: Vec<&Timed> = reads.iter().collect();
-    by_end.sort_unstable_by_key(|read| read.end);
-    let mut before = by_end.into_iter().peekable();
-    // What told most beyond what had been begun, and what told least beyond what was over.
-    let (mut most, mut least): ((i64, Option<u32>), (i64, Option<u32>)) = ((0, None), (0, None));
-    reads.iter().find_map(|b| {
-        while let Some(a) = before.next_if(|a| a.end < b.start) {
-            most = most.max((a.number.saturating_sub(started.before(a.end)), Some(a.at)));
-            let beyond = (a.number.saturating_sub(ended.before(a.start)), Some(a.at));
-            least = if beyond.0 < least.0 { beyond } else { least };
+    reads.iter().find_map(|read| {
+        if read.number < ended.before(read.start) {
+            let added = musts.clone().filter(|add| add.end < read.start);
+            return too_little(added.map(|add| add.at).chain([read.at]).collect());
         }
-        if b.number.saturating_sub(ended.before(b.start)) < most.0 {
-            let added = adds.iter().filter(|add| add.must && add.end < b.start);
-            let added = added.map(|add| add.at);
-            return too_little(added.chain(most.1).chain([b.at]).collect());
-        }
-        if b.number.saturating_sub(started.before(b.end)) > least.0 {
-            return too_much(least.1.into_iter().chain([b.at]).collect());
-        }
-        None
+        let most = started.before(read.end);
+        (read.number > most).then(|| too_much(read.at))
     })
 }

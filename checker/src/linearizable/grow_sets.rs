@@ -83,14 +83,14 @@ pub fn judge(calls: &[Call<Op, Reply>]) -> Exact {
         again.sort_unstable();
         let late = again.iter().find(|at| calls[**at as usize].end < latest.0);
         if let Some(&at) = late {
-            return out_of_order(calls, &reads, &layer_of, at, latest.1);
+            return out_of_order(calls, &reads, at, latest.1);
         }
         layer.adds.sort_unstable();
         layer.reads.sort_unstable();
         for &at in layer.adds.iter().chain(&layer.reads) {
             let call = &calls[at as usize];
             if call.end < latest.0 {
-                return out_of_order(calls, &reads, &layer_of, at, latest.1);
+                return out_of_order(calls, &reads, at, latest.1);
             }
             latest = latest.max((call.start, at));
             order.push(at);
@@ -114,7 +114,6 @@ struct Layer {
 fn out_of_order(
     calls: &[Call<Op, Reply>],
     reads: &[(&[Item], u32)],
-    layer_of: &HashMap<Item, usize>,
     ended: u32,
     began: u32,
 ) -> Exact {
@@ -128,11 +127,7 @@ fn out_of_order(
             let between = reads
                 .iter()
                 .find(|(all, _)| tells(all, &told) && !tells(all, &missing));
-            involved.extend(
-                between
-                    .map(|(_, at)| *at)
-                    .filter(|_| layer_of.contains_key(&told)),
-            );
+            involved.extend(between.map(|(_, at)| *at));
             "element that appears too late"
         }
         _ => "stale read",
