@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use crate::exit::{self, Failure};
 use crate::faults::{FAULTS, Need};
 use crate::links::Links;
+use crate::out::print_line;
 use crate::process::{Limit, Process};
 use crate::{databases, sandbox, store};
 
@@ -29,7 +30,7 @@ pub fn examine() -> Result<u8, Failure> {
     std::fs::create_dir_all(&folder).map_err(|error| store::cannot_write(&folder, &error))?;
     let findings = findings(&folder);
     let _ = std::fs::remove_dir_all(&folder);
-    println!("This machine:");
+    print_line!("This machine:");
     for Finding {
         what,
         good_for,
@@ -37,8 +38,8 @@ pub fn examine() -> Result<u8, Failure> {
     } in &findings
     {
         match problem {
-            None => println!("  ok {what} ({good_for})"),
-            Some(problem) => println!("  -- {what} ({good_for}): {problem}"),
+            None => print_line!("  ok {what} ({good_for})"),
+            Some(problem) => print_line!("  -- {what} ({good_for}): {problem}"),
         }
     }
     let missing = |what: &str| {
@@ -46,7 +47,7 @@ pub fn examine() -> Result<u8, Failure> {
             .iter()
             .any(|f| f.what == what && f.problem.is_some())
     };
-    println!("\nFaults:");
+    print_line!("\nFaults:");
     for fault in FAULTS {
         let lacks = match fault.needs() {
             Need::Signals => missing(SIGNALS),
@@ -62,16 +63,16 @@ pub fn examine() -> Result<u8, Failure> {
             .collect();
         let (name, systems) = (fault.name(), systems.join(", "));
         if lacks {
-            println!("  -- {name}: needs {}, see above", fault.needs());
+            print_line!("  -- {name}: needs {}, see above", fault.needs());
         } else {
-            println!("  ok {name}: on {systems}");
+            print_line!("  ok {name}: on {systems}");
         }
     }
-    println!("\nSystems:");
+    print_line!("\nSystems:");
     for system in databases::DATABASES {
         match system.missing() {
-            None => println!("  ok {}", system.name()),
-            Some(problem) => println!("  -- {}: {problem}", system.name()),
+            None => print_line!("  ok {}", system.name()),
+            Some(problem) => print_line!("  -- {}: {problem}", system.name()),
         }
     }
     Ok(if missing(LOOPBACK) || missing(SIGNALS) {

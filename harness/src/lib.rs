@@ -34,6 +34,7 @@ pub mod modes;
 pub mod nemesis;
 pub mod observation;
 pub mod observe;
+mod out;
 pub mod outcome;
 pub mod plan;
 pub mod process;

@@ -3,6 +3,7 @@
 use crate::exit::{self, Failure};
 use crate::faults::Need;
 use crate::links::Way;
+use crate::out::print_line;
 use crate::{bugs, databases, faults};
 
 /// Prints the table of `what`; `name` picks a row where a table has rows to pick.
@@ -11,11 +12,15 @@ use crate::{bugs, databases, faults};
 /// There is no such table, or no such row.
 pub fn print(what: &str, name: Option<&str>) -> Result<u8, Failure> {
     match (what, name) {
-        ("bug-names", None) => bugs::BUGS.iter().for_each(|bug| println!("{}", bug.name)),
-        ("fault-names", None) => faults::FAULTS.iter().for_each(|f| println!("{}", f.name())),
+        ("bug-names", None) => bugs::BUGS
+            .iter()
+            .for_each(|bug| print_line!("{}", bug.name)),
+        ("fault-names", None) => faults::FAULTS
+            .iter()
+            .for_each(|f| print_line!("{}", f.name())),
         ("bug-commands", None) => bugs::DEMONSTRATIONS
             .iter()
-            .for_each(|shown| println!("{}", shown.bugs)),
+            .for_each(|shown| print_line!("{}", shown.bugs)),
         ("bug-flags", Some(name)) => {
             let shown = bugs::DEMONSTRATIONS
                 .iter()
@@ -26,7 +31,7 @@ pub fn print(what: &str, name: Option<&str>) -> Result<u8, Failure> {
                         format!("no command is known that shows '{name}': see `list bug-commands`"),
                     )
                 })?;
-            println!("--bug {} {}", shown.bugs, shown.flags);
+            print_line!("--bug {} {}", shown.bugs, shown.flags);
         }
         ("faults", None) => all_faults(),
         ("faults", Some(name)) => one_fault(name)?,
@@ -39,7 +44,7 @@ pub fn print(what: &str, name: Option<&str>) -> Result<u8, Failure> {
 fn all_faults() {
     let row = |cells: [&str; 4]| {
         let [name, needs, systems, about] = cells;
-        println!("{name:16} {needs:26} {systems:22} {about}");
+        print_line!("{name:16} {needs:26} {systems:22} {about}");
     };
     row(["fault", "needs", "acts on", "what it does"]);
     for fault in faults::FAULTS {
@@ -56,7 +61,7 @@ fn all_faults() {
         }
         row([fault.name(), &needs, &systems.join(", "), fault.about()]);
     }
-    println!("\n`harness list faults NAME` lists what can be chosen of one.");
+    print_line!("\n`harness list faults NAME` lists what can be chosen of one.");
 }
 
 /// What can be chosen of a fault.
@@ -64,21 +69,23 @@ fn one_fault(name: &str) -> Result<(), Failure> {
     let fault = faults::Order::plain(name)
         .row()
         .map_err(|problem| Failure::new(exit::USAGE, problem))?;
-    println!("{name}: {}", fault.about());
-    println!("needs {}", fault.needs());
+    print_line!("{name}: {}", fault.about());
+    print_line!("needs {}", fault.needs());
     for setting in fault.settings() {
         let default = match setting.default {
             "" => "drawn".to_string(),
             default => default.to_string(),
         };
-        println!(
+        print_line!(
             "  {:10} {}; {} [default: {default}]",
-            setting.name, setting.about, setting.kind
+            setting.name,
+            setting.about,
+            setting.kind
         );
     }
     if let Some(first) = fault.settings().first() {
         let first = first.name;
-        println!("as in --nemesis {name}:{first}=…; the name of the first may be left out");
+        print_line!("as in --nemesis {name}:{first}=…; the name of the first may be left out");
     }
     Ok(())
 }
@@ -105,7 +112,7 @@ fn table(what: &str) -> Result<u8, Failure> {
     };
     let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
     for (name, about) in rows {
-        println!("{name:width$}  {about}");
+        print_line!("{name:width$}  {about}");
     }
     Ok(exit::VALID)
 }
@@ -118,16 +125,19 @@ fn demonstrations() {
     for bug in rows {
         if bug.class != class {
             class = bug.class;
-            println!("{class}");
+            print_line!("{class}");
         }
         let (id, name, about) = (bug.id, bug.name, bug.about);
-        println!("  {id} {name}: {about} ({})", bug.source);
+        print_line!("  {id} {name}: {about} ({})", bug.source);
     }
-    println!("\nShown by (a run of at most a minute; `scripts/planted-bugs` measures how often):");
+    print_line!(
+        "\nShown by (a run of at most a minute; `scripts/planted-bugs` measures how often):"
+    );
     for shown in bugs::DEMONSTRATIONS {
-        println!(
+        print_line!(
             "  cargo run -p harness -- --bug {} {}",
-            shown.bugs, shown.flags
+            shown.bugs,
+            shown.flags
         );
     }
 }

@@ -10,6 +10,7 @@ use crate::cli::RunWish;
 use crate::ending::Ending;
 use crate::exit::{self, Failure};
 use crate::kept::{self, Lost};
+use crate::out::print_line;
 use crate::plan::Plan;
 use crate::progress::Style;
 use crate::replication::Replication;
@@ -67,7 +68,7 @@ pub fn compare(wish: &RunWish) -> Result<u8, Failure> {
         databases::find(&wish.plan.system).map_or(&Replication::ALL[..], |s| s.replications());
     for mode in offered.iter().copied() {
         if wish.shown.style != Style::Quiet {
-            println!("--replication {mode}");
+            print_line!("--replication {mode}");
         }
         let (exit_code, folder) = run::run(&wish.in_mode(mode))?;
         let interrupted = was_interrupted(&folder)?;
@@ -101,8 +102,8 @@ fn write(comparison: &Comparison, folder: &Path) -> Result<(), Failure> {
     let page = folder.join(PAGE);
     let html = report::modes(comparison);
     store::write_whole(&page, html.as_bytes()).map_err(|error| cannot(&page, error))?;
-    println!("table: {} and {}", table.display(), page.display());
-    println!("repeat: {}", comparison.command);
+    print_line!("table: {} and {}", table.display(), page.display());
+    print_line!("repeat: {}", comparison.command);
     Ok(())
 }
 

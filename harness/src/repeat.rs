@@ -5,6 +5,7 @@ use std::path::Path;
 
 use crate::cli::RunWish;
 use crate::exit::{self, Failure};
+use crate::out::print_line;
 use crate::plan::Plan;
 use crate::{run, runs, schedule, store};
 
@@ -28,7 +29,7 @@ pub fn run(wish: &RunWish) -> Result<u8, Failure> {
     for _ in 1..wish.repeat {
         codes.push(run::run(&again)?.0);
     }
-    println!("the same plan {}", counted(&codes));
+    print_line!("the same plan {}", counted(&codes));
     Ok(exit::worst(codes))
 }
 

@@ -11,6 +11,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::exit::{self, Failure};
+use crate::out::print_line;
 
 /// The variable that names the harness: its number and when it was started.
 const MARK: &str = "ORDEAL_HARNESS";
@@ -52,7 +53,7 @@ pub fn sweep() -> Result<u8, Failure> {
         // One that has ended meanwhile is what was wanted.
         let _ = kill(Pid::from_raw(*pid as i32), Signal::SIGKILL);
     }
-    println!(
+    print_line!(
         "{} left behind by harnesses that are gone: killed; {alive} of running ones: left alone",
         left.len()
     );

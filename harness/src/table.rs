@@ -15,6 +15,7 @@ use crate::exit::{self, Failure};
 use crate::faults::{FAULTS, Fault};
 use crate::injury::Injury;
 use crate::interrupts::Interrupts;
+use crate::out::print_line;
 use crate::process::{Exit, Process};
 use crate::store;
 
@@ -46,11 +47,11 @@ pub fn print(args: &TableArgs) -> Result<u8, Failure> {
         .build()
         .map_err(cannot)?;
     let codes = runtime.block_on(all(args, runs, &mut rows))?;
-    println!(
+    print_line!(
         "| system | fault | verdict | injuries | with effect, such as | healed | recovered after |"
     );
-    println!("|---|---|---|---|---|---|---|");
-    rows.values().for_each(|row| println!("{row}"));
+    print_line!("|---|---|---|---|---|---|---|");
+    rows.values().for_each(|row| print_line!("{row}"));
     Ok(exit::worst(codes))
 }
 

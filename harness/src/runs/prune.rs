@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use super::summary::{self, Summary};
 use crate::exit::{self, Failure};
+use crate::out::print_line;
 
 /// A run without a verdict that was touched so lately may be under way.
 const UNDER_WAY: Duration = Duration::from_secs(3600);
@@ -30,10 +31,10 @@ pub fn prune(folder: &Path, keep: usize, everything: bool, really: bool) -> Resu
                 Failure::new(exit::CANNOT_WRITE, text)
             })?;
         }
-        println!("{what} {} ({})", run.name, run.valid);
+        print_line!("{what} {} ({})", run.name, run.valid);
     }
     let rest = runs.len() - going.len();
-    println!(
+    print_line!(
         "{} of {} runs, {:.1} MB{}; {rest} stay{}",
         going.len(),
         runs.len(),

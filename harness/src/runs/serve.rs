@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::summary;
 use crate::exit::{self, Failure};
+use crate::out::print_line;
 use crate::store;
 use crate::web::{self, Answer, Route};
 
@@ -31,7 +32,7 @@ pub fn serve(folder: &Path, address: SocketAddr) -> Result<u8, Failure> {
         .map_err(|error| Failure::new(exit::INTERNAL, format!("cannot start: {error}")))?;
     runtime.block_on(async {
         let (listener, address) = web::listen(listener)?;
-        println!("runs in {}: http://{address}/", folder.display());
+        print_line!("runs in {}: http://{address}/", folder.display());
         let route: Route = Arc::new(move |path| answer(&folder, path));
         web::serve(listener, route).await;
         Ok(exit::VALID)

@@ -7,6 +7,7 @@ use checker::History;
 use super::summary::VerdictFile;
 use crate::exit::{self, Failure};
 use crate::judge::{self, Recorded};
+use crate::out::print_line;
 use crate::{store, whitebox};
 
 /// The history of a run; a torn last line is left out.
@@ -37,6 +38,6 @@ pub fn redraw(folder: &Path) -> Result<u8, Failure> {
     let inside = whitebox::judge(folder, recorded.plan.nodes, recorded.ending.as_ref());
     let run = recorded.with(folder, verdict.verdicts, verdict.exit_code, inside)?;
     judge::draw(&run, folder)?;
-    println!("{}", folder.join(store::REPORT).display());
+    print_line!("{}", folder.join(store::REPORT).display());
     Ok(exit::VALID)
 }
