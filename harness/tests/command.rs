@@ -635,3 +635,42 @@ fn no_more_nodes_are_down_at_a_time_than_asked() {
     }
     assert_eq!(most, 2, "{injuries}");
 }
+
+#[test]
+fn the_runs_of_a_table_end_with_it_by_an_interrupt_and_by_a_kill() {
+    for how in [
+        nix::sys::signal::Signal::SIGINT,
+        nix::sys::signal::Signal::SIGKILL,
+    ] {
+        let out = tempfile::tempdir().expect("a folder");
+        let mut command = harness();
+        command.args(["table", "--nemesis", "kill,pause,term", "--jobs", "2"]);
+        command.args(["--time", "600", "--out"]).arg(out.path());
+        let child = command.spawn().expect("the harness starts");
+        let begun = |fault: &str| {
+            let injuries = out
+                .path()
+                .join(format!("node/{fault}/latest/injuries.jsonl"));
+            fs::read_to_string(injuries).is_ok_and(|text| text.contains("\"effect\":\""))
+        };
+        let patience = Instant::now() + Duration::from_secs(240);
+        while !begun("kill") || !begun("pause") {
+            assert!(Instant::now() < patience, "the runs did not come so far");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        signal(&child, how);
+        let output = child.wait_with_output().expect("the harness ends");
+        let said = String::from_utf8_lossy(&output.stdout);
+        let named = |fault: &str| said.contains(&format!("| node | {fault} |"));
+        let interrupted = how == nix::sys::signal::Signal::SIGINT;
+        let rows = ["kill", "pause", "term"].map(named);
+        assert_eq!(rows, [interrupted, interrupted, false], "{said}");
+        // Whoever was killed has said nothing, and what it started is being killed now.
+        let words = out.path().display().to_string();
+        let patience = Instant::now() + Duration::from_secs(10);
+        while !with_words(&words).is_empty() {
+            assert!(Instant::now() < patience, "processes are left behind");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
