@@ -13,7 +13,6 @@
 use super::exact::Exact;
 use crate::models::Call;
 use crate::models::lock::Op;
-use crate::models::register::NEVER;
 
 /// A call of a lock.
 pub type LockCall = Call<Op, ()>;
@@ -28,7 +27,7 @@ struct Kind {
 
 impl Kind {
     fn begin(&mut self, call: &LockCall, at: u32) {
-        if !call.must || call.end == NEVER {
+        if !call.must {
             self.unknown.push(at);
             return;
         }
@@ -47,7 +46,7 @@ impl Kind {
 pub fn judge(calls: &[LockCall]) -> Exact {
     let mut ends: Vec<(u32, u32)> = (0..)
         .zip(calls)
-        .filter(|(_, call)| call.must && call.end != NEVER)
+        .filter(|(_, call)| call.must)
         .map(|(at, call)| (call.end, at))
         .collect();
     ends.sort_unstable();
