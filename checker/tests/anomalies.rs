@@ -215,6 +215,9 @@ fn a_counter_tells_too_little_or_too_much() {
     wrong(&Counter, &back, lost, &[1, 2]);
     let between = [add(1, 9, 5), read(2, 3, 5), add(4, 5, 1), read(6, 7, 5)];
     wrong(&Counter, &between, lost, &[2, 1, 3]);
+    // Over before the earlier read was, which need not have counted it.
+    let beside = [read(1, 4, 0), add(2, 3, 5), add(5, 6, 1), read(7, 8, 4)];
+    wrong(&Counter, &beside, lost, &[1, 3]);
     let too_much = "counted what nobody had added";
     wrong(&Counter, &[add(1, 2, 1), read(3, 4, 2)], too_much, &[1]);
     wrong(&Counter, &[read(1, 2, 1), add(3, 4, 1)], too_much, &[0]);
