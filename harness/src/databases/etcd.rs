@@ -73,7 +73,7 @@ impl Database for Etcd {
     }
 
     fn offers(&self, need: Need) -> bool {
-        // A Go program: it calls the kernel without the C library, and reserves address space far ahead.
+        // A Go program: it calls the kernel without the C library, and takes memory far ahead.
         matches!(
             need,
             Need::Signals | Need::Limits | Need::Links | Need::Clients

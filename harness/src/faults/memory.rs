@@ -1,13 +1,13 @@
-//! Take the memory that a node could still ask for: its address space may not grow beyond a little more, while clients
+//! Take the memory that a node could still ask for: its memory may not grow beyond a little more, while clients
 //! send it large requests that never end.
 
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use rand::rngs::StdRng;
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
+use tokio::task::JoinSet;
 
 use super::{
     Draft, Fault, Kind, Need, Order, Setting, TARGETS, View, down, list, targets, victims,
@@ -23,7 +23,6 @@ pub struct Memory;
 /// So many clients send requests, each of so many bytes but for the last one, which never comes.
 const CLIENTS: usize = 24;
 const BYTES: usize = 512 << 10;
-const ASKED_WITHIN: Duration = Duration::from_millis(100);
 
 impl Fault for Memory {
     fn name(&self) -> &'static str {
@@ -31,7 +30,7 @@ impl Fault for Memory {
     }
 
     fn about(&self) -> &'static str {
-        "one or some nodes get no more memory than they have and a little (RLIMIT_AS), and clients send large requests; one that ends by it is restarted to heal"
+        "one or some nodes get no more memory than they have and a little (RLIMIT_DATA), and clients send large requests; one that ends by it is restarted to heal"
     }
 
     fn needs(&self) -> Need {
@@ -96,16 +95,14 @@ impl Fault for Memory {
         injury: &'a Injury,
     ) -> Future_<'a, Result<(), String>> {
         Box::pin(async move {
-            let mut open = Vec::new();
+            let mut clients = JoinSet::new();
             for node in targets(injury) {
                 for _ in 0..CLIENTS {
-                    let asked = ask_without_end(cluster.site().client(node));
-                    let asked = tokio::time::timeout(ASKED_WITHIN, asked).await;
-                    // A node that has ended takes no more.
-                    open.extend(asked.ok().and_then(Result::ok));
+                    clients.spawn(ask_without_end(cluster.site().client(node)));
                 }
             }
-            // What it does to the nodes shows at the heal; until then the connections stay.
+            // What it does to the nodes shows at the heal; until then the connections stay. A node that has ended takes none.
+            let _open = clients.join_all().await;
             std::future::pending().await
         })
     }

@@ -86,7 +86,7 @@ pub enum Need {
     Signals,
     /// `prlimit(2)` on the nodes' processes.
     Limits,
-    /// The same for the address space, of a program that does not reserve more than it uses.
+    /// The same for memory, of a program that does not take more than it uses.
     Memory,
     /// Peers that speak to each other through the harness' proxies.
     Links,

@@ -8,7 +8,7 @@ use std::io;
 /// What a process may use up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Limit {
-    /// Bytes of address space.
+    /// Bytes of memory of its own that it may write to. Address space would tell less: much of it is only reserved.
     Memory,
     /// File descriptors.
     Files,
@@ -17,7 +17,7 @@ pub enum Limit {
 impl Limit {
     fn resource(self) -> libc::__rlimit_resource_t {
         match self {
-            Limit::Memory => libc::RLIMIT_AS,
+            Limit::Memory => libc::RLIMIT_DATA,
             Limit::Files => libc::RLIMIT_NOFILE,
         }
     }
@@ -65,17 +65,13 @@ pub(super) fn used(pid: u32, limit: Limit) -> io::Result<u64> {
     match limit {
         Limit::Files => Ok(fs::read_dir(format!("/proc/{pid}/fd"))?.count() as u64),
         Limit::Memory => {
-            let pages = fs::read_to_string(format!("/proc/{pid}/statm"))?;
-            let pages = pages.split(' ').next().and_then(|n| n.parse::<u64>().ok());
-            Ok(pages.unwrap_or(0) * page_size())
+            // Who is ending has no such line any more.
+            let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+            let line = status.lines().find_map(|line| line.strip_prefix("VmData:"));
+            let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse().ok());
+            Ok(kilobytes.unwrap_or(0) << 10)
         }
     }
-}
-
-fn page_size() -> u64 {
-    // SAFETY: takes an integer and touches no memory of ours.
-    let size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
-    u64::try_from(size).unwrap_or(4096)
 }
 
 #[cfg(test)]
