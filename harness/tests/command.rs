@@ -444,11 +444,6 @@ fn faults_schedules_and_systems_that_make_no_sense_are_refused() {
         69,
         &["corrupt", "packets"],
     );
-    refused(
-        &["--links", "packets", "--system", "postgres"],
-        69,
-        &["postgres", "packets"],
-    );
     refused(&["--schedule", "/nowhere"], 66, &["/nowhere"]);
     refused(&["--replay", "/nowhere"], 66, &["/nowhere"]);
     let file = tempfile::NamedTempFile::new().expect("a file");
