@@ -119,11 +119,11 @@ impl Workshop {
 }
 
 /// The folder that the harness was installed to, its other files beside it; `None`: it is where cargo built it.
-fn installed() -> Option<PathBuf> {
+pub(crate) fn installed() -> Option<PathBuf> {
     let own = env::current_exe().ok()?;
     let folder = own.parent()?;
     let built_here = folder.join(".fingerprint").is_dir();
-    (!built_here && folder.join("libshim.so").is_file()).then(|| folder.to_path_buf())
+    (!built_here).then(|| folder.to_path_buf())
 }
 
 /// Builds what has to be; answers the system, if there is one, and the folder with the shim.
@@ -223,7 +223,7 @@ fn store_failure(from: &Path, to: &Path, error: &std::io::Error) -> Failure {
         Failure::new(
             exit::MISSING,
             format!(
-                "{} is missing: it should be there, built or installed",
+                "{} is missing: put it there, or use `cargo run -p harness`",
                 from.display()
             ),
         )

@@ -183,14 +183,14 @@ pub struct TableArgs {
     #[arg(long, default_value_t = 3)]
     pub nodes: u16,
     /// Operations a second.
-    #[arg(long, default_value = "300")]
+    #[arg(long, default_value = "300", allow_hyphen_values = true)]
     pub rate: f64,
     /// What links are made of: proxies, packets or none.
     #[arg(long, default_value = "proxies", value_name = "WAY")]
     pub links: String,
     /// How many runs go on at a time.
-    #[arg(long, default_value_t = 1)]
-    pub jobs: usize,
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub jobs: u16,
     /// The system's binary.
     #[arg(long, value_name = "FILE")]
     pub binary: Option<PathBuf>,
@@ -334,7 +334,7 @@ fn replayed(run: &Path) -> Result<Plan, Failure> {
     plan.orders = Vec::new();
     // Of a repetition the first run is the same as its own.
     plan.repeats = plan.repeats.or_else(|| repeat::name(run));
-    plan.command = format!("cargo run -p harness -- --replay '{}'", run.display());
+    plan.command = format!("cargo run -p harness -- --replay {}", quoted(run));
     Ok(plan)
 }
 
@@ -382,6 +382,10 @@ fn plan(args: RunArgs) -> Result<RunWish, Failure> {
             let known = Way::NAMED.into_iter().map(|(name, _)| name);
             unknown("--links", &args.links, known)
         })?;
+    if links == Way::Packets && sandbox == Wanted::Off {
+        let text = "links of packets are made in a box only: leave --links or --box off out";
+        return Err(Failure::new(exit::UNAVAILABLE, text));
+    }
     if !database.ways().contains(&links) {
         let text = format!(
             "links of {} cannot be {}: leave --links out",
@@ -531,13 +535,13 @@ fn plan(args: RunArgs) -> Result<RunWish, Failure> {
     };
     plan.command = command(&plan, args.binary.as_deref(), &args.out);
     if let Some(file) = &args.schedule {
-        plan.command += &format!(" --schedule '{}'", file.display());
+        plan.command += &format!(" --schedule {}", quoted(file));
     }
     if sandbox != Wanted::Auto {
         plan.command += &format!(" --box {}", args.sandbox);
     }
     if let Some(path) = &args.slo {
-        plan.command += &format!(" --slo '{}'", path.display());
+        plan.command += &format!(" --slo {}", quoted(path));
     }
     let slo = args.slo.as_deref().map(slo::read).transpose()?;
     Ok(RunWish {
@@ -627,6 +631,11 @@ fn possible(name: &str, args: &RunArgs, links: Way) -> Result<(), Failure> {
     Ok(())
 }
 
+/// A path as a shell reads it.
+fn quoted(path: &Path) -> String {
+    format!("'{}'", path.display().to_string().replace('\'', r"'\''"))
+}
+
 /// The command that repeats the plan, every choice spelled out.
 fn command(plan: &Plan, binary: Option<&Path>, out: &Path) -> String {
     let orders: Vec<String> = plan.orders.iter().map(Order::to_string).collect();
@@ -675,10 +684,10 @@ fn command(plan: &Plan, binary: Option<&Path>, out: &Path) -> String {
         command += " --no-events";
     }
     if out != Path::new("results") {
-        command += &format!(" --out '{}'", out.display());
+        command += &format!(" --out {}", quoted(out));
     }
     if let Some(binary) = binary {
-        command += &format!(" --binary '{}'", binary.display());
+        command += &format!(" --binary {}", quoted(binary));
     }
     command
 }

@@ -2,7 +2,7 @@
 
 use std::fs::OpenOptions;
 use std::net::{Ipv4Addr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::exit::{self, Failure};
@@ -10,7 +10,7 @@ use crate::faults::{FAULTS, Need};
 use crate::links::Links;
 use crate::out::print_line;
 use crate::process::{Limit, Process};
-use crate::{databases, sandbox, store};
+use crate::{binaries, databases, lists, sandbox, store};
 
 /// One thing that was tried.
 struct Finding {
@@ -56,12 +56,7 @@ pub fn examine() -> Result<u8, Failure> {
             Need::Membership | Need::Checksums => false,
             Need::Preload => missing(SHIM),
         };
-        let systems: Vec<&str> = databases::DATABASES
-            .iter()
-            .filter(|system| system.offers(fault.needs()))
-            .map(|system| system.name())
-            .collect();
-        let (name, systems) = (fault.name(), systems.join(", "));
+        let (name, systems) = (fault.name(), lists::systems(*fault).join(", "));
         if lacks {
             print_line!("  -- {name}: needs {}, see above", fault.needs());
         } else {
@@ -77,7 +72,7 @@ pub fn examine() -> Result<u8, Failure> {
     }
     Ok(if missing(LOOPBACK) || missing(SIGNALS) {
         exit::UNAVAILABLE
-    } else if missing(CARGO) {
+    } else if missing(CARGO) || missing(INSTALLED) {
         exit::MISSING
     } else {
         exit::VALID
@@ -89,10 +84,11 @@ const SIGNALS: &str = "stopping and killing children";
 const PRLIMIT: &str = "prlimit on children";
 const SHIM: &str = "the preloaded library";
 const CARGO: &str = "cargo";
+const INSTALLED: &str = "what lies beside the harness";
 const BOX: &str = "a box";
 const PACKETS: &str = "links of packets";
 
-fn findings(folder: &std::path::Path) -> Vec<Finding> {
+fn findings(folder: &Path) -> Vec<Finding> {
     // Before anything here starts a thread.
     let boxed = sandbox::problem();
     let packets = match &boxed {
@@ -124,7 +120,10 @@ fn findings(folder: &std::path::Path) -> Vec<Finding> {
             "clock-skew, clock-rate, disk-full, sync-error",
             shim(),
         ),
-        finding(CARGO, "building node", cargo()),
+        match binaries::installed() {
+            None => finding(CARGO, "building node", cargo()),
+            Some(folder) => finding(INSTALLED, "node", lacking(&folder)),
+        },
         finding(BOX, "nothing outlives a run, whatever kills it", boxed),
         finding(PACKETS, "--links packets, for any system", packets),
         finding(
@@ -171,6 +170,14 @@ fn cargo() -> Option<String> {
     quiet(Command::new(cargo).arg("--version"))
         .then_some(())
         .map_or(Some("install Rust 1.90 or newer".into()), |()| None)
+}
+
+/// What an installed harness has not got.
+fn lacking(folder: &Path) -> Option<String> {
+    let lacking = |name: &&str| !folder.join(name).is_file();
+    let lacks = ["node", "libshim.so"].into_iter().find(lacking)?;
+    let lacks = folder.join(lacks);
+    Some(format!("{} is missing: put it there", lacks.display()))
 }
 
 /// Does it run and end well?

@@ -1,7 +1,7 @@
 //! `harness list …`: what can be asked for, as a table.
 
 use crate::exit::{self, Failure};
-use crate::faults::Need;
+use crate::faults::{Fault, Need};
 use crate::links::Way;
 use crate::out::print_line;
 use crate::{bugs, databases, faults};
@@ -40,6 +40,20 @@ pub fn print(what: &str, name: Option<&str>) -> Result<u8, Failure> {
     Ok(exit::VALID)
 }
 
+fn by_packets(fault: &dyn Fault) -> bool {
+    faults::by_way(fault, Way::Packets) == Some(true)
+}
+
+/// The systems that a fault can act on, whatever their links are made of.
+pub(crate) fn systems(fault: &dyn Fault) -> Vec<&'static str> {
+    let packets = |ways: &[Way]| by_packets(fault) && ways.contains(&Way::Packets);
+    databases::DATABASES
+        .iter()
+        .filter(|system| system.offers(fault.needs()) || packets(system.ways()))
+        .map(|system| system.name())
+        .collect()
+}
+
 /// One row for each fault: its name, what it needs, on which systems it acts, what it does.
 fn all_faults() {
     let row = |cells: [&str; 4]| {
@@ -48,15 +62,9 @@ fn all_faults() {
     };
     row(["fault", "needs", "acts on", "what it does"]);
     for fault in faults::FAULTS {
-        let by_packets = faults::by_way(*fault, Way::Packets) == Some(true);
-        let packets = |ways: &[Way]| by_packets && ways.contains(&Way::Packets);
-        let systems: Vec<&str> = databases::DATABASES
-            .iter()
-            .filter(|system| system.offers(fault.needs()) || packets(system.ways()))
-            .map(|system| system.name())
-            .collect();
+        let systems = systems(*fault);
         let mut needs = fault.needs().to_string();
-        if by_packets && fault.needs() == Need::Frames {
+        if by_packets(*fault) && fault.needs() == Need::Frames {
             needs += ", or packets";
         }
         row([fault.name(), &needs, &systems.join(", "), fault.about()]);

@@ -46,6 +46,10 @@ pub fn print(args: &TableArgs) -> Result<u8, Failure> {
         .enable_all()
         .build()
         .map_err(cannot)?;
+    if runs.is_empty() {
+        let text = "no fault that was asked for can act here: choose others (`harness list faults`), or other --links";
+        return Err(Failure::new(exit::UNAVAILABLE, text));
+    }
     let codes = runtime.block_on(all(args, runs, &mut rows))?;
     print_line!(
         "| system | fault | verdict | injuries | with effect, such as | healed | recovered after |"
@@ -84,7 +88,7 @@ async fn all(
     let mut going: JoinSet<(usize, Cell, std::io::Result<Exit>)> = JoinSet::new();
     let mut processes: BTreeMap<usize, Arc<Process>> = BTreeMap::new();
     loop {
-        while going.len() < args.jobs.max(1)
+        while going.len() < usize::from(args.jobs)
             && let Some((place, cell)) = waiting.pop_front()
         {
             let process = Arc::new(cell.start()?);
@@ -102,8 +106,13 @@ async fn all(
                 rows.insert(place, row);
             }
             () = interrupts.next() => {
-                eprintln!("interrupted: {} runs are not begun, the others end", waiting.len());
-                waiting.clear();
+                eprintln!("interrupted: no more runs are begun, the others end");
+                for (place, cell) in waiting.drain(..) {
+                    let (system, fault) = (&cell.system, cell.fault);
+                    let row = format!("| {system} | {fault} | not begun: interrupted | | | | |");
+                    rows.insert(place, row);
+                    codes.push(exit::UNKNOWN);
+                }
                 for process in processes.values() {
                     // One that has ended needs no signal.
                     let _ = process.interrupt();
@@ -166,18 +175,26 @@ impl Cell {
         }
     }
 
-    fn latest(&self) -> PathBuf {
-        self.out.join("latest")
+    /// What its run says; of this table alone, as another one may be made in the same folder.
+    fn log(&self) -> PathBuf {
+        self.out
+            .with_extension(format!("{}.log", std::process::id()))
+    }
+
+    /// The run's folder, by its own word.
+    fn folder(&self) -> Option<PathBuf> {
+        let said = fs::read_to_string(self.log()).ok()?;
+        let mut lines = said.lines().rev();
+        let report = lines.find_map(|line| line.trim().strip_prefix("report: "))?;
+        Some(Path::new(report).parent()?.to_path_buf())
     }
 
     fn start(&self) -> Result<Process, Failure> {
         fs::create_dir_all(&self.out).map_err(|error| store::cannot_write(&self.out, &error))?;
-        // Of an earlier table, if there is one.
-        let _ = fs::remove_file(self.latest());
         let start = || {
             let mut command = Command::new(std::env::current_exe()?);
             command.args(&self.words);
-            Process::spawn(command, &self.out.with_extension("log"))
+            Process::spawn(command, &self.log())
         };
         start().map_err(|error| {
             let text = format!("cannot start the run with {}: {error}", self.fault);
@@ -189,11 +206,11 @@ impl Cell {
     fn row(&self, exit: &Exit) -> (u8, String) {
         let code = exit.code().and_then(|code| u8::try_from(code).ok());
         let code = code.unwrap_or(exit::INTERNAL);
-        let told = told(&self.latest());
+        let told = self.folder().and_then(|folder| told(&folder).ok());
         let (system, fault) = (&self.system, self.fault);
         let row = match told {
-            Ok(told) => format!("| {system} | {fault} | {} | {told} |", exit::word(code)),
-            Err(_) => format!("| {system} | {fault} | {exit} | | | | |"),
+            Some(told) => format!("| {system} | {fault} | {} | {told} |", exit::word(code)),
+            None => format!("| {system} | {fault} | {exit} | | | | |"),
         };
         (code, row)
     }
