@@ -274,26 +274,34 @@ impl<'a> Dive<'a> {
     /// Where nothing but one open operation can take effect, it does, and no choice is noted; false: there may be more
     /// ways, or none. Too far from the last choice one is noted all the same, so that coming back costs little.
     fn go_the_only_way(&mut self, ending: Mask) -> bool {
-        let Now {
-            done, hidden, idle, ..
-        } = self.now;
-        let blind = if idle { self.writes } else { 0 };
-        let movers = self.open & !self.reads & !done & !blind;
+        let movers = self.movers();
         let near = (self.choices.last())
             .is_none_or(|choice| self.moment - (choice.moment as usize) < FORCED);
-        if !movers.is_power_of_two() || hidden & ending != 0 || !self.classes.is_empty() || !near {
+        let hides = self.now.hidden & ending != 0;
+        if !movers.is_power_of_two() || hides || !self.classes.is_empty() || !near {
             return false;
         }
-        let at = self.open_steps[movers.trailing_zeros() as usize];
-        let action = self.steps[at as usize].action;
-        if action.step(self.now.state).is_none() {
+        let place = movers.trailing_zeros() as usize;
+        let step = &self.steps[self.open_steps[place] as usize];
+        if step.action.step(self.now.state).is_none() {
             return false;
         }
         self.made += 1;
-        self.now.done |= movers;
-        self.now.hidden &= !movers;
-        self.take(at);
+        self.take_open(place);
         true
+    }
+
+    /// Open operations that may change the state: from a value that nobody has seen another blind write is of no use.
+    fn movers(&self) -> Mask {
+        let blind = if self.now.idle { self.writes } else { 0 };
+        self.open & !self.reads & !self.now.done & !blind
+    }
+
+    /// An open operation takes effect.
+    fn take_open(&mut self, place: usize) {
+        self.now.done |= 1 << place;
+        self.now.hidden &= !(1 << place);
+        self.take(self.open_steps[place]);
     }
 
     fn begin(&mut self, at: usize) {
@@ -346,13 +354,12 @@ impl<'a> Dive<'a> {
         if !self.dead.is_empty() && self.dead.contains(&self.name(&self.now)) {
             return false;
         }
-        let blind = if idle { self.writes } else { 0 };
         let mut choice = Choice {
             now: self.now,
             moment: self.moment as u32,
             order: self.order.len() as u32,
             behind: self.behind.len() as u32,
-            movers: self.open & !self.reads & !done & !blind,
+            movers: self.movers(),
             classes: 0,
             hide: hidden & ending != 0,
         };
@@ -401,12 +408,7 @@ impl<'a> Dive<'a> {
                 self.behind.push((self.now.blind, ends as u32));
                 self.now.done |= 1 << self.line.places[ends];
             }
-            Way::Open(place) => {
-                let at = self.open_steps[place];
-                self.now.done |= 1 << place;
-                self.now.hidden &= !(1 << place);
-                self.take(at);
-            }
+            Way::Open(place) => self.take_open(place),
             Way::Unknown(class) => {
                 let uses = self.usages.uses(self.now.used, class as u32);
                 let at = self.classes[class].members[uses as usize];
