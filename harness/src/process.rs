@@ -148,20 +148,12 @@ impl Process {
         Ok(children)
     }
 
-    /// Asks it to end (SIGTERM). Nothing to do when it has ended.
+    /// Asks it to end, by SIGTERM or by what it takes for that. Nothing to do when it has ended.
     ///
     /// # Errors
     /// The kernel refuses.
-    pub fn term(&self) -> io::Result<()> {
-        self.signal(Signal::SIGTERM).map(drop)
-    }
-
-    /// The same by SIGINT, for programs that wait for their clients after SIGTERM.
-    ///
-    /// # Errors
-    /// The kernel refuses.
-    pub fn interrupt(&self) -> io::Result<()> {
-        self.signal(Signal::SIGINT).map(drop)
+    pub fn ask_to_end(&self, by: Signal) -> io::Result<()> {
+        self.signal(by).map(drop)
     }
 
     /// Stops it (SIGSTOP) for `holder`, such as an injury's id, and waits until every thread stands. It goes on

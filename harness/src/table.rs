@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
+use nix::sys::signal::Signal;
 use tokio::task::JoinSet;
 
 use crate::cli::{self, TableArgs};
@@ -115,7 +116,7 @@ async fn all(
                 }
                 for process in processes.values() {
                     // One that has ended needs no signal.
-                    let _ = process.interrupt();
+                    let _ = process.ask_to_end(Signal::SIGINT);
                 }
             }
         }

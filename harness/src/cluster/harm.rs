@@ -3,6 +3,7 @@
 use std::ops::Sub;
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::Signal;
 use serde::{Deserialize, Serialize};
 
 use super::{Cluster, nanos};
@@ -73,15 +74,19 @@ impl Cluster {
             let Some(process) = member.running() else {
                 return Ok(false);
             };
-            let asked = if self.deployment.ends_by_interrupt() {
-                process.interrupt()
-            } else {
-                process.term()
-            };
+            let asked = process.ask_to_end(self.ends_by());
             asked.map_err(|error| format!("cannot end {node}: {error}"))?;
             member.down_on_purpose = true;
         }
         self.ended(owner, node, within).await
+    }
+
+    /// What a node takes for the wish that it ends.
+    fn ends_by(&self) -> Signal {
+        match self.deployment.ends_by_interrupt() {
+            true => Signal::SIGINT,
+            false => Signal::SIGTERM,
+        }
     }
 
     /// Waits for a node that `owner` has asked to end, where whoever asked did not wait so long. Nothing happens to others.
@@ -122,16 +127,9 @@ impl Cluster {
         drop(member);
         self.happened(node, "ended", exit.as_ref().map(ToString::to_string));
         // By the signal itself, as it had just started, or by another fault meanwhile.
-        let asked = match self.deployment.ends_by_interrupt() {
-            true => libc::SIGINT,
-            false => libc::SIGTERM,
-        };
+        let fatal = [Signal::SIGKILL, self.ends_by()].map(|signal| Some(signal as i32));
         match exit {
-            Some(exit)
-                if may_end
-                    || exit.status.success()
-                    || [libc::SIGKILL, asked].map(Some).contains(&exit.signal()) =>
-            {
+            Some(exit) if may_end || exit.status.success() || fatal.contains(&exit.signal()) => {
                 Ok(true)
             }
             Some(exit) => {

@@ -61,7 +61,7 @@ fn a_kill_is_told_as_one_and_may_be_repeated() {
     let exit = process.kill().unwrap();
     assert_eq!(exit.to_string(), "killed by signal 9 (SIGKILL)");
     assert_eq!(process.kill().unwrap(), exit);
-    process.term().unwrap();
+    process.ask_to_end(Signal::SIGTERM).unwrap();
     assert_eq!(process.exit().unwrap(), Some(exit));
 }
 
@@ -70,7 +70,7 @@ fn a_program_can_end_itself_when_asked() {
     let (process, folder) =
         shell("trap 'echo bye; exit 0' TERM; echo up; while :; do sleep 0.01; done");
     until(|| log(&folder).contains("up"));
-    process.term().unwrap();
+    process.ask_to_end(Signal::SIGTERM).unwrap();
     assert_eq!(
         process.wait(LONG).unwrap().unwrap().to_string(),
         "exited with 0"
