@@ -10,6 +10,7 @@ use checker::linearizable::reduce::from_zones;
 use checker::linearizable::search::{Found, search};
 use checker::linearizable::shrink::from_search;
 use checker::linearizable::stuck::states;
+use checker::linearizable::survey::Survey;
 use checker::linearizable::zones::{Zones, judge as zones};
 use checker::models::register::{Action, INITIAL, NEVER, Part, Step, prefix};
 use proptest::prelude::*;
@@ -225,7 +226,8 @@ fn agree(steps: &[Step]) -> Result<(), TestCaseError> {
 
 /// Depth first, in one go and a little at a time.
 fn dives(steps: &[Step], truth: bool) -> Result<(), TestCaseError> {
-    let mut dive = Dive::new(steps, 300).expect("few are open");
+    let survey = Survey::of(steps, 300);
+    let mut dive = Dive::new(steps, &survey).expect("few are open");
     let mut limits = Limits { steps: 0, ..LIMITS };
     let found = loop {
         match dive.run(&limits, &Meter::new(NO_END)) {

@@ -7,9 +7,9 @@
 
 use std::hash::{BuildHasher, BuildHasherDefault};
 
-use super::configuration::Usages;
 use super::general::Found;
 use super::limits::{Limits, Meter};
+use super::tally::{self, Tally, Used};
 use super::timeline::{Mask, Timeline, bits};
 use crate::hash::{Map, Quick};
 use crate::models::register::NEVER;
@@ -25,8 +25,8 @@ const AHEAD: usize = 32;
 struct Now {
     /// Open calls that took effect.
     done: Mask,
-    /// Which calls of unknown outcome took effect: a number in [`Usages`].
-    used: u32,
+    /// Which calls of unknown outcome took effect.
+    used: Used,
     /// Where the state stands among the states.
     state: u32,
 }
@@ -56,7 +56,7 @@ struct Class {
 }
 
 /// A moment, what is done, what was used, and the state: nothing leads on from there.
-type Dead<S> = (u32, Mask, u32, S);
+type Dead<S> = (u32, Mask, Used, S);
 
 /// A search that can be interrupted.
 pub struct Depth<'a, M: Model> {
@@ -80,7 +80,7 @@ pub struct Depth<'a, M: Model> {
     classes: Vec<Class>,
     /// By call; for those of unknown outcome, and those that do the same as one of these.
     class_of: Map<u32, u32>,
-    usages: Usages,
+    tally: Tally,
     /// States only grow towards what is told.
     grows: bool,
     made: u64,
@@ -104,7 +104,7 @@ impl<'a, M: Model> Depth<'a, M> {
             furthest: 0,
             now: Now {
                 done: 0,
-                used: Usages::NONE,
+                used: tally::NONE,
                 state: 0,
             },
             states: vec![model.init()],
@@ -114,7 +114,7 @@ impl<'a, M: Model> Depth<'a, M> {
             held: 0,
             classes: Vec::new(),
             class_of: Map::default(),
-            usages: Usages::default(),
+            tally: Tally::default(),
             grows: false,
             made: 0,
         };
@@ -151,6 +151,8 @@ impl<'a, M: Model> Depth<'a, M> {
                 self.class_of.insert(at, *class);
             }
         }
+        let sizes = self.classes.iter().map(|class| class.members.len());
+        self.tally = Tally::of(sizes);
         self.classes.len() <= CLASSES
     }
 
@@ -164,7 +166,7 @@ impl<'a, M: Model> Depth<'a, M> {
         self.choices.capacity() * size_of::<Choice>()
             + self.states.capacity() * size_of::<M::State>()
             + self.held
-            + self.usages.bytes()
+            + self.tally.bytes()
             + 16 * self.calls.len()
     }
 
@@ -297,7 +299,7 @@ impl<'a, M: Model> Depth<'a, M> {
         }
         let mut classes = 0;
         for (number, class) in self.classes.iter().enumerate() {
-            if class.begun > self.usages.uses(self.now.used, number as u32) {
+            if class.begun > self.tally.uses(self.now.used, number) {
                 classes |= 1 << number;
             }
         }
@@ -321,8 +323,8 @@ impl<'a, M: Model> Depth<'a, M> {
     fn reaches(&self, told: &Call<M::Op, M::Reply>) -> bool {
         let movers = bits(self.open & !self.observers & !self.now.done);
         let movers = movers.map(|place| (&self.calls[self.open_calls[place] as usize].op, 1));
-        let classes = (0..).zip(&self.classes).map(|(number, class)| {
-            let left = class.begun - self.usages.uses(self.now.used, number);
+        let classes = self.classes.iter().enumerate().map(|(number, class)| {
+            let left = class.begun - self.tally.uses(self.now.used, number);
             (&self.calls[class.members[0] as usize].op, left)
         });
         let (op, reply) = (&told.op, told.reply.as_ref());
@@ -351,8 +353,8 @@ impl<'a, M: Model> Depth<'a, M> {
                 self.open_calls[place]
             }
             Way::Unknown(class) => {
-                let uses = self.usages.uses(self.now.used, class as u32);
-                self.now.used = self.usages.spend(self.now.used, class as u32);
+                let uses = self.tally.uses(self.now.used, class);
+                self.now.used = self.tally.spend(self.now.used, class);
                 self.classes[class].members[uses as usize]
             }
         };

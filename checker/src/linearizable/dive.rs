@@ -7,9 +7,10 @@
 //! and the cost is that of walking along the history once. Where all ways are tried in vain, the furthest end that was
 //! come to is wrong.
 
-use super::configuration::Usages;
 use super::limits::{Limits, Meter};
 use super::search::Found;
+use super::survey::Survey;
+use super::tally::{self, Tally, Used};
 use super::timeline::{Mask, Timeline, bits};
 use crate::hash::Set;
 use crate::models::register::{Action, INITIAL, Interned, NEVER, Step};
@@ -22,6 +23,9 @@ const AHEAD: usize = 48;
 
 /// For so many moments after a choice what is forced is done again rather than noted.
 const FORCED: usize = 128;
+
+/// Choices that there is room for at first.
+const EXPECTED: usize = 16;
 
 /// Nothing was written yet.
 const NOTHING: u32 = u32::MAX;
@@ -36,8 +40,8 @@ struct Now {
     done: Mask,
     /// Open writes that the last blind write may hide.
     hidden: Mask,
-    /// Which operations of unknown outcome took effect: a number in [`Usages`].
-    used: u32,
+    /// Which operations of unknown outcome took effect.
+    used: Used,
     /// Nobody has seen the last write yet, so that another one is of no use.
     idle: bool,
 }
@@ -67,13 +71,15 @@ enum Way {
 /// What unknown outcomes there are that do the same.
 struct Class {
     action: Action,
-    members: Vec<u32>,
+    /// How many there are, and where the first of them stands among the members of all classes.
+    size: u32,
+    first: u32,
     /// How many of them were invoked.
     begun: u32,
 }
 
 /// The moment, the state, what is done, what is hidden, what was used, whether idle.
-type Dead = (u32, Interned, Mask, Mask, u32, bool);
+type Dead = (u32, Interned, Mask, Mask, Used, bool);
 
 /// A search that can be interrupted.
 pub struct Dive<'a> {
@@ -93,19 +99,18 @@ pub struct Dive<'a> {
     choices: Vec<Choice>,
     dead: Set<Dead>,
     classes: Vec<Class>,
-    usages: Usages,
-    /// By value: when it is asked for last.
-    wanted: Vec<u32>,
-    /// Somebody asks for anything but some value.
-    refusals: bool,
+    /// Of all classes, one class after the other.
+    members: Vec<u32>,
+    tally: Tally,
+    survey: &'a Survey,
     made: u64,
     found: Option<Found>,
 }
 
 impl<'a> Dive<'a> {
-    /// For steps in the order of their starts, values numbered below `values`, of a register that holds nothing at first.
+    /// For steps in the order of their starts, and a survey of these or of more, of a register that holds nothing at first.
     /// `None`: too much is open at once, or unknown, or what is unknown has an end.
-    pub fn new(steps: &'a [Step], values: usize) -> Option<Dive<'a>> {
+    pub fn new(steps: &'a [Step], survey: &'a Survey) -> Option<Dive<'a>> {
         let line = Timeline::of(steps.iter().map(|step| (step.start, step.end)))?;
         let mut dive = Dive {
             steps,
@@ -121,54 +126,69 @@ impl<'a> Dive<'a> {
                 blind: NOTHING,
                 done: 0,
                 hidden: 0,
-                used: Usages::NONE,
+                used: tally::NONE,
                 idle: false,
             },
             order: Vec::with_capacity(steps.len()),
             behind: Vec::new(),
-            choices: Vec::new(),
+            choices: Vec::with_capacity(EXPECTED),
             dead: Set::default(),
             classes: Vec::new(),
-            usages: Usages::default(),
-            wanted: Vec::new(),
-            refusals: false,
+            members: Vec::new(),
+            tally: Tally::default(),
+            survey,
             made: 0,
             found: None,
         };
-        dive.classify(values).then_some(dive)
+        dive.classify().then_some(dive)
     }
 
     /// Sorts unknown outcomes into classes. False: there are too many, or what may have happened has an end.
-    fn classify(&mut self, values: usize) -> bool {
+    fn classify(&mut self) -> bool {
+        // Step and class, then by class.
+        let mut unknown: Vec<(u32, usize)> = Vec::with_capacity(self.survey.unknown);
         for (at, step) in (0..).zip(self.steps) {
             if step.must != (step.end != NEVER) {
                 return false;
             }
-            if step.must || step.action.installs().is_none() {
+            if step.must || !self.survey.matters(step.action) {
                 continue;
             }
             let known = (self.classes.iter()).position(|class| class.action == step.action);
-            match known {
-                Some(class) => self.classes[class].members.push(at),
-                None if self.classes.len() == CLASSES => return false,
-                None => self.classes.push(Class {
-                    action: step.action,
-                    members: vec![at],
-                    begun: 0,
-                }),
+            let class = known.unwrap_or(self.classes.len());
+            if class == CLASSES {
+                return false;
             }
+            if known.is_none() {
+                if self.classes.is_empty() {
+                    self.classes.reserve(EXPECTED);
+                }
+                self.classes.push(Class {
+                    action: step.action,
+                    size: 0,
+                    first: 0,
+                    begun: 0,
+                });
+            }
+            self.classes[class].size += 1;
+            unknown.push((at, class));
         }
-        if self.classes.is_empty() {
+        if unknown.is_empty() {
             return true;
         }
-        self.wanted = vec![0; values];
-        for step in self.steps {
-            self.refusals |= matches!(step.action, Action::Differs(_));
-            if let Some(value) = step.action.needs() {
-                let wanted = &mut self.wanted[value as usize];
-                *wanted = step.end.max(*wanted);
-            }
+        let mut next = 0;
+        for class in &mut self.classes {
+            class.first = next;
+            next += class.size;
         }
+        let mut next: [u32; CLASSES] = [0; CLASSES];
+        self.members = vec![0; unknown.len()];
+        for (at, class) in unknown {
+            self.members[(self.classes[class].first + next[class]) as usize] = at;
+            next[class] += 1;
+        }
+        let sizes = self.classes.iter().map(|class| class.size as usize);
+        self.tally = Tally::of(sizes);
         true
     }
 
@@ -181,7 +201,7 @@ impl<'a> Dive<'a> {
     pub fn bytes(&self) -> usize {
         self.choices.capacity() * size_of::<Choice>()
             + self.dead.capacity() * (size_of::<Dead>() + 1)
-            + self.usages.bytes()
+            + self.tally.bytes()
             + 16 * self.steps.len()
     }
 
@@ -341,6 +361,7 @@ impl<'a> Dive<'a> {
     /// An unknown outcome was invoked (1), or not yet after all (-1).
     fn count(&mut self, at: usize, change: i32) {
         let action = self.steps[at].action;
+        // Those that do not matter are of none.
         let class = self.classes.iter_mut().find(|class| class.action == action);
         if let Some(class) = class {
             class.begun = class.begun.wrapping_add_signed(change);
@@ -365,14 +386,14 @@ impl<'a> Dive<'a> {
         };
         let end = self.steps[self.line.moments[self.moment].at()].end;
         for (number, class) in self.classes.iter().enumerate() {
-            let left = class.begun > self.usages.uses(self.now.used, number as u32);
+            let left = class.begun > self.tally.uses(self.now.used, number);
             let is_blind = matches!(class.action, Action::Write(_));
             // From a value that nobody asks for any more only another write leads on.
             let of_use = !is_blind
                 || !idle
-                    && (self.refusals
+                    && (self.survey.differs
                         || (class.action.installs())
-                            .is_some_and(|value| self.wanted[value as usize] >= end));
+                            .is_some_and(|value| self.survey.is_asked_for(value, end)));
             let hides = self.writes & !(done | hidden) != 0;
             let next = class.action.step(self.now.state);
             let moves = next.is_some_and(|next| next != self.now.state || is_blind && hides);
@@ -397,6 +418,9 @@ impl<'a> Dive<'a> {
         let Some(way) = self.pick(&mut choice) else {
             // Whoever comes here again need not try.
             let name = self.name(&choice.now);
+            if self.dead.is_empty() {
+                self.dead.reserve(EXPECTED);
+            }
             self.dead.insert(name);
             return false;
         };
@@ -410,9 +434,9 @@ impl<'a> Dive<'a> {
             }
             Way::Open(place) => self.take_open(place),
             Way::Unknown(class) => {
-                let uses = self.usages.uses(self.now.used, class as u32);
-                let at = self.classes[class].members[uses as usize];
-                self.now.used = self.usages.spend(self.now.used, class as u32);
+                let uses = self.tally.uses(self.now.used, class);
+                let at = self.members[(self.classes[class].first + uses) as usize];
+                self.now.used = self.tally.spend(self.now.used, class);
                 self.take(at);
             }
         }

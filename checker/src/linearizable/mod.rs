@@ -29,6 +29,8 @@ mod shorten;
 pub mod shrink;
 pub mod stacks;
 pub mod stuck;
+pub mod survey;
+mod tally;
 pub mod things;
 pub mod timeline;
 pub mod trail;

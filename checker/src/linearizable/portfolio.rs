@@ -6,8 +6,9 @@ use super::dive::Dive;
 use super::limits::{Limits, Meter, NO_END};
 use super::order::certifies;
 use super::search::Found;
+use super::survey::Survey;
 use super::zones::{Zones, judge as zones};
-use crate::models::register::{Action, INITIAL, NEVER, Part, Step, prefix};
+use crate::models::register::{Action, NEVER, Part, Step, prefix};
 use crate::verdict::Valid;
 
 /// What was found out about one part.
@@ -34,8 +35,8 @@ pub struct Judged {
 pub enum Look {
     /// All.
     Judged(Judged),
-    /// These steps must be searched, with values numbered below this.
-    Open(Vec<Step>, usize),
+    /// These steps must be searched; with a survey of all.
+    Open(Vec<Step>, Survey),
 }
 
 /// Judges a part. Near-linear where no value is written twice; else a search within `limits`.
@@ -99,6 +100,14 @@ pub fn answer_all(parts: &[Part], limits: Limits, meter: &Meter<'_>) -> Valid {
             look => looks.push(look),
         }
     }
+    let open = looks.iter().any(|look| matches!(look, Look::Open(..)));
+    if !open {
+        let known = looks.iter().filter_map(|look| match look {
+            Look::Judged(judged) => Some(judged.valid),
+            Look::Open(..) => None,
+        });
+        return known.max().unwrap_or(Valid::Yes);
+    }
     let judged = search_open(&looks, &open_yet, limits, meter);
     let worst = judged.iter().map(|judged| judged.valid);
     match worst.clone().any(|valid| valid == Valid::No) {
@@ -113,18 +122,17 @@ fn glance(part: &Part, limits: Limits, meter: &Meter<'_>) -> Look {
         valid: Valid::No,
         ..NONE
     };
-    if unanswerable(&part.steps, part.values).next().is_some() {
+    let survey = Survey::of(&part.steps, part.values);
+    if survey.unanswerable(&part.steps).next().is_some() {
         return Look::Judged(wrong);
     }
-    if let Some(judged) = quickly(&part.steps, part.values, limits, meter) {
+    if let Some(judged) = quickly(&part.steps, part.values, &survey, limits, meter) {
         return Look::Judged(judged);
     }
     match zones(&part.steps, part.values) {
         Zones::Linearizable(order) => Look::Judged(valid(&part.steps, &order, NONE)),
         Zones::Contradiction(_) => Look::Judged(wrong),
-        Zones::NotDistinct | Zones::Undecided => {
-            Look::Open(useful(&part.steps, part.values), part.values)
-        }
+        Zones::NotDistinct | Zones::Undecided => Look::Open(survey.useful(&part.steps), survey),
     }
 }
 
@@ -140,20 +148,18 @@ const HERE: u64 = 4096;
 const NEAR: usize = 32;
 
 /// What a dive finds out at first sight.
-fn quickly(steps: &[Step], values: usize, limits: Limits, meter: &Meter<'_>) -> Option<Judged> {
+fn quickly(
+    steps: &[Step],
+    values: usize,
+    survey: &Survey,
+    limits: Limits,
+    meter: &Meter<'_>,
+) -> Option<Judged> {
     // What is exact is quicker than a dive that comes to nothing.
     if steps.len() > LONG && are_distinct(steps, values) {
         return None;
     }
-    let kept;
-    let steps = match steps.iter().all(|step| step.must) {
-        true => steps,
-        false => {
-            kept = useful(steps, values);
-            &kept
-        }
-    };
-    let mut dive = Dive::new(steps, values)?;
+    let mut dive = Dive::new(steps, survey)?;
     let within = |steps: u64| Limits {
         steps: steps.min(limits.steps),
         ..limits
@@ -176,6 +182,14 @@ fn quickly(steps: &[Step], values: usize, limits: Limits, meter: &Meter<'_>) -> 
         Found::Undecided { .. } => {
             let (time, few) = (dive.furthest(), within(HERE));
             let back = |ends| (ends <= NEAR).then(|| dive.back(ends));
+            let kept;
+            let steps = match survey.unknown {
+                0 => steps,
+                _ => {
+                    kept = survey.useful(steps);
+                    &kept
+                }
+            };
             let (wrong, spent) = is_wrong_here(steps, time, back, &few, meter);
             let steps = judged.steps + spent;
             wrong.then(|| stuck(time, Judged { steps, ..judged }))
@@ -269,12 +283,12 @@ fn search_open(
     for (at, look) in looks.iter().enumerate() {
         judged.push(match look {
             Look::Judged(judged) => judged.clone(),
-            Look::Open(steps, values) => {
+            Look::Open(steps, survey) => {
                 open.push(Open {
                     at,
                     steps,
                     beam: Beam::new(steps),
-                    dive: Dive::new(steps, *values),
+                    dive: Dive::new(steps, survey),
                 });
                 open_yet.clone()
             }
@@ -363,29 +377,9 @@ pub fn look(part: &Part, limits: Limits, meter: &Meter<'_>) -> Look {
 
 /// The first to end of those that found what nobody had begun to write by then: its end, and its operation. O(steps).
 fn unwritten(steps: &[Step], values: usize) -> Option<(u32, u32)> {
-    let found = unanswerable(steps, values).filter(|step| step.action != Action::Impossible);
+    let survey = Survey::of(steps, values);
+    let found = (survey.unanswerable(steps)).filter(|step| step.action != Action::Impossible);
     found.map(|step| (step.end, step.operation)).min()
-}
-
-/// Those that found what nobody had begun to write by then, or what no register answers. O(steps).
-fn unanswerable(steps: &[Step], values: usize) -> impl Iterator<Item = &Step> {
-    let mut written = vec![NEVER; values];
-    written[INITIAL as usize] = 0;
-    for step in steps {
-        if let Some(value) = step.action.installs() {
-            // Steps come in the order of their starts.
-            let first = &mut written[value as usize];
-            *first = step.start.min(*first);
-        }
-    }
-    steps.iter().filter(move |step| {
-        step.must
-            && match step.action {
-                Action::Read(value) | Action::Cas(value, _) => written[value as usize] > step.end,
-                Action::Impossible => true,
-                Action::Write(_) | Action::Differs(_) => false,
-            }
-    })
 }
 
 const NONE: Judged = Judged {
@@ -399,7 +393,8 @@ const NONE: Judged = Judged {
 };
 
 fn look_at_possible(steps: &[Step], values: usize, limits: Limits, meter: &Meter<'_>) -> Look {
-    match quickly(steps, values, limits, meter) {
+    let survey = Survey::of(steps, values);
+    match quickly(steps, values, &survey, limits, meter) {
         Some(judged) if judged.valid == Valid::Yes => return Look::Judged(judged),
         _ => {}
     }
@@ -409,7 +404,7 @@ fn look_at_possible(steps: &[Step], values: usize, limits: Limits, meter: &Meter
             let (time, contradiction) = shortest(steps, values, contradiction);
             let before = prefix(steps, time - 1);
             if zones(&before, values) == Zones::Undecided {
-                let before = useful(&before, values);
+                let before = Survey::of(&before, values).useful(&before);
                 let earlier = by_beam(&mut Beam::new(&before), &before, &limits, meter);
                 if earlier.valid == Valid::No {
                     return Look::Judged(earlier);
@@ -424,7 +419,7 @@ fn look_at_possible(steps: &[Step], values: usize, limits: Limits, meter: &Meter
             }
         }
         Zones::NotDistinct | Zones::Undecided => {
-            return Look::Open(useful(steps, values), values);
+            return Look::Open(survey.useful(steps), survey);
         }
     };
     Look::Judged(judged)
@@ -465,37 +460,6 @@ pub fn by_beam(beam: &mut Beam<'_>, steps: &[Step], limits: &Limits, meter: &Met
             ..judged
         },
     }
-}
-
-/// Leaves out unknown outcomes whose value nobody asks for; they help only failed compares that do not tell
-/// what they found. O(steps).
-fn useful(steps: &[Step], values: usize) -> Vec<Step> {
-    // Replacing a value by itself changes nothing.
-    let plain = |step: &Step| match step.action {
-        Action::Cas(old, new) if old == new => Step {
-            action: Action::Read(old),
-            ..*step
-        },
-        _ => *step,
-    };
-    let differs = |step: &Step| matches!(step.action, Action::Differs(_));
-    let moves = |step: &Step| step.must || step.action.installs().is_some();
-    if steps.iter().any(differs) {
-        return steps.iter().map(plain).filter(moves).collect();
-    }
-    let mut needed = vec![false; values];
-    for value in steps.iter().filter_map(|step| step.action.needs()) {
-        needed[value as usize] = true;
-    }
-    let wanted = |step: &&Step| {
-        step.must
-            || step
-                .action
-                .installs()
-                .is_some_and(|value| needed[value as usize])
-    };
-    let useful = steps.iter().filter(wanted).map(plain);
-    useful.filter(moves).collect()
 }
 
 /// The shortest wrong prefix: what is wrong stays wrong. Mostly it ends where the last of those ends that contradict

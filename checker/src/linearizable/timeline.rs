@@ -38,16 +38,16 @@ impl Timeline {
             moments: Vec::with_capacity(2 * intervals.len()),
             places: Vec::with_capacity(intervals.len()),
         };
-        // The first to end comes last.
-        let mut open: Vec<(u32, u32)> = Vec::with_capacity(Mask::BITS as usize);
+        // End and number; the first to end comes last.
+        let (mut open, mut count) = ([(0, 0); Mask::BITS as usize], 0);
         let mut free = Mask::MAX;
         for (at, (start, end)) in (0_u32..).zip(intervals) {
-            while let Some(&(ended, other)) = open.last()
+            while let Some((ended, other)) = open[..count].last().copied()
                 && ended <= start
             {
                 line.moments.push(Moment(other << 1 | 1));
                 free |= 1 << line.places[other as usize];
-                open.pop();
+                count -= 1;
             }
             line.moments.push(Moment(at << 1));
             if end == NEVER {
@@ -57,18 +57,17 @@ impl Timeline {
             if free == 0 {
                 return None;
             }
-            let place = free.trailing_zeros();
+            line.places.push(free.trailing_zeros() as u8);
             free &= free - 1;
-            line.places.push(place as u8);
-            let mut to = open.len();
-            open.push((end, at));
+            let mut to = count;
             while to > 0 && open[to - 1].0 < end {
                 open[to] = open[to - 1];
                 to -= 1;
             }
             open[to] = (end, at);
+            count += 1;
         }
-        let rest = open.iter().rev();
+        let rest = open[..count].iter().rev();
         line.moments.extend(rest.map(|(_, at)| Moment(at << 1 | 1)));
         Some(line)
     }

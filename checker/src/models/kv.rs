@@ -1,6 +1,6 @@
 //! One key of a store of texts: get, put, append (Porcupine's key-value model).
 
-use std::sync::Arc;
+use smol_str::SmolStr;
 
 use crate::history::Datum;
 
@@ -16,34 +16,39 @@ pub enum Op {
     /// Tell the text.
     Get,
     /// From now on it is this.
-    Put(Arc<str>),
+    Put(SmolStr),
     /// Add this at its end.
-    Append(Arc<str>),
+    Append(SmolStr),
 }
 
 impl Model for Kv {
     type Op = Op;
-    type Reply = Arc<str>;
-    type State = Arc<str>;
+    type Reply = SmolStr;
+    type State = SmolStr;
 
-    fn init(&self) -> Arc<str> {
-        "".into()
+    fn init(&self) -> SmolStr {
+        SmolStr::default()
     }
 
     fn weight(&self, state: &Self::State) -> usize {
         state.len()
     }
 
-    fn step(&self, text: &Arc<str>, op: &Op, reply: Option<&Arc<str>>) -> Option<Arc<str>> {
+    fn step(&self, text: &SmolStr, op: &Op, reply: Option<&SmolStr>) -> Option<SmolStr> {
         match op {
             Op::Get => reply.is_none_or(|told| told == text).then(|| text.clone()),
             Op::Put(new) => Some(new.clone()),
-            Op::Append(more) => Some([text.as_ref(), more].concat().into()),
+            Op::Append(more) => {
+                let mut whole = String::with_capacity(text.len() + more.len());
+                whole.push_str(text);
+                whole.push_str(more);
+                Some(whole.into())
+            }
         }
     }
 
-    fn leads(&self, text: &Arc<str>, _: &Op, told: Option<&Arc<str>>) -> bool {
-        told.is_none_or(|told| told.starts_with(text.as_ref()))
+    fn leads(&self, text: &SmolStr, _: &Op, told: Option<&SmolStr>) -> bool {
+        told.is_none_or(|told| told.starts_with(text.as_str()))
     }
 
     /// What is only added to stays the beginning of all that comes.
@@ -58,11 +63,11 @@ impl Model for Kv {
 
 impl Spoken for Kv {
     fn hear(&mut self, told: &Told<'_>) -> Result<Option<Said<Self>>, String> {
-        let text = |value: Datum<'_>| value.as_str().map(|text| Arc::from(text.as_str()));
+        let text = |value: Datum<'_>| value.as_str().cloned();
         match told.verb() {
             "get" => Ok(match told.answer() {
                 None => None,
-                Some(value) if value.is_null() => Some((Op::Get, Some("".into()))),
+                Some(value) if value.is_null() => Some((Op::Get, Some(SmolStr::default()))),
                 Some(value) => match text(value) {
                     Some(told) => Some((Op::Get, Some(told))),
                     None => return told.wrong_value("a text"),

@@ -129,7 +129,8 @@ impl Interner {
         if let Some(number) = small {
             let at = number as usize;
             if self.small.len() <= at {
-                self.small.resize(at + 1, (0, INITIAL));
+                self.small
+                    .resize(at.next_multiple_of(64) + 64, (0, INITIAL));
             }
             self.next += 1;
             self.small[at] = (self.part, self.next);
@@ -215,7 +216,8 @@ pub(crate) fn some_parts(
     let mut verbs = Verbs::default();
     if let Some(key) = only_key(history).filter(|key| wanted(*key)) {
         interner.begin(1);
-        let numbers = 0..history.operations().len() as u32;
+        let numbers = history.operations().iter().enumerate();
+        let numbers = numbers.map(|(number, operation)| (number as u32, operation));
         let key = history.columns().key_of_number(key).cloned();
         return Ok(vec![part(
             history,
@@ -229,7 +231,9 @@ pub(crate) fn some_parts(
         .zip(by_some_keys(history, wanted))
         .map(|(number, (key, operations))| {
             interner.begin(number);
+            let all = history.operations();
             let numbers = operations.into_iter();
+            let numbers = numbers.map(|number| (number, &all[number as usize]));
             part(history, key, numbers, &mut interner, &mut verbs)
         })
         .collect()
@@ -244,21 +248,20 @@ fn only_key(history: &History) -> Option<u32> {
 }
 
 /// Reduces the operations of one key.
-fn part(
+fn part<'a>(
     history: &History,
     key: Option<SmolStr>,
-    numbers: impl ExactSizeIterator<Item = u32>,
+    operations: impl ExactSizeIterator<Item = (u32, &'a Operation)>,
     interner: &mut Interner,
     verbs: &mut Verbs,
 ) -> Result<Part, String> {
     let mut part = Part {
         key,
-        operations: numbers.len() as u64,
-        steps: Vec::with_capacity(numbers.len()),
+        operations: operations.len() as u64,
+        steps: Vec::with_capacity(operations.len()),
         ..Part::default()
     };
-    for number in numbers {
-        let operation = &history.operations()[number as usize];
+    for (number, operation) in operations {
         let must = operation.outcome != Outcome::Info;
         part.unknown += u64::from(!must);
         let Some(action) = action(history, operation, interner, verbs)? else {
@@ -288,13 +291,17 @@ enum Verb {
 
 /// The verbs by their numbers, which are compared quicker than texts.
 #[derive(Default)]
-struct Verbs(Vec<(u32, Verb)>);
+struct Verbs {
+    /// Those with small numbers, mostly all.
+    near: [Option<Verb>; 16],
+    far: Vec<(u32, Verb)>,
+}
 
 impl Verbs {
     #[inline]
     fn of(&mut self, history: &History, operation: &Operation) -> Result<Verb, String> {
         let number = history.columns().verb_number(operation.invoke());
-        if let Some((_, verb)) = self.0.iter().find(|(known, _)| *known == number) {
+        if let Some(Some(verb)) = self.near.get(number as usize) {
             return Ok(*verb);
         }
         self.meet(history, operation, number)
@@ -307,6 +314,9 @@ impl Verbs {
         operation: &Operation,
         number: u32,
     ) -> Result<Verb, String> {
+        if let Some((_, verb)) = self.far.iter().find(|(known, _)| *known == number) {
+            return Ok(*verb);
+        }
         let verb = match history.verb(operation).as_str() {
             "read" => Verb::Read,
             "write" => Verb::Write,
@@ -318,7 +328,10 @@ impl Verbs {
                 ));
             }
         };
-        self.0.push((number, verb));
+        match self.near.get_mut(number as usize) {
+            Some(near) => *near = Some(verb),
+            None => self.far.push((number, verb)),
+        }
         Ok(verb)
     }
 }

@@ -1,0 +1,93 @@
+//! What one look at all operations of a register tells: since when each value may be there, and who asks for it.
+
+use crate::models::register::{Action, INITIAL, Interned, NEVER, Step};
+
+/// One value.
+#[derive(Clone, Copy, Debug)]
+struct Known {
+    /// When somebody first began to write it.
+    since: u32,
+    /// When the last of those ends that must find it; 0: nobody must.
+    until: u32,
+}
+
+/// What is known of the values of some steps.
+#[derive(Debug)]
+pub struct Survey {
+    values: Vec<Known>,
+    /// Somebody found anything but some value.
+    pub differs: bool,
+    /// How many outcomes are unknown.
+    pub unknown: usize,
+}
+
+impl Survey {
+    /// Of steps in the order of their starts, values numbered below `values`. O(steps + values).
+    pub fn of(steps: &[Step], values: usize) -> Survey {
+        let unknown = Known {
+            since: NEVER,
+            until: 0,
+        };
+        let mut survey = Survey {
+            values: vec![unknown; values],
+            differs: false,
+            unknown: 0,
+        };
+        survey.values[INITIAL as usize].since = 0;
+        for step in steps {
+            survey.unknown += usize::from(!step.must);
+            survey.differs |= matches!(step.action, Action::Differs(_));
+            if let Some(value) = step.action.installs() {
+                let since = &mut survey.values[value as usize].since;
+                *since = step.start.min(*since);
+            }
+            if let Some(value) = step.action.needs() {
+                let until = &mut survey.values[value as usize].until;
+                *until = step.end.max(*until);
+            }
+        }
+        survey
+    }
+
+    /// Those that found what nobody had begun to write by then, or what no register answers. O(steps).
+    pub fn unanswerable<'a>(&self, steps: &'a [Step]) -> impl Iterator<Item = &'a Step> {
+        steps.iter().filter(|step| {
+            step.must
+                && match step.action {
+                    Action::Read(value) | Action::Cas(value, _) => {
+                        self.values[value as usize].since > step.end
+                    }
+                    Action::Impossible => true,
+                    Action::Write(_) | Action::Differs(_) => false,
+                }
+        })
+    }
+
+    /// Whether somebody who ends at `time` or later must find this value.
+    pub fn is_asked_for(&self, value: Interned, time: u32) -> bool {
+        self.values[value as usize].until >= time
+    }
+
+    /// Whether it can matter that this took effect if its outcome is unknown: only those of use to somebody do.
+    pub fn matters(&self, action: Action) -> bool {
+        let value = (action.installs()).filter(|value| action.needs() != Some(*value));
+        value.is_some_and(|value| self.differs || self.values[value as usize].until > 0)
+    }
+
+    /// Leaves out unknown outcomes whose value nobody asks for; they help only failed compares that do not tell
+    /// what they found. O(steps).
+    pub fn useful(&self, steps: &[Step]) -> Vec<Step> {
+        let mut useful = Vec::with_capacity(steps.len());
+        for step in steps {
+            // Replacing a value by itself changes nothing.
+            let action = match step.action {
+                Action::Cas(old, new) if old == new => Action::Read(old),
+                action => action,
+            };
+            if step.must || self.matters(action) {
+                useful.push(Step { action, ..*step });
+            }
+        }
+        useful
+    }
+}
