@@ -140,9 +140,9 @@ fn by_blocks(steps: &[Step], clients: &[u64], clusters: &Clusters) -> Ordered {
     let mut whole = Vec::with_capacity(steps.len());
     for block in order {
         for value in clusters.chain(steps, roots[block as usize]) {
-            let cluster = &clusters.of[value as usize];
-            whole.extend(Some(cluster.installer).filter(|at| *at != NOBODY));
-            whole.extend(&cluster.reads);
+            let installer = clusters.of[value as usize].installer;
+            whole.extend(Some(installer).filter(|at| *at != NOBODY));
+            whole.extend(clusters.reads(value));
         }
     }
     Ordered::Yes(whole)

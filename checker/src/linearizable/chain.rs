@@ -37,7 +37,7 @@ impl Chain {
             chain
                 .order
                 .extend(Some(cluster.installer).filter(|at| *at != NOBODY));
-            chain.order.extend(&cluster.reads);
+            chain.order.extend(clusters.reads(value));
             chain.stages.resize(chain.order.len(), stage as u32);
         }
         chain

@@ -6,12 +6,12 @@ use crate::models::register::{Action, INITIAL, Interned, NEVER, Step};
 pub const NOBODY: u32 = u32::MAX;
 
 /// The operations around one value. Positions in the list of steps.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Cluster {
     /// The write or compare-and-set that installed the value; [`NOBODY`] for the initial one.
     pub installer: u32,
-    /// Those that found the value, in the order of their invocations.
-    pub reads: Vec<u32>,
+    /// Those that found the value: so many of [`Clusters::found`] from here on.
+    pub reads: (u32, u32),
     /// The compare-and-set that replaced exactly this value.
     pub successor: u32,
 }
@@ -98,6 +98,8 @@ impl Contradiction {
 pub struct Clusters {
     /// By value.
     pub of: Vec<Cluster>,
+    /// The reads of all values, value by value, each value's in the order of their invocations.
+    pub found: Vec<u32>,
     /// By step: it certainly took effect, because it was acknowledged or because its value was seen.
     pub taken: Vec<bool>,
     /// Steps of unknown outcome that installed a value nobody saw.
@@ -116,7 +118,7 @@ pub struct Clusters {
 pub fn clusters(steps: &[Step], values: usize) -> Option<Result<Clusters, Contradiction>> {
     let nobody = Cluster {
         installer: NOBODY,
-        reads: Vec::new(),
+        reads: (0, 0),
         successor: NOBODY,
     };
     let mut all = Clusters {
@@ -171,7 +173,7 @@ impl Clusters {
                 continue;
             }
             match step.action {
-                Action::Read(value) => self.of[value as usize].reads.push(at as u32),
+                Action::Read(value) => self.of[value as usize].reads.1 += 1,
                 Action::Cas(old, _) => {
                     let first = std::mem::replace(&mut self.of[old as usize].successor, at as u32);
                     if first != NOBODY {
@@ -184,7 +186,32 @@ impl Clusters {
                 _ => {}
             }
         }
+        self.gather(steps);
         Ok(())
+    }
+
+    /// Puts the reads of each value side by side. O(steps).
+    fn gather(&mut self, steps: &[Step]) {
+        let mut all = 0;
+        for cluster in &mut self.of {
+            let (first, count) = &mut cluster.reads;
+            (*first, all) = (all, all + *count);
+            *count = 0;
+        }
+        self.found = vec![0; all as usize];
+        for (at, step) in steps.iter().enumerate() {
+            if let (Action::Read(value), true) = (step.action, self.taken[at]) {
+                let (first, count) = &mut self.of[value as usize].reads;
+                self.found[(*first + *count) as usize] = at as u32;
+                *count += 1;
+            }
+        }
+    }
+
+    /// Those that found a value, in the order of their invocations.
+    pub fn reads(&self, value: Interned) -> &[u32] {
+        let (first, count) = self.of[value as usize].reads;
+        &self.found[first as usize..][..count as usize]
     }
 
     /// The values of the block that begins with `root`: each is replaced by the next in one step.
@@ -213,7 +240,7 @@ impl Clusters {
         let ends = [cluster.installer, cluster.successor];
         ends.into_iter()
             .filter(|at| *at != NOBODY)
-            .chain(cluster.reads.iter().copied())
+            .chain(self.reads(value).iter().copied())
     }
 }
 

@@ -126,7 +126,7 @@ fn glance(part: &Part, limits: Limits, meter: &Meter<'_>) -> Look {
     if survey.unanswerable(&part.steps).next().is_some() {
         return Look::Judged(wrong);
     }
-    if let Some(judged) = quickly(&part.steps, part.values, &survey, limits, meter) {
+    if let Some(judged) = quickly(&part.steps, &survey, limits, meter) {
         return Look::Judged(judged);
     }
     match zones(&part.steps, part.values) {
@@ -148,15 +148,9 @@ const HERE: u64 = 4096;
 const NEAR: usize = 32;
 
 /// What a dive finds out at first sight.
-fn quickly(
-    steps: &[Step],
-    values: usize,
-    survey: &Survey,
-    limits: Limits,
-    meter: &Meter<'_>,
-) -> Option<Judged> {
+fn quickly(steps: &[Step], survey: &Survey, limits: Limits, meter: &Meter<'_>) -> Option<Judged> {
     // What is exact is quicker than a dive that comes to nothing.
-    if steps.len() > LONG && are_distinct(steps, values) {
+    if steps.len() > LONG && survey.is_distinct {
         return None;
     }
     let mut dive = Dive::new(steps, survey)?;
@@ -166,7 +160,7 @@ fn quickly(
     };
     let mut found = dive.run(&within(steps.len() as u64 + QUICKLY[1]), meter);
     if let Found::Undecided { .. } = found {
-        if are_distinct(steps, values) {
+        if survey.is_distinct {
             return None;
         }
         found = dive.run(&within(2 * steps.len() as u64 + QUICKLY[0]), meter);
@@ -195,13 +189,6 @@ fn quickly(
             wrong.then(|| stuck(time, Judged { steps, ..judged }))
         }
     }
-}
-
-/// True if no value is written twice. O(steps).
-fn are_distinct(steps: &[Step], values: usize) -> bool {
-    let mut written = vec![false; values];
-    let mut installed = steps.iter().filter_map(|step| step.action.installs());
-    !installed.any(|value| std::mem::replace(&mut written[value as usize], true))
 }
 
 /// No way leads past this time.
@@ -394,7 +381,7 @@ const NONE: Judged = Judged {
 
 fn look_at_possible(steps: &[Step], values: usize, limits: Limits, meter: &Meter<'_>) -> Look {
     let survey = Survey::of(steps, values);
-    match quickly(steps, values, &survey, limits, meter) {
+    match quickly(steps, &survey, limits, meter) {
         Some(judged) if judged.valid == Valid::Yes => return Look::Judged(judged),
         _ => {}
     }

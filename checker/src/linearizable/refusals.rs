@@ -25,14 +25,16 @@ struct Unplaced {
     value_ends: usize,
 }
 
-/// Orders everything, failed compares too.
-pub(super) fn settle(steps: &[Step], clusters: &Clusters, mut blocks: Vec<Block>) -> Zones {
-    blocks.sort_unstable_by_key(|block| (block.place, block.ends.0));
-    let mut pieces: Vec<Piece> = blocks.into_iter().map(Piece::Block).collect();
+/// Orders everything, failed compares too, the blocks being in order.
+pub(super) fn settle(steps: &[Step], clusters: &Clusters, blocks: Vec<Block>) -> Zones {
     if clusters.differs.is_empty() {
-        let (order, _) = written(steps, clusters, &pieces);
+        let mut order = Vec::with_capacity(steps.len());
+        for block in &blocks {
+            write_out(steps, clusters, block, &mut order);
+        }
         return Zones::Linearizable(order);
     }
+    let mut pieces: Vec<Piece> = blocks.into_iter().map(Piece::Block).collect();
     if let Some(contradiction) = throughout(steps, clusters) {
         return Zones::Contradiction(contradiction);
     }

@@ -17,6 +17,8 @@ pub struct Survey {
     values: Vec<Known>,
     /// Somebody found anything but some value.
     pub differs: bool,
+    /// True if no value is written twice, the initial one not at all.
+    pub is_distinct: bool,
     /// How many outcomes are unknown.
     pub unknown: usize,
 }
@@ -31,6 +33,7 @@ impl Survey {
         let mut survey = Survey {
             values: vec![unknown; values],
             differs: false,
+            is_distinct: true,
             unknown: 0,
         };
         survey.values[INITIAL as usize].since = 0;
@@ -39,6 +42,7 @@ impl Survey {
             survey.differs |= matches!(step.action, Action::Differs(_));
             if let Some(value) = step.action.installs() {
                 let since = &mut survey.values[value as usize].since;
+                survey.is_distinct &= *since == NEVER;
                 *since = step.start.min(*since);
             }
             if let Some(value) = step.action.needs() {

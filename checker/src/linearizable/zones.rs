@@ -30,6 +30,12 @@ use super::clusters::{Clusters, Contradiction, NOBODY, clusters, end_of, start_o
 use super::refusals;
 use crate::models::register::{INITIAL, Interned, NEVER, Step};
 
+/// Fewer blocks than this are sorted by comparison,
+const FEW: usize = 256;
+
+/// and so are those that have more than so many times a block.
+const SPARSE: usize = 16;
+
 /// What the zones tell.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Zones {
@@ -52,8 +58,6 @@ pub(super) struct Block {
     pub ends: (u32, u32),
     /// The step that starts last, and when.
     pub starts: (u32, u32),
-    /// Where the block goes in a linearization: as late as it can.
-    pub place: (u32, bool),
 }
 
 impl Block {
@@ -70,9 +74,7 @@ pub fn judge(steps: &[Step], values: usize) -> Zones {
         Some(Err(contradiction)) => return Zones::Contradiction(contradiction),
         Some(Ok(clusters)) => clusters,
     };
-    let blocks =
-        blocks(steps, &clusters).and_then(|mut blocks| place(&mut blocks).map(|()| blocks));
-    match blocks {
+    match blocks(steps, &clusters).and_then(place) {
         Err(contradiction) => Zones::Contradiction(contradiction),
         Ok(blocks) => refusals::settle(steps, &clusters, blocks),
     }
@@ -80,7 +82,7 @@ pub fn judge(steps: &[Step], values: usize) -> Zones {
 
 /// Builds the blocks and judges the inside of each. O(steps).
 fn blocks(steps: &[Step], clusters: &Clusters) -> Result<Vec<Block>, Contradiction> {
-    let mut blocks = Vec::new();
+    let mut blocks = Vec::with_capacity(clusters.of.len());
     let mut reached = vec![false; clusters.of.len()];
     let written = (0..clusters.of.len() as u32).filter(|value| {
         let installer = clusters.of[*value as usize].installer;
@@ -92,7 +94,6 @@ fn blocks(steps: &[Step], clusters: &Clusters) -> Result<Vec<Block>, Contradicti
             root,
             ends: (NEVER, NOBODY),
             starts: (0, NOBODY),
-            place: (0, true),
         };
         if root == INITIAL {
             block.ends = (0, NOBODY);
@@ -103,7 +104,7 @@ fn blocks(steps: &[Step], clusters: &Clusters) -> Result<Vec<Block>, Contradicti
             let cluster = &clusters.of[value as usize];
             // The installer comes before the reads; the reads do not constrain one another.
             let installer = Some(cluster.installer).filter(|at| *at != NOBODY);
-            for group in [installer.as_slice(), &cluster.reads] {
+            for group in [installer.as_slice(), clusters.reads(value)] {
                 let before = latest;
                 for &at in group {
                     let step = &steps[at as usize];
@@ -154,51 +155,58 @@ fn circle(steps: &[Step], clusters: &Clusters, from: Interned) -> Contradiction 
     }
 }
 
-/// Judges the blocks against each other and gives each the latest place it can have.
+/// Judges the blocks against each other and orders them, each as late as it can be. O(blocks), and what it takes to
+/// sort them by their ends.
 ///
 /// A forward block lies over [f, s]; the others go to f, or, where f falls into a forward block, right
 /// before that. This respects →: let A → B, so f(A) < s(B), and place(A) ≤ f(A). If B is not forward, its
 /// place is f(B) > s(B), or the f of a forward block that does not contain B, hence > s(B) too. If B is
 /// forward: place(A) ≤ f(A) < f(B) unless f(A) lies in [f(B), s(B)], and then A goes right before B.
-fn place(blocks: &mut [Block]) -> Result<(), Contradiction> {
-    let mut forward: Vec<Block> = blocks.iter().copied().filter(Block::is_forward).collect();
-    forward.sort_unstable_by_key(|block| block.ends.0);
-    let crossed = |a: &Block, b: &Block| Contradiction::Crossed {
-        a_ends: a.ends.1,
-        a_starts: a.starts.1,
-        b_ends: b.ends.1,
-        b_starts: b.starts.1,
-    };
-    for pair in forward.windows(2) {
-        if pair[1].ends.0 < pair[0].starts.0 {
-            return Err(crossed(&pair[0], &pair[1]));
-        }
-    }
+fn place(mut blocks: Vec<Block>) -> Result<Vec<Block>, Contradiction> {
+    sort_by_ends(&mut blocks);
+    let mut placed = Vec::with_capacity(blocks.len());
+    // A forward block waits for those that end within it.
+    let mut waits: Option<Block> = None;
     for block in blocks {
-        block.place = (block.ends.0, true);
-        if block.is_forward() {
-            continue;
-        }
-        // The last forward block that begins before this one ends is the only one that can be in its way.
-        let next = forward.partition_point(|other| other.ends.0 < block.ends.0);
-        if let Some(other) = next.checked_sub(1).map(|at| &forward[at])
-            && block.ends.0 < other.starts.0
-        {
-            if other.ends.0 < block.starts.0 {
-                return Err(crossed(other, block));
+        placed.extend(waits.take_if(|other| other.starts.0 < block.ends.0));
+        match waits {
+            Some(other) if block.is_forward() || other.ends.0 < block.starts.0 => {
+                return Err(Contradiction::Crossed {
+                    a_ends: other.ends.1,
+                    a_starts: other.starts.1,
+                    b_ends: block.ends.1,
+                    b_starts: block.starts.1,
+                });
             }
-            block.place = (other.ends.0, false);
+            None if block.is_forward() => waits = Some(block),
+            _ => placed.push(block),
         }
     }
-    Ok(())
+    placed.extend(waits);
+    Ok(placed)
+}
+
+/// Sorts by the ends, which no two blocks share: into a place for each time where these are not many more than blocks.
+fn sort_by_ends(blocks: &mut Vec<Block>) {
+    let latest = blocks.iter().map(|block| block.ends.0).max().unwrap_or(0);
+    if blocks.len() < FEW || latest as usize / SPARSE > blocks.len() {
+        blocks.sort_unstable_by_key(|block| block.ends.0);
+        return;
+    }
+    let mut at = vec![NOBODY; latest as usize + 1];
+    for (number, block) in (0..).zip(&*blocks) {
+        at[block.ends.0 as usize] = number;
+    }
+    let sorted = at.into_iter().filter(|number| *number != NOBODY);
+    *blocks = sorted.map(|number| blocks[number as usize]).collect();
 }
 
 /// Writes out a block: its steps in order. O(length).
 pub(super) fn write_out(steps: &[Step], clusters: &Clusters, block: &Block, order: &mut Vec<u32>) {
     for value in clusters.chain(steps, block.root) {
-        let cluster = &clusters.of[value as usize];
-        order.extend(Some(cluster.installer).filter(|at| *at != NOBODY));
-        order.extend(&cluster.reads);
+        let installer = clusters.of[value as usize].installer;
+        order.extend(Some(installer).filter(|at| *at != NOBODY));
+        order.extend(clusters.reads(value));
     }
 }
 
