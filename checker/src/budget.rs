@@ -1,11 +1,12 @@
 //! Time and memory of the command: the library reads no clock and asks nobody how large the process is.
 
-use std::cell::Cell;
 use std::io::{self, BufRead, Read};
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::{Duration, Instant};
 
 /// Every so many questions the size is looked at, which takes some microseconds.
-const SELDOM: u32 = 8;
+const SELDOM: u64 = 8;
 
 /// Bytes that this process holds (Linux; elsewhere 0, and only the search's own count keeps the budget).
 pub fn resident() -> usize {
@@ -19,14 +20,14 @@ pub fn resident() -> usize {
 }
 
 /// Tells whether the time since `begun` or the memory is used up.
-pub fn stop(begun: Instant, time: Duration, memory: usize) -> impl Fn() -> bool {
-    let (asked, over) = (Cell::new(0), Cell::new(false));
+pub fn stop(begun: Instant, time: Duration, memory: usize) -> impl Fn() -> bool + Sync {
+    let (asked, over) = (AtomicU64::new(0), AtomicBool::new(false));
     move || {
-        asked.set(asked.get() + 1);
-        if begun.elapsed() >= time || asked.get() % SELDOM == 1 && resident() > memory {
-            over.set(true);
+        let asked = asked.fetch_add(1, Relaxed);
+        if begun.elapsed() >= time || asked.is_multiple_of(SELDOM) && resident() > memory {
+            over.store(true, Relaxed);
         }
-        over.get()
+        over.load(Relaxed)
     }
 }
 

@@ -14,7 +14,7 @@ use checker::explain::lanes_svg;
 use checker::history::jsonl::{ReadError, Recorded};
 use checker::history::{self, Format};
 use checker::linearizable::objects::Objects;
-use checker::linearizable::{Limits, Linearizable, Meter};
+use checker::linearizable::{Limits, Linearizable, Meter, threads};
 use checker::models::ModelKind;
 use checker::promises::Promises;
 use checker::{Valid, Verdict};
@@ -55,6 +55,16 @@ struct Arguments {
     /// Configurations that the search makes in all, for each key; without it only time and memory count.
     #[arg(long, value_name = "N", default_value_t = u64::MAX)]
     steps: u64,
+    /// Threads that judge keys side by side; all that the machine runs at once if left out.
+    #[arg(long, value_name = "N", default_value_t = threads::available(), value_parser = at_least_one)]
+    threads: usize,
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(number @ 1..) => Ok(number),
+        _ => Err("expected a number of threads, 1 or more".into()),
+    }
 }
 
 fn main() -> ExitCode {
@@ -103,7 +113,8 @@ fn main() -> ExitCode {
                     },
                     minimum,
                 };
-                let verdict = checker.check_within(&recorded.history, &Meter::new(&stop));
+                let meter = Meter::new(&stop).with_threads(arguments.threads);
+                let verdict = checker.check_within(&recorded.history, &meter);
                 let text = match arguments.json {
                     true => in_json(file, recorded.truncated, &verdict),
                     false => in_words(file, recorded.truncated, &verdict),

@@ -35,21 +35,31 @@ const AIMS: [(&str, f64, f64); 19] = [
 
 /// Measures each and says whether it holds.
 pub fn print() -> Result<(), String> {
-    println!("\n| aim | verdict | s | at most | MB | at most | holds |");
-    println!("|---|---|--:|--:|--:|--:|---|");
+    println!("\n| aim | verdict | one thread, s | two, s | at most | MB | at most | holds |");
+    println!("|---|---|--:|--:|--:|--:|--:|---|");
     for (name, seconds, megabytes) in AIMS {
         let case: Case = name.parse()?;
         let budget = Budget {
             seconds: 10.0 * seconds.max(1.0),
             bytes: 1 << 30,
+            threads: 1,
         };
-        let ours = measure(&case, Judge::Ours, budget)?;
-        let holds = ours.decided() && ours.seconds <= seconds && ours.megabytes <= megabytes;
+        // Both cores may be used, so the time that passes counts; what one needs by itself counts, too.
+        let both = Budget {
+            threads: 2,
+            ..budget
+        };
+        let [ours, two] = [budget, both].map(|budget| measure(&case, Judge::Ours, budget));
+        let (ours, two) = (ours?, two?);
+        let quick = ours.seconds.min(two.seconds) <= seconds;
+        let holds = ours.decided() && two.decided() && quick;
+        let holds = holds && ours.megabytes.max(two.megabytes) <= megabytes;
         println!(
-            "| {name} | {} | {:.3} | {seconds} | {:.0} | {megabytes} | {} |",
+            "| {name} | {} | {:.4} | {:.4} | {seconds} | {:.0} | {megabytes} | {} |",
             word(ours.valid),
             ours.seconds,
-            ours.megabytes,
+            two.seconds,
+            ours.megabytes.max(two.megabytes),
             if holds { "yes" } else { "no" }
         );
     }

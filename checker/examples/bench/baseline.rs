@@ -21,6 +21,8 @@ use super::measure::cpu;
 #[derive(Clone, Copy)]
 pub struct Budget {
     pub seconds: f64,
+    /// Threads that ours may use; with more than one the time is that which passes, not the processor's.
+    pub threads: usize,
     pub bytes: usize,
 }
 

@@ -55,6 +55,9 @@ struct Flags {
     /// Scale that by what porcupine-rust needs here: a file of lines `file,ms`, for files below `specimens/`.
     #[arg(long, requires = "recorded")]
     port: Option<PathBuf>,
+    /// Threads for a verdict; with more than one all of ours is measured by the time that passes.
+    #[arg(long, default_value_t = 1)]
+    threads: usize,
     #[arg(long, hide = true)]
     child: Option<String>,
     #[arg(long, hide = true)]
@@ -69,6 +72,10 @@ impl Flags {
                 Judge::Baseline => self.baseline_seconds,
             },
             bytes: self.megabytes << 20,
+            threads: match judge {
+                Judge::Ours => self.threads,
+                Judge::Baseline => 1,
+            },
         }
     }
 }

@@ -26,7 +26,7 @@ pub enum Judge {
 pub struct Measured {
     /// The answer.
     pub valid: Valid,
-    /// Median of the processor time of a check, in seconds.
+    /// Median of the processor time of a check, in seconds; of the time, where threads are several.
     pub seconds: f64,
     /// The most memory that the process held while it judged, in MB, the history included (Linux).
     pub megabytes: f64,
@@ -46,6 +46,14 @@ impl Measured {
 /// Processor time of this process so far.
 pub fn cpu() -> Duration {
     clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID).map_or(Duration::ZERO, Duration::from)
+}
+
+/// Processor time so far, or, where several threads work at once, time.
+fn clock(threads: usize) -> Duration {
+    match threads {
+        1 => cpu(),
+        _ => clock_gettime(ClockId::CLOCK_MONOTONIC).map_or(Duration::ZERO, Duration::from),
+    }
 }
 
 /// Checks again and again for so long, at most so often; the median counts.
@@ -75,35 +83,40 @@ pub fn child(case: &Case, judge: Judge, budget: Budget) -> Result<String, String
             ..Minimum::default()
         },
     };
+    let now = || clock(budget.threads);
     let check = |history: &History, until: Duration| {
-        let stop = || cpu() > until;
+        let stop = || now() > until;
         match judge {
-            Judge::Ours => ours.answer_within(history, &Meter::new(&stop)),
+            Judge::Ours => {
+                let meter = Meter::new(&stop).with_threads(budget.threads);
+                ours.answer_within(history, &meter)
+            }
             Judge::Baseline => Ok(baseline::check(&parts, budget)),
         }
     };
-    let (mut times, begun, mut valid) = (Vec::new(), cpu(), Valid::Unknown);
+    let (mut times, begun, mut valid) = (Vec::new(), now(), Valid::Unknown);
     let mut between = 1;
-    while times.is_empty() || times.len() < AGAIN.1 && cpu() - begun < AGAIN.0 {
-        let start = cpu();
+    while times.is_empty() || times.len() < AGAIN.1 && now() - begun < AGAIN.0 {
+        let start = now();
         // Many only where each takes next to nothing: the budget of one may be that of all.
         let until = start + Duration::from_secs_f64(budget.seconds);
         for _ in 0..between {
             valid = check(&history, until)?;
         }
-        let once = (cpu() - start).as_nanos() / between;
+        let once = (now() - start).as_nanos() / between;
         if times.is_empty() {
             between = (WORTH_A_LOOK.as_nanos() / once.max(1)).clamp(1, MOST_BETWEEN);
         }
         times.push(once);
     }
     let held = peak();
-    let begun = cpu();
+    let begun = now();
     if judge == Judge::Ours {
-        let until = cpu() + Duration::from_secs_f64(budget.seconds);
-        ours.check_within(&history, &Meter::new(&|| cpu() > until));
+        let until = now() + Duration::from_secs_f64(budget.seconds);
+        let stop = || now() > until;
+        ours.check_within(&history, &Meter::new(&stop).with_threads(budget.threads));
     }
-    let explained = (cpu() - begun).as_nanos();
+    let explained = (now() - begun).as_nanos();
     times.sort_unstable();
     let nanoseconds = times[times.len() / 2];
     let operations = history.operations().len();
@@ -124,6 +137,7 @@ pub fn measure(case: &Case, judge: Judge, budget: Budget) -> Result<Measured, St
         ])
         .args(["--seconds", &budget.seconds.to_string()])
         .args(["--megabytes", &(budget.bytes >> 20).to_string()])
+        .args(["--threads", &budget.threads.to_string()])
         .stderr(Stdio::inherit())
         .output()
         .map_err(|error| error.to_string())?;

@@ -35,7 +35,7 @@ pub enum Exact {
 }
 
 /// A model with what the judge needs to choose an algorithm and to reduce what is wrong.
-pub trait Judged: Spoken {
+pub trait Judged: Spoken<Op: Send + Sync, Reply: Send + Sync> + Send + Sync {
     /// The exact algorithm, if one fits these calls.
     fn exact(&self, _calls: &Calls<Self>) -> Exact {
         Exact::NotForThis

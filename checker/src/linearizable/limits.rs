@@ -29,21 +29,55 @@ impl Limits {
 /// How many units of work pass between two questions; some microseconds.
 const PERIOD: u64 = 256;
 
+/// Tells whether time is up; may be asked by any thread.
+pub type Stop<'a> = dyn Fn() -> bool + Sync + 'a;
+
 /// Counts work and asks the caller now and then whether time is up: the library itself reads no clock.
 pub struct Meter<'a> {
-    stop: &'a dyn Fn() -> bool,
+    stop: &'a Stop<'a>,
+    threads: usize,
     work: Cell<u64>,
     stopped: Cell<bool>,
 }
 
 impl<'a> Meter<'a> {
     /// Asks `stop` every few microseconds of work, until it says true.
-    pub fn new(stop: &'a dyn Fn() -> bool) -> Meter<'a> {
+    pub fn new(stop: &'a Stop<'a>) -> Meter<'a> {
         Meter {
             stop,
+            threads: 1,
             work: Cell::new(0),
             stopped: Cell::new(false),
         }
+    }
+
+    /// Lets so many threads work at the same time where there is much to do; without it the caller's works alone. Verdicts do
+    /// not depend on it, but where memory is short.
+    pub fn with_threads(self, threads: usize) -> Meter<'a> {
+        Meter {
+            threads: threads.max(1),
+            ..self
+        }
+    }
+
+    /// How many threads may work at the same time.
+    pub fn threads(&self) -> usize {
+        self.threads
+    }
+
+    /// Another one with the same end, for one thread.
+    pub(super) fn beside(&self) -> Meter<'a> {
+        Meter {
+            stop: self.stop,
+            threads: 1,
+            work: Cell::new(0),
+            stopped: self.stopped.clone(),
+        }
+    }
+
+    /// The caller has said stop to one beside this.
+    pub(super) fn end(&self) {
+        self.stopped.set(true);
     }
 
     /// Notes some units of work (one is some tens of nanoseconds). True: it is over.
@@ -64,4 +98,4 @@ impl<'a> Meter<'a> {
 }
 
 /// Never stops.
-pub const NO_END: &dyn Fn() -> bool = &|| false;
+pub const NO_END: &Stop<'static> = &|| false;

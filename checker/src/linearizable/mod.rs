@@ -32,6 +32,7 @@ pub mod stuck;
 pub mod survey;
 mod tally;
 pub mod things;
+pub mod threads;
 pub mod timeline;
 pub mod trail;
 mod transactions;
@@ -48,9 +49,7 @@ pub use limits::{Limits, Meter};
 
 use crate::enough::{Minimum, WorkDone};
 use crate::history::History;
-use crate::models::register::{
-    Action, INITIAL, Interned, NEVER, Part, Step, parts, prefix, some_parts,
-};
+use crate::models::register::{Action, INITIAL, Interned, NEVER, Part, Step, prefix, some_parts};
 use crate::promises::Promises;
 use crate::verdict::{Checker, Involved, Valid, Verdict, Violation};
 use crate::words::{name_key, show};
@@ -142,7 +141,8 @@ impl Checker for Linearizable {
     }
 
     fn check(&self, history: &History) -> Verdict {
-        self.check_within(history, &Meter::new(NO_END))
+        let meter = Meter::new(NO_END).with_threads(threads::available());
+        self.check_within(history, &meter)
     }
 }
 
@@ -153,7 +153,8 @@ pub(crate) fn judged_parts(
     meter: &Meter<'_>,
     wanted: impl Fn(u32) -> bool,
 ) -> Result<Vec<Judged>, String> {
-    Ok(judge_all(&some_parts(history, wanted)?, limits, meter))
+    let parts = some_parts(history, wanted, meter)?;
+    Ok(judge_all(&parts, limits, meter))
 }
 
 impl Linearizable {
@@ -175,7 +176,7 @@ impl Linearizable {
         {
             return unknown("the history is too large for the given memory".into());
         }
-        let parts = match parts(history) {
+        let parts = match some_parts(history, |_| true, meter) {
             Ok(parts) => parts,
             Err(reason) => return unknown(reason),
         };

@@ -9,7 +9,7 @@ use super::general::{Found, certifies, search_ahead, search_within};
 use super::limits::{Meter, NO_END};
 use super::portfolio::answer_all;
 use super::shorten::{Contradiction, reduce, shortest};
-use super::{Limits, Linearizable, transactions};
+use super::{Limits, Linearizable, threads, transactions};
 use crate::enough::{Minimum, WorkDone};
 use crate::history::{History, Outcome};
 use crate::models::counter::Counter;
@@ -19,7 +19,7 @@ use crate::models::lock::Lock;
 use crate::models::log::Log;
 use crate::models::priority_queue::PriorityQueue;
 use crate::models::queue::Queue;
-use crate::models::register::{self, NEVER, by_key};
+use crate::models::register::{Key, NEVER, by_key, some_parts};
 use crate::models::semaphore::Semaphore;
 use crate::models::set::Set;
 use crate::models::stack::Stack;
@@ -89,7 +89,8 @@ impl Checker for Objects {
     }
 
     fn check(&self, history: &History) -> Verdict {
-        self.check_within(history, &Meter::new(NO_END))
+        let meter = Meter::new(NO_END).with_threads(threads::available());
+        self.check_within(history, &meter)
     }
 }
 
@@ -123,7 +124,10 @@ impl Objects {
     /// What the model does not understand, in a sentence.
     pub fn answer_within(&self, history: &History, meter: &Meter<'_>) -> Result<Valid, String> {
         match self.kind {
-            ModelKind::Register => Ok(answer_all(&register::parts(history)?, self.limits, meter)),
+            ModelKind::Register => {
+                let parts = some_parts(history, |_| true, meter)?;
+                Ok(answer_all(&parts, self.limits, meter))
+            }
             ModelKind::Kv => self.answer(history, Kv::default, meter),
             ModelKind::Set => self.answer(history, Set::default, meter),
             ModelKind::Queue => self.answer(history, Queue::default, meter),
@@ -141,26 +145,23 @@ impl Objects {
     fn answer<M: Judged>(
         &self,
         history: &History,
-        model: impl Fn() -> M,
+        model: impl Fn() -> M + Sync,
         meter: &Meter<'_>,
     ) -> Result<Valid, String> {
-        let parts = parts(history, model)?;
-        let few = Limits {
-            steps: (self.limits.steps / FIRST).min(FIRST_STEPS),
-            ..self.limits
-        };
-        let mut open: Vec<&(_, M, Calls<M>)> = parts.iter().collect();
-        for limits in [few, self.limits] {
-            let mut left = Vec::new();
-            for part in open {
-                match decide(&part.1, &part.2, limits, meter, false).valid {
-                    Valid::No => return Ok(Valid::No),
-                    Valid::Unknown => left.push(part),
-                    Valid::Yes => {}
-                }
+        let parts = parts(history, model, meter)?;
+        let wrong = |found: &Decided| found.valid == Valid::No;
+        let mut open: Vec<&PartOf<M>> = parts.iter().collect();
+        for (limits, hard) in [(self.few(), false), (self.limits, true)] {
+            let found = decide_all(&open, (limits, hard), meter, false, wrong);
+            if found.iter().flatten().any(wrong) {
+                return Ok(Valid::No);
             }
-            open = left;
-            if meter.is_over() {
+            let known = |found: &Option<Decided>| {
+                (found.as_ref()).is_some_and(|found| found.valid != Valid::Unknown)
+            };
+            let mut found = found.iter();
+            open.retain(|_| !found.next().is_some_and(known));
+            if open.is_empty() || meter.is_over() {
                 break;
             }
         }
@@ -170,13 +171,21 @@ impl Objects {
         })
     }
 
+    /// What each part may cost at first, so that a hard one hides nothing in the others.
+    fn few(&self) -> Limits {
+        Limits {
+            steps: (self.limits.steps / FIRST).min(FIRST_STEPS),
+            ..self.limits
+        }
+    }
+
     fn judge<M: Judged>(
         &self,
         history: &History,
-        model: impl Fn() -> M,
+        model: impl Fn() -> M + Sync,
         meter: &Meter<'_>,
     ) -> Verdict {
-        let parts = match parts(history, model) {
+        let parts = match parts(history, model, meter) {
             Ok(parts) => parts,
             Err(reason) => {
                 return self.verdict(
@@ -187,19 +196,18 @@ impl Objects {
                 );
             }
         };
-        // First a little for every part, so that a hard one hides nothing in the others; then all that may be.
-        let few = Limits {
-            steps: (self.limits.steps / FIRST).min(FIRST_STEPS),
-            ..self.limits
-        };
-        let mut found: Vec<Decided> = parts
-            .iter()
-            .map(|(_, model, calls)| decide(model, calls, few, meter, true))
-            .collect();
+        // First a little for every part; then all that may be.
+        let all: Vec<&PartOf<M>> = parts.iter().collect();
+        let found = decide_all(&all, (self.few(), false), meter, true, |_| false);
+        let mut found: Vec<Decided> = found.into_iter().flatten().collect();
         let any_wrong = found.iter().any(|found| found.valid == Valid::No);
-        for (found, (_, model, calls)) in found.iter_mut().zip(&parts) {
-            if found.valid == Valid::Unknown && !any_wrong && !meter.is_over() {
-                *found = decide(model, calls, self.limits, meter, true);
+        if !any_wrong && !meter.is_over() {
+            let unknown =
+                (found.iter_mut().zip(&parts)).filter(|(found, _)| found.valid == Valid::Unknown);
+            let (places, open): (Vec<&mut Decided>, Vec<&PartOf<M>>) = unknown.unzip();
+            let further = decide_all(&open, (self.limits, true), meter, true, |_| false);
+            for (place, further) in places.into_iter().zip(further.into_iter().flatten()) {
+                *place = further;
             }
         }
         let (mut details, mut wrong) = (Vec::new(), Vec::new());
@@ -419,13 +427,18 @@ impl Objects {
     }
 }
 
-type Parts<M> = Vec<(Option<SmolStr>, M, Calls<M>)>;
+/// A key, its object, and what was called.
+type PartOf<M> = (Option<SmolStr>, M, Calls<M>);
 
 /// Splits a history by key. O(operations).
-fn parts<M: Judged>(history: &History, model: impl Fn() -> M) -> Result<Parts<M>, String> {
-    let part = |(key, operations): (Option<SmolStr>, Vec<u32>)| {
+fn parts<M: Judged>(
+    history: &History,
+    model: impl Fn() -> M + Sync,
+    meter: &Meter<'_>,
+) -> Result<Vec<PartOf<M>>, String> {
+    let part = |_: &mut (), (key, operations): &Key, _: &Meter<'_>| {
         let (mut model, mut calls) = (model(), Vec::with_capacity(operations.len()));
-        for number in operations {
+        for &number in operations {
             let operation = &history.operations()[number as usize];
             if operation.outcome == Outcome::Fail {
                 continue;
@@ -446,9 +459,32 @@ fn parts<M: Judged>(history: &History, model: impl Fn() -> M) -> Result<Parts<M>
                 reply,
             });
         }
-        Ok((key, model, calls))
+        Ok((key.clone(), model, calls))
     };
-    by_key(history).into_iter().map(part).collect()
+    let size = |(_, operations): &Key| operations.len();
+    let parts = threads::each(&by_key(history), size, meter, || (), part, |_| false);
+    parts.into_iter().flatten().collect()
+}
+
+/// [`decide`] of many, until one is `enough`; those that are known to be `hard` are worth threads even if they are few.
+fn decide_all<M: Judged>(
+    parts: &[&PartOf<M>],
+    (limits, hard): (Limits, bool),
+    meter: &Meter<'_>,
+    explain: bool,
+    enough: impl Fn(&Decided) -> bool + Sync,
+) -> Vec<Option<Decided>> {
+    let least = if hard { threads::WORTH_IT } else { 0 };
+    let size = |(.., calls): &&PartOf<M>| calls.len() + least;
+    // What several threads hold at the same time is held together.
+    let own = Limits {
+        bytes: limits.bytes / threads::worth(parts.iter().map(size), meter),
+        ..limits
+    };
+    let judge = |_: &mut (), (_, model, calls): &&PartOf<M>, meter: &Meter<'_>| {
+        decide(model, calls, own, meter, explain)
+    };
+    threads::each(parts, size, meter, || (), judge, enough)
 }
 
 /// Judges one part; what is wrong is looked at closer if it is to be explained.

@@ -1,5 +1,9 @@
 //! Chooses the engine for one part from its operations, never by a flag, and finds the shortest wrong prefix.
 
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use super::beam::{Beam, is_wrong_here};
 use super::clusters::Contradiction;
 use super::dive::Dive;
@@ -7,6 +11,7 @@ use super::limits::{Limits, Meter, NO_END};
 use super::order::certifies;
 use super::search::Found;
 use super::survey::Survey;
+use super::threads;
 use super::zones::{Zones, judge as zones};
 use crate::models::register::{Action, NEVER, Part, Step, prefix};
 use crate::verdict::Valid;
@@ -72,11 +77,22 @@ pub fn judge_all(parts: &[Part], limits: Limits, meter: &Meter<'_>) -> Vec<Judge
         engine: "none",
         ..NONE
     };
-    let first = |part: &Part| match meter.spent(part.steps.len() as u64 / 8) {
-        true => Look::Judged(open_yet.clone()),
-        false => look(part, limits, meter),
+    let size = |part: &Part| part.steps.len();
+    // What several threads hold at the same time is held together.
+    let own = Limits {
+        bytes: limits.bytes / threads::worth(parts.iter().map(size), meter),
+        ..limits
     };
-    let looks: Vec<Look> = parts.iter().map(first).collect();
+    let first = |_: &mut (), part: &Part, meter: &Meter<'_>| match meter
+        .spent(part.steps.len() as u64 / 8)
+    {
+        true => Look::Judged(open_yet.clone()),
+        false => look(part, own, meter),
+    };
+    let looks: Vec<Look> = threads::each(parts, size, meter, || (), first, |_| false)
+        .into_iter()
+        .flatten()
+        .collect();
     search_open(&looks, &open_yet, limits, meter)
 }
 
@@ -89,16 +105,24 @@ pub fn answer_all(parts: &[Part], limits: Limits, meter: &Meter<'_>) -> Valid {
         engine: "none",
         ..NONE
     };
-    let mut looks = Vec::with_capacity(parts.len());
-    for part in parts {
-        let look = match meter.spent(part.steps.len() as u64 / 8) {
-            true => Look::Judged(open_yet.clone()),
-            false => glance(part, limits, meter),
-        };
-        match look {
-            Look::Judged(judged) if judged.valid == Valid::No => return Valid::No,
-            look => looks.push(look),
-        }
+    let wrong = |look: &Look| matches!(look, Look::Judged(judged) if judged.valid == Valid::No);
+    let size = |part: &Part| part.steps.len();
+    let own = Limits {
+        bytes: limits.bytes / threads::worth(parts.iter().map(size), meter),
+        ..limits
+    };
+    let first = |_: &mut (), part: &Part, meter: &Meter<'_>| match meter
+        .spent(part.steps.len() as u64 / 8)
+    {
+        true => Look::Judged(open_yet.clone()),
+        false => glance(part, own, meter),
+    };
+    let looks: Vec<Look> = threads::each(parts, size, meter, || (), first, wrong)
+        .into_iter()
+        .flatten()
+        .collect();
+    if looks.iter().any(wrong) {
+        return Valid::No;
     }
     let open = looks.iter().any(|look| matches!(look, Look::Open(..)));
     if !open {
@@ -258,7 +282,7 @@ impl Open<'_> {
     }
 }
 
-/// Searches what is open, in slices.
+/// Searches what is open, in slices: first in the slice that is small anyway, then on all threads.
 fn search_open(
     looks: &[Look],
     open_yet: &Judged,
@@ -266,40 +290,59 @@ fn search_open(
     meter: &Meter<'_>,
 ) -> Vec<Judged> {
     let mut judged: Vec<Judged> = Vec::with_capacity(looks.len());
-    let mut open: Vec<Open<'_>> = Vec::new();
+    let mut open: Vec<Mutex<Open<'_>>> = Vec::new();
     for (at, look) in looks.iter().enumerate() {
         judged.push(match look {
             Look::Judged(judged) => judged.clone(),
             Look::Open(steps, survey) => {
-                open.push(Open {
+                open.push(Mutex::new(Open {
                     at,
                     steps,
                     beam: Beam::new(steps),
                     dive: Dive::new(steps, survey),
-                });
+                }));
                 open_yet.clone()
             }
         });
     }
     let mut slice = SLICE.min(limits.steps);
     while !open.is_empty() {
-        let mut held: usize = open.iter().map(Open::bytes).sum();
-        open.retain_mut(|part| {
+        let size = |_: &Mutex<Open<'_>>| match slice {
+            SLICE => 0,
+            _ => slice as usize,
+        };
+        let threads = threads::worth(open.iter().map(size), meter);
+        let held: usize = open.iter().map(|open| lock(open).bytes()).sum();
+        let memory = Memory {
+            all: limits.bytes,
+            threads,
+            taken: AtomicUsize::new(held),
+        };
+        let go_on = |_: &mut (), open: &Mutex<Open<'_>>, meter: &Meter<'_>| {
             if meter.is_over() {
-                return false;
+                return None;
             }
-            let before = part.bytes();
+            let mut part = lock(open);
+            let (before, more) = (part.bytes(), memory.take());
             let within = Limits {
                 steps: slice,
-                bytes: (limits.bytes + before).saturating_sub(held),
+                bytes: before + more,
                 ..limits
             };
             let (found, ended) = part.go_on(&within, meter);
-            held = held + part.bytes() - before;
+            memory.give_back(before + more, part.bytes());
             let goes_on = found.valid == Valid::Unknown && !ended && slice < limits.steps;
-            judged[part.at] = found;
-            goes_on
-        });
+            Some((part.at, found, goes_on))
+        };
+        let found = threads::each(&open, size, meter, || (), go_on, |_| false);
+        let mut left = Vec::new();
+        for (open, found) in open.into_iter().zip(found) {
+            if let Some((at, found, goes_on)) = found.flatten() {
+                judged[at] = found;
+                left.extend(goes_on.then_some(open));
+            }
+        }
+        open = left;
         let wrong = judged.iter().any(|judged| judged.valid == Valid::No);
         let spent: u64 = judged.iter().map(|judged| judged.steps).sum();
         if spent >= limits.steps.saturating_mul(TOGETHER) || wrong && slice >= AFTER_WRONG {
@@ -308,6 +351,36 @@ fn search_open(
         slice = slice.saturating_mul(GROWTH).min(limits.steps);
     }
     judged
+}
+
+/// Nobody waits for another: each part is one thread's at a time. Where one has panicked, the panic goes on anyway.
+fn lock<'a, 'b>(open: &'b Mutex<Open<'a>>) -> MutexGuard<'b, Open<'a>> {
+    open.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The bytes that all parts may hold together.
+struct Memory {
+    all: usize,
+    threads: usize,
+    /// Held, or promised.
+    taken: AtomicUsize,
+}
+
+impl Memory {
+    /// A share of what is left: all of it, where there is one thread.
+    fn take(&self) -> usize {
+        let share = |taken: usize| self.all.saturating_sub(taken) / self.threads;
+        let taken = self.taken.fetch_update(Relaxed, Relaxed, |taken| {
+            Some(taken.saturating_add(share(taken)))
+        });
+        share(taken.unwrap_or(self.all))
+    }
+
+    /// So much is held after all of what was promised.
+    fn give_back(&self, promised: usize, held: usize) {
+        let back = |taken: usize| Some((taken + held).saturating_sub(promised));
+        let _ = self.taken.fetch_update(Relaxed, Relaxed, back);
+    }
 }
 
 /// What can be told of a part without much search.

@@ -1,6 +1,6 @@
 //! Operations of unknown outcome, in classes: which of two equal ones took effect is no matter.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use super::configuration::{Configuration, Usages};
 use crate::hash::Map;
@@ -26,7 +26,7 @@ pub struct Unknowns {
     live: Vec<u32>,
     /// Blind writes whose value nobody can ask for any more.
     dead: Vec<u32>,
-    wanted: Rc<Wanted>,
+    wanted: Arc<Wanted>,
 }
 
 impl Unknowns {
@@ -50,7 +50,7 @@ impl Unknowns {
             class_of: Map::default(),
             live: Vec::new(),
             dead: Vec::new(),
-            wanted: Rc::new(wanted),
+            wanted: Arc::new(wanted),
         }
     }
 

@@ -4,6 +4,8 @@ use smol_str::SmolStr;
 
 use crate::hash::Map;
 use crate::history::{Datum, History, Operation, Outcome};
+use crate::linearizable::limits::{Meter, NO_END};
+use crate::linearizable::threads;
 
 /// A value, interned: equal values of one part have equal numbers.
 pub type Interned = u32;
@@ -151,16 +153,16 @@ impl Interner {
     }
 }
 
+/// A key, and the numbers of its operations.
+pub(crate) type Key = (Option<SmolStr>, Vec<u32>);
+
 /// The operations of each key by number, and the keys in the order of first use. O(operations).
-pub(crate) fn by_key(history: &History) -> Vec<(Option<SmolStr>, Vec<u32>)> {
+pub(crate) fn by_key(history: &History) -> Vec<Key> {
     by_some_keys(history, |_| true)
 }
 
 /// As [`by_key`], of those keys whose numbers (in [`crate::history::Columns::key_number`]) are wanted.
-fn by_some_keys(
-    history: &History,
-    wanted: impl Fn(u32) -> bool,
-) -> Vec<(Option<SmolStr>, Vec<u32>)> {
+fn by_some_keys(history: &History, wanted: impl Fn(u32) -> bool) -> Vec<Key> {
     let columns = history.columns();
     let operations = history.operations();
     // The last place is that of "no key".
@@ -201,42 +203,32 @@ fn by_some_keys(
 /// # Errors
 /// A verb that a register does not know, or an argument that is none; with the event, in a sentence.
 pub fn parts(history: &History) -> Result<Vec<Part>, String> {
-    some_parts(history, |_| true)
+    some_parts(history, |_| true, &Meter::new(NO_END))
 }
 
-/// As [`parts`], of those keys whose numbers are wanted.
+/// As [`parts`], of those keys whose numbers are wanted, on as many threads as `meter` allows.
 pub(crate) fn some_parts(
     history: &History,
     wanted: impl Fn(u32) -> bool,
+    meter: &Meter<'_>,
 ) -> Result<Vec<Part>, String> {
-    let mut interner = Interner {
-        small_limit: 4 * history.columns().len() as i64 + 1024,
-        ..Interner::default()
-    };
-    let mut verbs = Verbs::default();
     if let Some(key) = only_key(history).filter(|key| wanted(*key)) {
-        interner.begin(1);
         let numbers = history.operations().iter().enumerate();
         let numbers = numbers.map(|(number, operation)| (number as u32, operation));
         let key = history.columns().key_of_number(key).cloned();
-        return Ok(vec![part(
-            history,
-            key,
-            numbers,
-            &mut interner,
-            &mut verbs,
-        )?]);
+        let part = Reducer::of(history).part(history, key, numbers)?;
+        return Ok(vec![part]);
     }
-    (1..)
-        .zip(by_some_keys(history, wanted))
-        .map(|(number, (key, operations))| {
-            interner.begin(number);
-            let all = history.operations();
-            let numbers = operations.into_iter();
-            let numbers = numbers.map(|number| (number, &all[number as usize]));
-            part(history, key, numbers, &mut interner, &mut verbs)
-        })
-        .collect()
+    let all = history.operations();
+    let keys = by_some_keys(history, wanted);
+    let part = |reducer: &mut Reducer, (key, numbers): &Key, _: &Meter<'_>| {
+        let numbers = numbers.iter();
+        let operations = numbers.map(|number| (*number, &all[*number as usize]));
+        reducer.part(history, key.clone(), operations)
+    };
+    let (size, make) = (|(_, numbers): &Key| numbers.len(), || Reducer::of(history));
+    let parts = threads::each(&keys, size, meter, make, part, |_| false);
+    parts.into_iter().flatten().collect()
 }
 
 /// The key's number, if all operations are of one.
@@ -247,39 +239,61 @@ fn only_key(history: &History) -> Option<u32> {
     keys.all(|key| key == first).then_some(first)
 }
 
-/// Reduces the operations of one key.
-fn part<'a>(
-    history: &History,
-    key: Option<SmolStr>,
-    operations: impl ExactSizeIterator<Item = (u32, &'a Operation)>,
-    interner: &mut Interner,
-    verbs: &mut Verbs,
-) -> Result<Part, String> {
-    let mut part = Part {
-        key,
-        operations: operations.len() as u64,
-        steps: Vec::with_capacity(operations.len()),
-        ..Part::default()
-    };
-    for (number, operation) in operations {
-        let must = operation.outcome != Outcome::Info;
-        part.unknown += u64::from(!must);
-        let Some(action) = action(history, operation, interner, verbs)? else {
-            continue;
-        };
-        part.steps.push(Step {
-            operation: number,
-            start: operation.invoke() as u32 + 1,
-            end: operation
-                .complete()
-                .filter(|_| must)
-                .map_or(NEVER, |at| at as u32 + 1),
-            must,
-            action,
-        });
+/// Reduces the operations of one key after the other.
+struct Reducer {
+    interner: Interner,
+    verbs: Verbs,
+    /// Parts begun so far.
+    begun: u32,
+}
+
+impl Reducer {
+    fn of(history: &History) -> Reducer {
+        Reducer {
+            interner: Interner {
+                small_limit: 4 * history.columns().len() as i64 + 1024,
+                ..Interner::default()
+            },
+            verbs: Verbs::default(),
+            begun: 0,
+        }
     }
-    part.values = interner.next as usize + 1;
-    Ok(part)
+
+    fn part<'a>(
+        &mut self,
+        history: &History,
+        key: Option<SmolStr>,
+        operations: impl ExactSizeIterator<Item = (u32, &'a Operation)>,
+    ) -> Result<Part, String> {
+        self.begun += 1;
+        self.interner.begin(self.begun);
+        let mut part = Part {
+            key,
+            operations: operations.len() as u64,
+            steps: Vec::with_capacity(operations.len()),
+            ..Part::default()
+        };
+        for (number, operation) in operations {
+            let must = operation.outcome != Outcome::Info;
+            part.unknown += u64::from(!must);
+            let action = action(history, operation, &mut self.interner, &mut self.verbs)?;
+            let Some(action) = action else {
+                continue;
+            };
+            part.steps.push(Step {
+                operation: number,
+                start: operation.invoke() as u32 + 1,
+                end: operation
+                    .complete()
+                    .filter(|_| must)
+                    .map_or(NEVER, |at| at as u32 + 1),
+                must,
+                action,
+            });
+        }
+        part.values = self.interner.next as usize + 1;
+        Ok(part)
+    }
 }
 
 #[derive(Clone, Copy)]
