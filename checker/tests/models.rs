@@ -95,19 +95,41 @@ fn intervals_lie_in_all_ways() {
     assert_eq!(numbers, [1, 3, 15, 105]);
 }
 
-#[test]
-fn containers() {
-    let things = [
+/// What can be asked of a queue or a stack.
+fn things() -> Vec<(Thing, Option<Option<u32>>)> {
+    vec![
         (Thing::Put(0), None),
         (Thing::Put(1), None),
         (Thing::Take, Some(Some(0))),
         (Thing::Take, Some(Some(1))),
         (Thing::Take, Some(None)),
-    ];
-    all(&Queue::default(), 4, &things, &[Thing::Take]);
-    all(&Stack::default(), 4, &things, &[Thing::Take]);
-    all(&Queue::default(), 3, &things, &[Thing::Take, Thing::Put(0)]);
-    all(&Stack::default(), 3, &things, &[Thing::Take, Thing::Put(0)]);
+    ]
+}
+
+#[test]
+fn queues() {
+    all(&Queue::default(), 4, &things(), &[Thing::Take]);
+    all(
+        &Queue::default(),
+        3,
+        &things(),
+        &[Thing::Take, Thing::Put(0)],
+    );
+}
+
+#[test]
+fn stacks() {
+    all(&Stack::default(), 4, &things(), &[Thing::Take]);
+    all(
+        &Stack::default(),
+        3,
+        &things(),
+        &[Thing::Take, Thing::Put(0)],
+    );
+}
+
+#[test]
+fn priority_queues() {
     let numbers = [
         (PriorityOp::Put(-1), None),
         (PriorityOp::Put(1), None),
@@ -125,7 +147,7 @@ fn containers() {
 }
 
 #[test]
-fn counters_and_locks() {
+fn counters() {
     let counter = [
         (CounterOp::Add(1), None),
         (CounterOp::Add(2), None),
@@ -140,8 +162,16 @@ fn counters_and_locks() {
         &counter,
         &[CounterOp::Add(-1), CounterOp::Add(2)],
     );
+}
+
+#[test]
+fn locks() {
     let lock = [(LockOp::Acquire, None), (LockOp::Release, None)];
     all(&Lock, 4, &lock, &[LockOp::Acquire, LockOp::Release]);
+}
+
+#[test]
+fn semaphores() {
     let permits = [
         (SemaphoreOp::Acquire(1), None),
         (SemaphoreOp::Acquire(2), None),
@@ -153,6 +183,10 @@ fn counters_and_locks() {
         &permits,
         &[SemaphoreOp::Acquire(1), SemaphoreOp::Release(1)],
     );
+}
+
+#[test]
+fn fenced_locks() {
     let fenced = [
         (FencedOp::Acquire, Some(1)),
         (FencedOp::Acquire, Some(2)),
@@ -168,7 +202,7 @@ fn counters_and_locks() {
 }
 
 #[test]
-fn sets_logs_and_keys() {
+fn sets() {
     let set = [
         (SetOp::Add(0), None),
         (SetOp::Remove(0), None),
@@ -177,6 +211,10 @@ fn sets_logs_and_keys() {
         (SetOp::Read, Some(SetReply::All(vec![0]))),
     ];
     all(&Set::default(), 3, &set, &[SetOp::Add(0), SetOp::Remove(0)]);
+}
+
+#[test]
+fn sets_that_only_grow() {
     let grows = [
         (SetOp::Add(0), None),
         (SetOp::Add(1), None),
@@ -185,6 +223,10 @@ fn sets_logs_and_keys() {
         (SetOp::Read, Some(SetReply::All(vec![0, 1]))),
     ];
     all(&Set::default(), 4, &grows, &[SetOp::Add(1)]);
+}
+
+#[test]
+fn logs() {
     let log = [
         (LogOp::Append(0), None),
         (LogOp::Append(1), None),
@@ -192,6 +234,10 @@ fn sets_logs_and_keys() {
         (LogOp::Read, Some(vec![0, 1])),
     ];
     all(&Log::default(), 4, &log, &[LogOp::Append(0)]);
+}
+
+#[test]
+fn keys() {
     let kv = [
         (KvOp::Put("a".into()), None),
         (KvOp::Append("b".into()), None),
@@ -199,6 +245,10 @@ fn sets_logs_and_keys() {
         (KvOp::Get, Some("ab".into())),
     ];
     all(&Kv, 4, &kv, &[KvOp::Append("b".into())]);
+}
+
+#[test]
+fn keys_that_only_grow() {
     // Without a put a text only grows.
     let grows = [
         (KvOp::Append("a".into()), None),
