@@ -90,15 +90,16 @@ fn read(kind: &str, state: &[i64]) -> Value {
     }
 }
 
+/// What a client has asked, with which argument, and, once it took effect, what it will be answered.
+type Open = (String, Value, Option<Option<Value>>);
+
 /// Four clients of an object that now and then forgets what it has done: seven answers of eight are of what it held.
 fn history(kind: &str, asked: &[&str], seed: u64) -> History {
     let mut random = Random(seed);
     let (mut lines, mut fresh) = (String::new(), 0);
     let mut state: Vec<i64> = Vec::new();
     let mut before = vec![state.clone()];
-    // By client: its process, what it asked, whether and how that was answered.
-    let mut clients: Vec<(u64, Option<(String, Value, Option<Option<Value>>)>)> =
-        (0..4).map(|process| (process, None)).collect();
+    let mut clients: Vec<(u64, Option<Open>)> = (0..4).map(|process| (process, None)).collect();
     let mut left = 8 + random.below(24);
     while left > 0 || clients.iter().any(|client| client.1.is_some()) {
         let client = random.below(4) as usize;
