@@ -4,6 +4,8 @@ use checker::linearizable::limits::{Meter, NO_END};
 use checker::linearizable::{general, order};
 use checker::models::Call;
 use checker::models::container::Op;
+use checker::models::lock::{Lock, Op as LockOp};
+use checker::models::log::{Log, Op as LogOp};
 use checker::models::register::{Action, NEVER, Step};
 use checker::models::stack::Stack;
 use std::cell::Cell;
@@ -86,6 +88,35 @@ fn an_order_of_any_object_is_refused_unless_it_is_a_linearization() {
     assert!(general::certifies(&model, &late, &[1, 2, 0]));
     assert!(!general::certifies(&model, &late, &[2, 0, 1]));
     assert!(!general::certifies(&model, &late, &[2, 1, 0]));
+}
+
+#[test]
+fn an_order_of_what_is_told_in_place_is_refused_where_a_reply_does_not_fit() {
+    fn call<O, R>(at: u32, op: O, reply: Option<R>) -> Call<O, R> {
+        Call {
+            operation: at,
+            start: 2 * at + 1,
+            end: 2 * at + 2,
+            must: true,
+            op,
+            reply,
+        }
+    }
+    let locks = [LockOp::Acquire, LockOp::Release, LockOp::Acquire];
+    let locks: Vec<_> = (0..)
+        .zip(locks)
+        .map(|(at, op)| call(at, op, None))
+        .collect();
+    assert!(general::certifies(&Lock, &locks, &[0, 1, 2]));
+    assert!(!general::certifies(&Lock, &locks[1..], &[0, 1]));
+    let log = |told: &[u32]| {
+        let read = call(1, LogOp::Read, Some(told.to_vec()));
+        [call(0, LogOp::Append(7), None), read]
+    };
+    let model = Log::default();
+    assert!(general::certifies(&model, &log(&[7]), &[0, 1]));
+    assert!(!general::certifies(&model, &log(&[]), &[0, 1]));
+    assert!(!general::certifies(&model, &log(&[8]), &[0, 1]));
 }
 
 #[test]

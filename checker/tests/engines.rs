@@ -420,6 +420,18 @@ fn a_register_can_only_have_held_what_nothing_replaced_for_certain() {
     assert_eq!(at(&writes(&[NEVER, 4, NEVER]), 8), [1, 2, 3]);
 }
 
+#[test]
+fn of_many_states_only_some_are_told() {
+    let told = |count: usize| {
+        let steps = writes(&vec![NEVER; count]);
+        states(&steps, 300, 1000, LIMITS, &Meter::new(NO_END))
+    };
+    assert!(told(20).is_all);
+    assert_eq!(told(20).values.len(), 21);
+    assert!(!told(40).is_all);
+    assert_eq!(told(40).values.len(), 32);
+}
+
 proptest! {
     #![proptest_config(config(600))]
 

@@ -17,7 +17,7 @@ use checker::models::semaphore::{Op as SemaphoreOp, Semaphore};
 use checker::models::set::{Op as SetOp, Reply as SetReply, Set};
 use checker::models::stack::Stack;
 use checker::models::txn::{Act, Compare, Op as TxnOp, Reply as TxnReply, Txn};
-use checker::models::{Call, Calls};
+use checker::models::{Call, Calls, Model};
 
 /// All ways in which so many intervals can lie, in the order of their starts.
 fn shapes(intervals: usize) -> Vec<Vec<(u32, u32)>> {
@@ -99,6 +99,26 @@ fn all<M: Judged>(model: &M, most: usize, said: &[(M::Op, Option<M::Reply>)], un
         }
     }
     assert!(right > 100 && wrong > 100, "{right} right, {wrong} wrong");
+}
+
+/// What a state holds counts against the budget of memory: four bytes for each of many things at least, and little for none.
+#[test]
+fn what_holds_much_weighs_much() {
+    fn weighs<M: Model>(model: &M, ops: impl Iterator<Item = M::Op>) {
+        let mut state = model.init();
+        assert!(model.weight(&state) < 100);
+        let before = ops.fold(0, |count, op| {
+            assert!(model.apply(&mut state, &op, None));
+            count + 1
+        });
+        assert!(model.weight(&state) >= 4 * before, "{before}");
+    }
+    weighs(&Queue::default(), (0..1000).map(Thing::Put));
+    weighs(&Stack::default(), (0..1000).map(Thing::Put));
+    weighs(&PriorityQueue, (0..1000).map(PriorityOp::Put));
+    weighs(&Set::default(), (0..1000).map(SetOp::Add));
+    weighs(&Log::default(), (0..1000).map(LogOp::Append));
+    weighs(&Kv, (0..1000).map(|_| KvOp::Append("text".into())));
 }
 
 #[test]

@@ -346,11 +346,12 @@ fn a_key_of_a_store() {
 
 #[test]
 fn a_model_is_recognised_by_the_first_verb_that_tells() {
-    let cases: [(&[&str], &str); 24] = [
+    let cases: [(&[&str], &str); 25] = [
         (&[], "register"),
         (&["read -> 1"], "register"),
         (&["write 1"], "register"),
         (&["cas [1,2]"], "register"),
+        (&["write 1", "push 1"], "register"),
         (&["get -> null"], "kv"),
         (&[r#"put "a""#], "kv"),
         (&[r#"append "a""#], "kv"),
