@@ -23,7 +23,7 @@ impl Random {
 }
 
 /// What a client may ask of each object: `N` is a fresh number, `n` one of a few.
-const ASKED: [(&str, &[&str]); 14] = [
+const ASKED: [(&str, &[&str]); 15] = [
     ("register", &["write N", "read", "cas N", "read", "write N"]),
     ("register", &["write n", "read", "cas n", "read"]),
     ("set", &["add N", "add N", "read"]),
@@ -36,6 +36,7 @@ const ASKED: [(&str, &[&str]); 14] = [
     ("lock", &["acquire", "release"]),
     ("log", &["append N", "read"]),
     ("register", &["write N", "read", "read", "cas n", "read"]),
+    ("register", &["cas N", "cas N", "read"]),
     ("counter", &["add n", "dec n", "read"]),
     ("log", &["append n", "read"]),
 ];
@@ -125,8 +126,10 @@ fn history(kind: &str, asked: &[&str], seed: u64) -> History {
                 let argument = match (verb, argument) {
                     (_, "") => Value::Null,
                     ("cas", _) => {
-                        let old = state.first().copied().unwrap_or(1);
-                        json!([old, number(&mut random)])
+                        // Mostly what is there, or else what was.
+                        let was = &before[random.below(before.len() as u64) as usize];
+                        let old = if random.below(4) == 0 { was } else { &state };
+                        json!([old.first(), number(&mut random)])
                     }
                     _ => json!(number(&mut random)),
                 };
@@ -147,6 +150,10 @@ fn history(kind: &str, asked: &[&str], seed: u64) -> History {
                 let unknown = random.below(10) == 0;
                 match answer {
                     _ if unknown => event(*process, "info", verb, argument),
+                    // A failure that was none.
+                    Some(_) if verb != "read" && kind == "register" && random.below(24) == 0 => {
+                        event(*process, "fail", verb, argument)
+                    }
                     Some(answer) => event(*process, "ok", verb, answer),
                     None => event(*process, "fail", verb, argument),
                 }
