@@ -6,6 +6,12 @@ use checker::{Checker, History, Valid, Verdict};
 
 /// One event a line: `process type f value`, with `!` before the error and `?` before what was found.
 fn history(script: &str) -> History {
+    read("script", lines("x", script).as_bytes())
+        .unwrap()
+        .history
+}
+
+fn lines(key: &str, script: &str) -> String {
     let mut text = String::new();
     for (at, line) in script
         .lines()
@@ -17,7 +23,7 @@ fn history(script: &str) -> History {
         let mut next = || words.next().unwrap_or("null");
         let (process, kind, f, value) = (next(), next(), next(), next());
         let mut event = format!(
-            r#"{{"process":{process},"type":"{kind}","f":"{f}","key":"x","value":{value},"time":{},"node":"n{process}""#,
+            r#"{{"process":{process},"type":"{kind}","f":"{f}","key":"{key}","value":{value},"time":{},"node":"n{process}""#,
             (at + 1) * 1_000_000
         );
         for word in words {
@@ -29,7 +35,7 @@ fn history(script: &str) -> History {
         text += &event;
         text += "}\n";
     }
-    read("script", text.as_bytes()).unwrap().history
+    text
 }
 
 fn check(script: &str) -> Verdict {
@@ -316,6 +322,76 @@ fn too_small_a_budget_is_unknown_and_says_what_is_proved() {
     assert_eq!(verdict.valid, Valid::Unknown, "{verdict:#?}");
     let details: Details = serde_json::from_value(verdict.details).unwrap();
     assert_eq!(details.keys[0].engine, "search");
-    assert!(details.keys[0].proved_to_event.is_some());
+    assert_eq!(details.keys[0].proved_to_event, Some(9));
+    assert_eq!(
+        verdict.summary,
+        "Unknown: 1 of 1 keys could not be decided within 2 steps and 1024 MB each; \
+         the others are linearizable, and these up to event 9 (0.010 s) at least."
+    );
     valid(&script);
+}
+
+#[test]
+fn a_verdict_says_by_whom_it_is_and_asks_for_work_but_not_for_faults() {
+    assert_eq!(Linearizable::default().name(), "linearizable");
+    let mut judge = Linearizable::default();
+    judge.minimum.faults_that_acted = 3;
+    assert_eq!(judge.check(&history(WRITE_1)).valid, Valid::Yes);
+    judge.minimum.ok_operations = 2;
+    assert_eq!(judge.check(&history(WRITE_1)).valid, Valid::Unknown);
+}
+
+#[test]
+fn a_history_is_too_large_where_its_operations_alone_fill_the_memory() {
+    let within = |bytes| {
+        let mut judge = Linearizable::default();
+        judge.limits.bytes = bytes;
+        let verdict = judge.check(&history(&[WRITE_1, READ_1].concat()));
+        verdict.summary.contains("too large")
+    };
+    let all = 2 * 2 * std::mem::size_of::<checker::models::register::Step>();
+    assert!(within(all - 1));
+    assert!(!within(all));
+    assert!(!within(all + 1));
+}
+
+#[test]
+fn what_is_still_kept_is_told_of_wrong_histories_only_and_of_wrong_keys_only() {
+    let two_keys = |first: &str, second: &str| {
+        // The second after the first.
+        let text = lines("a", first) + &lines("b", second).replace(r#""time":"#, r#""time":1"#);
+        Linearizable::default().check(&read("script", text.as_bytes()).unwrap().history)
+    };
+    let right = [WRITE_1, READ_1].concat();
+    let wrong = [WRITE_1, WRITE_2, READ_1].concat();
+    let promises = |first: &str, second: &str| {
+        let details: Details = serde_json::from_value(two_keys(first, second).details).unwrap();
+        details.promises
+    };
+    assert!(promises(&right, &right).is_none());
+    let one = promises(&wrong, &right).unwrap();
+    assert_eq!((one.sequential.kept, one.sequential.broken), (1, 0));
+    let both = promises(&wrong, &wrong).unwrap();
+    assert_eq!((both.sequential.kept, both.sequential.broken), (2, 0));
+}
+
+#[test]
+fn states_are_told_in_the_sentence_where_they_are_few() {
+    let writes = |count: u32| -> String {
+        let begun = (0..count).map(|at| format!("1{at} invoke write 9{at} \n"));
+        begun.collect()
+    };
+    let told = |count| {
+        let script = [WRITE_1, WRITE_2, &writes(count), READ_1].concat();
+        let verdict = check(&script);
+        let details: Details = serde_json::from_value(verdict.details).unwrap();
+        let text = &verdict.violations[0].explanation;
+        (
+            details.keys[0].states.len(),
+            text.contains("Right before that answer"),
+        )
+    };
+    assert_eq!(told(4), (5, true));
+    assert_eq!(told(5), (6, true));
+    assert_eq!(told(6), (7, false));
 }
