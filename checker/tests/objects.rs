@@ -345,6 +345,133 @@ fn a_key_of_a_store() {
 }
 
 #[test]
+fn a_store_with_transactions() {
+    let put = r#"txn [[],[["put","a",1]],[]] -> [true,2,[null]]"#;
+    let swap = r#"[["value","a",1],["mod","b",0]],[["put","a",2],["get","a"],["delete","b"]],[["get","a"]]"#;
+    let swapped = format!("txn [{swap}] -> [true,3,[null,[2,3],null]]");
+    let kept = |answer: &str| format!("txn [{swap}] -> {answer}");
+    let get = |answer: &str| format!(r#"txn [[],[["get","a"]],[]] -> {answer}"#);
+    right(None, &[put, &swapped, &get("[true,3,[[2,3]]]")]);
+    right(
+        None,
+        &[&get("[true,1,[null]]"), put, &get("[true,2,[[1,2]]]")],
+    );
+    right(None, &[&kept("[false,1,[null]]"), put]);
+    wrong(None, &[put, &kept("[false,2,[[1,2]]]")]);
+    wrong(None, &[&kept("[true,2,[null,[2,2],null]]")]);
+    wrong(None, &[put, &get("[true,2,[null]]")]);
+    wrong(None, &[put, &get("[true,2,[[2,2]]]")]);
+    wrong(None, &[put, &get("[true,2,[[1,1]]]")]);
+    wrong(None, &[put, &get("[true,1,[[1,2]]]")]);
+    wrong(None, &[put, &swapped, &get("[true,3,[[1,2]]]")]);
+    // The revision of a value that is there is not 0, and a value is not nothing.
+    let new = r#"txn [[["mod","a",0]],[["put","a",3]],[]]"#;
+    right(None, &[&format!("{new} -> [true,2,[null]]")]);
+    right(None, &[put, &format!("{new} -> [false,2,[]]")]);
+    wrong(None, &[put, &format!("{new} -> [true,3,[null]]")]);
+    let nothing = r#"txn [[["value","a",null]],[["put","a",3]],[]]"#;
+    right(None, &[&format!("{nothing} -> [true,2,[null]]")]);
+    wrong(None, &[put, &format!("{nothing} -> [true,3,[null]]")]);
+    // What is deleted is gone; a delete of what is not there makes no revision.
+    let delete = |revision| format!(r#"txn [[],[["delete","a"]],[]] -> [true,{revision},[null]]"#);
+    right(
+        None,
+        &[put, &delete(3), &get("[true,3,[null]]"), &delete(3)],
+    );
+    wrong(None, &[put, &delete(2)]);
+    wrong(None, &[&delete(2)]);
+    wrong(None, &[put, &delete(3), &get("[true,3,[[1,2]]]")]);
+}
+
+#[test]
+fn a_transaction_that_nobody_answered_made_a_revision_that_nobody_else_made() {
+    let put =
+        |value: u32, answer: &str| format!(r#"txn [[],[["put","a",{value}]],[]] -> {answer}"#);
+    let get = |answer: &str| format!(r#"txn [[],[["get","a"]],[]] -> {answer}"#);
+    right(None, &[&put(1, "?"), &get("[true,2,[[1,2]]]")]);
+    right(None, &[&put(1, "?"), &get("[true,1,[null]]")]);
+    right(
+        None,
+        &[
+            &put(1, "?"),
+            &get("[true,1,[null]]"),
+            &get("[true,2,[[1,2]]]"),
+        ],
+    );
+    wrong(
+        None,
+        &[
+            &put(1, "?"),
+            &get("[true,2,[[1,2]]]"),
+            &get("[true,1,[null]]"),
+        ],
+    );
+    wrong(None, &[&put(1, "?"), &get("[true,3,[[1,3]]]")]);
+    wrong(None, &[&put(1, "?"), &get("[true,2,[[1,1]]]")]);
+    right(
+        None,
+        &[
+            &put(1, "?"),
+            &put(2, "[true,3,[null]]"),
+            &get("[true,3,[[2,3]]]"),
+        ],
+    );
+    right(
+        None,
+        &[
+            &put(1, "?"),
+            &put(2, "[true,2,[null]]"),
+            &get("[true,3,[[1,3]]]"),
+        ],
+    );
+    wrong(None, &[&put(1, "?"), &put(2, "[true,4,[null]]")]);
+    right(
+        None,
+        &[
+            &put(1, "?"),
+            &put(1, "?"),
+            &put(2, "[true,4,[null]]"),
+            &get("[true,4,[[2,4]]]"),
+        ],
+    );
+}
+
+#[test]
+fn a_transaction_that_is_none_is_refused() {
+    let asked = "[compares, then, else]";
+    for said in [
+        r#"[[],[]]"#,
+        r#"[[],[],[],[]]"#,
+        r#"[[["less","a",1]],[],[]]"#,
+        r#"[[["mod","a",-1]],[],[]]"#,
+        r#"[[["value","a"]],[],[]]"#,
+        r#"[[],[["get","a",1]],[]]"#,
+        r#"[[],[["put","a"]],[]]"#,
+        r#"[[],[],[["drop","a"]]]"#,
+    ] {
+        refused(None, &[&format!("txn {said} -> ?")], asked);
+    }
+    let answered = "[succeeded, revision, answers]";
+    for said in [
+        "[true,1]",
+        "[1,1,[null]]",
+        "[true,-1,[null]]",
+        "[true,1,[]]",
+        "[true,1,[null,null]]",
+        "[true,1,[[1]]]",
+        "[true,1,[[1,-1]]]",
+    ] {
+        let call = format!(r#"txn [[],[["get","a"]],[]] -> {said}"#);
+        refused(None, &[&call], answered);
+    }
+    refused(
+        Some("txn"),
+        &["push 1"],
+        "a store with transactions knows txn",
+    );
+}
+
+#[test]
 fn a_model_is_recognised_by_the_first_verb_that_tells() {
     let cases: [(&[&str], &str); 25] = [
         (&[], "register"),
@@ -396,6 +523,23 @@ fn names_of_models_are_told_as_they_are_read() {
     assert!(unknown.contains("colour is no model"), "{unknown}");
     let many = "semaphore:many".parse::<ModelKind>().unwrap_err();
     assert!(many.contains("expected a number of permits"), "{many}");
+}
+
+#[test]
+fn a_verdict_says_by_whom_it_is_and_asks_for_work_but_not_for_faults() {
+    let mut judge = objects(ModelKind::Stack);
+    assert_eq!(judge.name(), "linearizable");
+    judge.minimum.faults_that_acted = 3;
+    let calls = history(&["push 1", "pop -> 1"]);
+    assert_eq!(judge.check(&calls).valid, Valid::Yes);
+    judge.minimum.ok_operations = 3;
+    let verdict = judge.check(&calls);
+    assert_eq!(verdict.valid, Valid::Unknown);
+    assert!(
+        !verdict.summary.contains("could not be decided"),
+        "{}",
+        verdict.summary
+    );
 }
 
 #[test]

@@ -1,0 +1,338 @@
+//! Made-up histories cost no more steps than they did: what was left out as useless stays left out. Steps are counted, not time.
+
+use checker::linearizable::Limits;
+use checker::linearizable::beam::Beam;
+use checker::linearizable::depth::Depth;
+use checker::linearizable::dive::Dive;
+use checker::linearizable::general::{self, search_ahead};
+use checker::linearizable::limits::{Meter, NO_END};
+use checker::linearizable::portfolio::judge;
+use checker::linearizable::search::{Found, search};
+use checker::linearizable::zones::{Zones, judge as zones};
+use checker::models::container::Op as Thing;
+use checker::models::counter::{Counter, Op as CounterOp};
+use checker::models::queue::Queue;
+use checker::models::register::{Action, INITIAL, NEVER, Part, Step};
+use checker::models::set::{Op as SetOp, Reply as SetReply, Set};
+use checker::models::{Call, Calls, Model};
+
+const LIMITS: Limits = Limits {
+    configurations: 1_000_000,
+    steps: 10_000_000,
+    bytes: 1 << 30,
+};
+
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, limit: u32) -> u32 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((mixed ^ (mixed >> 31)) % u64::from(limit)) as u32
+    }
+}
+
+/// Closed-loop clients of a register, in the order of their starts; one outcome in twelve is unknown. `fresh`: all values
+/// differ. Some answers of the wrong ones are of another time.
+fn registers(seed: u64, clients: usize, length: usize, fresh: bool, wrong: bool) -> Vec<Step> {
+    let mut random = Random(seed);
+    let mut steps: Vec<Step> = Vec::new();
+    // By client: its step, and whether that took effect.
+    let mut open: Vec<Option<(usize, bool)>> = vec![None; clients];
+    let (mut state, mut time) = (INITIAL, 0);
+    while steps.len() < length || open.iter().any(Option::is_some) {
+        let client = random.below(clients as u32) as usize;
+        match open[client] {
+            None if steps.len() == length => {}
+            None => {
+                time += 1;
+                let new = match fresh {
+                    true => steps.len() as u32 + 1,
+                    false => 1 + random.below(3),
+                };
+                let action = match random.below(8) {
+                    0..3 => Action::Read(0),
+                    3..5 => Action::Write(new),
+                    5 => Action::Differs(0),
+                    _ => Action::Cas(0, new),
+                };
+                open[client] = Some((steps.len(), false));
+                steps.push(Step {
+                    operation: steps.len() as u32,
+                    start: time,
+                    end: NEVER,
+                    must: true,
+                    action,
+                });
+            }
+            Some((at, false)) => {
+                let told = match wrong && random.below(30) == 0 {
+                    true => random.below(4),
+                    false => state,
+                };
+                steps[at].action = match steps[at].action {
+                    Action::Read(_) => Action::Read(told),
+                    Action::Differs(_) => Action::Differs(match fresh {
+                        true => state.saturating_sub(1 + random.below(3)),
+                        false => (state + 1 + random.below(3)) % 4,
+                    }),
+                    Action::Cas(_, new) => Action::Cas(told, new),
+                    other => other,
+                };
+                if let Action::Differs(same) = steps[at].action
+                    && same == state
+                {
+                    steps[at].action = Action::Read(state);
+                }
+                let unknown = random.below(12) == 0;
+                if unknown && steps[at].action.installs().is_some() {
+                    steps[at].must = false;
+                    open[client] = None;
+                    if random.below(2) == 0 {
+                        continue;
+                    }
+                } else {
+                    open[client] = Some((at, true));
+                }
+                state = steps[at].action.installs().unwrap_or(state);
+            }
+            Some((at, true)) => {
+                time += 1;
+                steps[at].end = time;
+                open[client] = None;
+            }
+        }
+    }
+    steps
+}
+
+/// The same of any object that is asked what `draw` says.
+fn calls<M: Model>(
+    model: &M,
+    (seed, length): (u64, usize),
+    wrong: bool,
+    draw: impl Fn(&mut Random) -> M::Op,
+    answer: impl Fn(&M::State, &M::Op) -> Option<M::Reply>,
+) -> Calls<M> {
+    let mut random = Random(seed);
+    let mut calls: Calls<M> = Vec::new();
+    let mut open: [Option<(usize, bool)>; 5] = [None; 5];
+    let (mut state, mut time) = (model.init(), 0);
+    let mut before = state.clone();
+    while calls.len() < length || open.iter().any(Option::is_some) {
+        let client = random.below(5) as usize;
+        match open[client] {
+            None if calls.len() == length => {}
+            None => {
+                time += 1;
+                open[client] = Some((calls.len(), false));
+                calls.push(Call {
+                    operation: calls.len() as u32,
+                    start: time,
+                    end: NEVER,
+                    must: true,
+                    op: draw(&mut random),
+                    reply: None,
+                });
+            }
+            Some((at, false)) => {
+                if random.below(12) == 0 {
+                    calls[at].must = false;
+                    open[client] = None;
+                    if random.below(2) == 0 {
+                        continue;
+                    }
+                } else {
+                    let told = match wrong && random.below(20) == 0 {
+                        true => &before,
+                        false => &state,
+                    };
+                    calls[at].reply = answer(told, &calls[at].op);
+                    open[client] = Some((at, true));
+                }
+                if random.below(8) == 0 {
+                    before = state.clone();
+                }
+                model.apply(&mut state, &calls[at].op, None);
+            }
+            Some((at, true)) => {
+                time += 1;
+                calls[at].end = time;
+                open[client] = None;
+            }
+        }
+    }
+    calls
+}
+
+fn part(steps: Vec<Step>) -> Part {
+    Part {
+        steps,
+        values: 300,
+        ..Part::default()
+    }
+}
+
+/// At most what it took before. Who makes it less writes that here; who makes it more, too, and why.
+#[track_caller]
+fn at_most(most: u64, took: u64) {
+    assert!(took <= most, "{took}, not {most}");
+}
+
+fn sum(wrong: bool, cost: impl Fn(Vec<Step>, bool) -> u64) -> u64 {
+    (0..30)
+        .map(|seed| cost(registers(seed, 6, 60, false, wrong), wrong))
+        .sum()
+}
+
+#[test]
+fn the_search_over_registers() {
+    let cost = |steps: Vec<Step>, wrong: bool| {
+        let searched = search(&steps, &[INITIAL], LIMITS, false);
+        assert!(wrong || searched.found == Found::Linearizable);
+        searched.steps
+    };
+    at_most(18_611, sum(false, cost));
+    at_most(14_983, sum(true, cost));
+}
+
+#[test]
+fn the_beam() {
+    let cost = |steps: Vec<Step>, wrong: bool| {
+        let mut beam = Beam::narrow(&steps, 4);
+        let found = beam.run(&LIMITS, &Meter::new(NO_END));
+        assert!(wrong || found == Found::Linearizable);
+        beam.spent()
+    };
+    at_most(11_680, sum(false, cost));
+    at_most(13_693, sum(true, cost));
+}
+
+#[test]
+fn the_dive() {
+    let cost = |steps: Vec<Step>, wrong: bool| {
+        let mut dive = Dive::new(&steps, 300).expect("few are open");
+        let found = dive.run(&LIMITS, &Meter::new(NO_END));
+        assert!(wrong || found == Found::Linearizable);
+        dive.spent()
+    };
+    at_most(996, sum(false, cost));
+    at_most(6_117, sum(true, cost));
+}
+
+#[test]
+fn all_together() {
+    let cost = |steps: Vec<Step>, _| judge(&part(steps), LIMITS).steps;
+    at_most(794, sum(false, cost));
+    at_most(4_760, sum(true, cost));
+}
+
+#[test]
+fn values_that_are_written_once_need_a_search_seldom() {
+    let left = |wrong: bool| {
+        let open = |seed: &u64| {
+            let steps = registers(*seed, 4, 40, true, wrong);
+            zones(&steps, 300) == Zones::Undecided
+        };
+        (0..400).filter(open).count() as u64
+    };
+    at_most(1, left(false));
+    at_most(1, left(true));
+}
+
+fn objects<M: Model>(
+    model: &M,
+    length: usize,
+    most: [u64; 6],
+    draw: impl Fn(&mut Random) -> M::Op + Copy,
+    answer: impl Fn(&M::State, &M::Op) -> Option<M::Reply> + Copy,
+) {
+    let mut took = [0; 6];
+    for seed in 0..30 {
+        for wrong in [false, true] {
+            let calls = calls(model, (seed, length), wrong, draw, answer);
+            let never = Meter::new(NO_END);
+            let searched = general::search(model, &calls, LIMITS);
+            let ahead = search_ahead(model, &calls, LIMITS, &never);
+            let mut depth = Depth::new(model, &calls).expect("few are open");
+            let found = depth.run(&LIMITS, &never);
+            let is_right =
+                |found: &general::Found| matches!(found, general::Found::Linearizable(_));
+            assert!(
+                wrong || is_right(&searched.found) && is_right(&ahead.found) && is_right(&found)
+            );
+            let costs = [searched.steps, ahead.steps, depth.spent()];
+            for (at, cost) in costs.into_iter().enumerate() {
+                took[2 * at + usize::from(wrong)] += cost;
+            }
+        }
+    }
+    assert!(
+        (0..6).all(|at| took[at] <= most[at]),
+        "{took:?}, not {most:?}"
+    );
+}
+
+#[test]
+fn searches_over_counters() {
+    objects(
+        &Counter,
+        40,
+        [1944, 1715, 1944, 1715, 555, 910],
+        |random| match random.below(2) {
+            0 => CounterOp::Read,
+            _ => CounterOp::Add(i64::from(random.below(5)) - 1),
+        },
+        |sum, op| (*op == CounterOp::Read).then_some(*sum),
+    );
+}
+
+#[test]
+fn searches_over_counters_that_only_grow() {
+    objects(
+        &Counter,
+        40,
+        [1408, 1097, 1266, 919, 442, 673],
+        |random| match random.below(2) {
+            0 => CounterOp::Read,
+            _ => CounterOp::Add(i64::from(random.below(4))),
+        },
+        |sum, op| (*op == CounterOp::Read).then_some(*sum),
+    );
+}
+
+#[test]
+fn searches_over_sets() {
+    objects(
+        &Set::default(),
+        40,
+        [4661, 5473, 4661, 5473, 661, 758],
+        |random| match (random.below(4), random.below(3)) {
+            (0, item) => SetOp::Add(item),
+            (1, item) => SetOp::Remove(item),
+            (2, item) => SetOp::Contains(item),
+            _ => SetOp::Read,
+        },
+        |state, op| match op {
+            SetOp::Contains(item) => Some(SetReply::Holds(state.contains(item))),
+            SetOp::Read => Some(SetReply::All(state.iter().copied().collect())),
+            _ => None,
+        },
+    );
+}
+
+#[test]
+fn searches_over_queues() {
+    objects(
+        &Queue::default(),
+        16,
+        [7487, 28513, 7487, 28513, 786, 1300],
+        |random| match (random.below(2), random.below(3)) {
+            (0, item) => Thing::Put(item),
+            _ => Thing::Take,
+        },
+        |state, op| (*op == Thing::Take).then(|| state.front().copied()),
+    );
+}
