@@ -1,13 +1,14 @@
 //! Made-up histories cost no more steps than they did: what was left out as useless stays left out. Steps are counted, not time.
 
+use checker::Valid;
 use checker::linearizable::Limits;
 use checker::linearizable::beam::Beam;
 use checker::linearizable::depth::Depth;
 use checker::linearizable::dive::Dive;
 use checker::linearizable::general::{self, search_ahead};
 use checker::linearizable::limits::{Meter, NO_END};
-use checker::linearizable::portfolio::judge;
-use checker::linearizable::search::{Found, search};
+use checker::linearizable::portfolio::{judge, judge_within};
+use checker::linearizable::search::{Found, search, search_within};
 use checker::linearizable::zones::{Zones, judge as zones};
 use checker::models::container::Op as Thing;
 use checker::models::counter::{Counter, Op as CounterOp};
@@ -335,4 +336,57 @@ fn searches_over_queues() {
         },
         |state, op| (*op == Thing::Take).then(|| state.front().copied()),
     );
+}
+
+/// All engines over registers, and those over any object, on a history that is right but not easy: is any of them done?
+fn decided(limits: &Limits, meter: &Meter<'_>) -> Vec<&'static str> {
+    let steps = registers(3, 6, 60, false, false);
+    let mut done = Vec::new();
+    let mut note = |name, is_done: bool| done.extend(is_done.then_some(name));
+    let is_done = |found: Found| !matches!(found, Found::Undecided { .. });
+    let searched = search_within(&steps, &[INITIAL], *limits, false, meter);
+    note("search", is_done(searched.found));
+    note("beam", is_done(Beam::narrow(&steps, 4).run(limits, meter)));
+    let mut dive = Dive::new(&steps, 300).expect("few are open");
+    note("dive", is_done(dive.run(limits, meter)));
+    let judged = judge_within(&part(steps), *limits, meter);
+    note("all", judged.valid != Valid::Unknown);
+    let sets = calls(
+        &Set::default(),
+        (3, 40),
+        false,
+        |random| match random.below(2) {
+            0 => SetOp::Add(random.below(9)),
+            _ => SetOp::Read,
+        },
+        |state, _| Some(SetReply::All(state.iter().copied().collect())),
+    );
+    let is_done = |found: general::Found| !matches!(found, general::Found::Undecided { .. });
+    let model = Set::default();
+    let searched = general::search_within(&model, &sets, *limits, meter);
+    note("general", is_done(searched.found));
+    let mut depth = Depth::new(&model, &sets).expect("few are open");
+    note("depth", is_done(depth.run(limits, meter)));
+    done
+}
+
+#[test]
+fn without_steps_memory_or_time_nothing_is_decided() {
+    let never = Meter::new(NO_END);
+    let all = ["search", "beam", "dive", "all", "general", "depth"];
+    assert_eq!(decided(&LIMITS, &never), all);
+    let few = Limits {
+        steps: 10,
+        ..LIMITS
+    };
+    assert!(decided(&few, &never).is_empty());
+    let little = Limits {
+        bytes: 500,
+        ..LIMITS
+    };
+    assert!(decided(&little, &never).is_empty());
+    let over = || true;
+    let meter = Meter::new(&over);
+    meter.spent(1000);
+    assert!(decided(&LIMITS, &meter).is_empty());
 }

@@ -166,43 +166,122 @@ fn history(kind: &str, asked: &[&str], seed: u64) -> History {
     jsonl::read("made up", lines.as_bytes()).unwrap().history
 }
 
+/// Transactions one after the other, asked and answered, each list wrong in a way of its own.
+const TRANSACTIONS: [&[(&str, &str)]; 8] = [
+    &[
+        (r#"[[],[["put","a",1]],[]]"#, "[true,2,[null]]"),
+        (r#"[[],[["put","b",2]],[]]"#, "[true,2,[null]]"),
+    ],
+    &[
+        (r#"[[],[["put","a",1]],[]]"#, "[true,2,[null]]"),
+        (r#"[[],[["get","b"]],[]]"#, "[true,1,[null]]"),
+    ],
+    &[
+        (r#"[[],[["put","a",1]],[]]"#, "[true,2,[null]]"),
+        (r#"[[],[["get","a"]],[]]"#, "[true,3,[[1,3]]]"),
+    ],
+    &[
+        (
+            r#"[[],[["put","a",1],["put","b",1]],[]]"#,
+            "[true,2,[null,null]]",
+        ),
+        (
+            r#"[[],[["get","a"],["get","b"]],[]]"#,
+            "[true,2,[[1,2],null]]",
+        ),
+    ],
+    &[
+        (r#"[[],[["put","a",1]],[]]"#, "[true,2,[null]]"),
+        (r#"[[],[["put","a",2]],[]]"#, "[true,3,[null]]"),
+        (r#"[[],[["get","a"]],[]]"#, "[true,3,[[1,2]]]"),
+    ],
+    &[
+        (r#"[[],[["put","a",1]],[]]"#, "[true,2,[null]]"),
+        (r#"[[],[["put","a",2]],[]]"#, "[true,3,[null]]"),
+        (r#"[[["mod","a",2]],[["put","b",1]],[]]"#, "[true,4,[null]]"),
+    ],
+    &[
+        (r#"[[],[["put","a",1]],[]]"#, "[true,2,[null]]"),
+        (
+            r#"[[["value","a",7]],[["get","a"]],[["get","b"]]]"#,
+            "[true,2,[[1,2]]]",
+        ),
+    ],
+    &[
+        (r#"[[],[["put","a",1]],[]]"#, "[true,2,[null]]"),
+        (r#"[[],[["delete","a"]],[]]"#, "[true,3,[null]]"),
+        (r#"[[],[["get","a"]],[]]"#, "[true,3,[[1,2]]]"),
+    ],
+];
+
+fn transactions(calls: &[(&str, &str)]) -> History {
+    let mut lines = String::new();
+    for (at, (asked, answered)) in calls.iter().enumerate() {
+        for (kind, value, time) in [("invoke", asked, 2 * at + 1), ("ok", answered, 2 * at + 2)] {
+            let head = format!(r#"{{"process":{at},"type":"{kind}","f":"txn","time":{time}000000"#);
+            writeln!(lines, r#"{head},"value":{value}}}"#).unwrap();
+        }
+    }
+    jsonl::read("made up", lines.as_bytes()).unwrap().history
+}
+
 /// What is said of all wrong ones among some histories of each kind.
 fn said() -> String {
     let mut text = String::new();
-    let Linearizable { limits, minimum } = Linearizable::default();
     for (number, (name, asked)) in ASKED.iter().enumerate() {
         let kind: ModelKind = name.parse().unwrap();
         // Of registers most can be told.
         let histories = if *name == "register" { 32 } else { 14 };
         for seed in 0..histories {
             let history = history(name, asked, 100 * number as u64 + seed);
-            let judge = Objects {
+            tell(
+                &mut text,
+                &format!("{name} {number}.{seed}"),
                 kind,
-                limits,
-                minimum,
-            };
-            let verdict = judge.check(&history);
-            for violation in &verdict.violations {
-                writeln!(text, "{name} {number}.{seed}: {}", verdict.summary).unwrap();
-                writeln!(text, "  {}", violation.explanation).unwrap();
-                let operations = |essential: bool| -> Vec<u64> {
-                    let wanted = violation.operations.iter();
-                    wanted
-                        .filter(|operation| operation.essential == essential)
-                        .map(|operation| operation.invoke)
-                        .collect()
-                };
-                let (end, states) = (violation.prefix_end, &verdict.details["keys"][0]["states"]);
-                let (essential, others) = (operations(true), operations(false));
-                writeln!(
-                    text,
-                    "  wrong from {end}: {essential:?}, shown {others:?}, states {states}"
-                )
-                .unwrap();
-            }
+                &history,
+            );
         }
     }
+    for (number, calls) in TRANSACTIONS.iter().enumerate() {
+        let name = format!("txn {number}");
+        tell(&mut text, &name, ModelKind::Txn, &transactions(calls));
+    }
     text
+}
+
+fn tell(text: &mut String, name: &str, kind: ModelKind, history: &History) {
+    let Linearizable { limits, minimum } = Linearizable::default();
+    let judge = Objects {
+        kind,
+        limits,
+        minimum,
+    };
+    let verdict = judge.check(history);
+    for violation in &verdict.violations {
+        writeln!(text, "{name}: {}", verdict.summary).unwrap();
+        writeln!(text, "  {}", violation.explanation).unwrap();
+        let operations = |essential: bool| -> Vec<u64> {
+            let wanted = violation.operations.iter();
+            wanted
+                .filter(|operation| operation.essential == essential)
+                .map(|operation| operation.invoke)
+                .collect()
+        };
+        let (end, states) = (violation.prefix_end, &verdict.details["keys"][0]["states"]);
+        let (essential, others) = (operations(true), operations(false));
+        writeln!(
+            text,
+            "  wrong from {end}: {essential:?}, shown {others:?}, states {states}"
+        )
+        .unwrap();
+        for words in violation
+            .operations
+            .iter()
+            .filter_map(|one| one.words.as_ref())
+        {
+            writeln!(text, "  {words}").unwrap();
+        }
+    }
 }
 
 fn path() -> PathBuf {
