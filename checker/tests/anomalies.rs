@@ -106,6 +106,14 @@ fn a_set_that_grows_is_read_wrongly_in_seven_ways() {
     check(&stale, "stale read", &[1, 2]);
     let late = [read(1, 8, &[1]), add(2, 3, 0), add(4, 5, 1)];
     check(&late, "element that appears too late", &[1, 2, 0]);
+    // Of the reads that one is shown which tells the one element without the other.
+    let beside = [
+        read(1, 2, &[]),
+        read(3, 10, &[1]),
+        add(4, 5, 0),
+        add(6, 7, 1),
+    ];
+    check(&beside, "element that appears too late", &[2, 3, 1]);
     // Added again, which changes nothing, but had ended before what lacks it.
     let again = [
         add(1, 9, 0),

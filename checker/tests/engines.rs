@@ -2,6 +2,7 @@
 
 use checker::Valid;
 use checker::linearizable::beam::Beam;
+use checker::linearizable::clusters::{Contradiction, NOBODY};
 use checker::linearizable::dive::Dive;
 use checker::linearizable::limits::{Limits, Meter, NO_END};
 use checker::linearizable::order::certifies;
@@ -418,6 +419,36 @@ fn a_register_can_only_have_held_what_nothing_replaced_for_certain() {
     assert_eq!(at(&one_by_one, 5), [2]);
     // The first and the third never ended.
     assert_eq!(at(&writes(&[NEVER, 4, NEVER]), 8), [1, 2, 3]);
+}
+
+#[test]
+fn a_failed_compare_that_found_what_it_asked_for_contradicts_itself() {
+    let mut steps = writes(&[2]);
+    steps.push(Step {
+        operation: 1,
+        start: 3,
+        end: 4,
+        must: true,
+        action: Action::Impossible,
+    });
+    let wrong = Contradiction::Impossible { by: 1 };
+    assert_eq!(wrong.members(), [1]);
+    assert_eq!(zones(&steps, 300), Zones::Contradiction(wrong));
+}
+
+#[test]
+fn a_contradiction_names_its_steps_but_not_the_initial_value() {
+    let crossed = Contradiction::Crossed {
+        a_ends: NOBODY,
+        a_starts: 4,
+        b_ends: 2,
+        b_starts: 3,
+    };
+    assert_eq!(crossed.members(), [4, 2, 3]);
+    let reversed = Contradiction::Reversed { first: 5, then: 1 };
+    assert_eq!(reversed.members(), [5, 1]);
+    let circle = Contradiction::Circle { steps: vec![7, 8] };
+    assert_eq!(circle.members(), [7, 8]);
 }
 
 #[test]

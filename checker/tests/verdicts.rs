@@ -215,6 +215,26 @@ fn a_chain_of_compare_and_sets_makes_an_old_read_stale() {
 }
 
 #[test]
+fn of_a_long_chain_the_link_next_to_the_old_value_is_told() {
+    let link = |old: u32| {
+        format!(
+            "2 invoke cas [{old},{0}] \n 2 ok cas [{old},{0}] \n",
+            old + 1
+        )
+    };
+    let chain: String = (1..6).map(link).collect();
+    let seen = "4 invoke read \n 4 ok read 6 \n";
+    let script = [WRITE_1, &chain, seen, READ_1].concat();
+    invalid(&script, "stale read", 3, "step by step, by 2");
+    let link = |old: u32| format!("9 invoke read \n 9 ok read {old} \n");
+    let late = [WRITE_1, &chain, &link(3)].concat();
+    invalid(&late, "stale read", 3, "step by step, by 4");
+    // A compare-and-set that found too old a value, and one that began before what it found was there.
+    let first = [WRITE_1, "2 invoke cas [2,3] \n 2 ok cas [2,3] \n", WRITE_2].concat();
+    invalid(&first, "read from the future", 1, "was written only by");
+}
+
+#[test]
 fn no_value_is_never_said_to_have_been_written() {
     let chain =
         "1 invoke cas [null,1] \n 1 ok cas [null,1] \n 2 invoke cas [1,2] \n 2 ok cas [1,2] \n";
