@@ -226,6 +226,10 @@ fn a_counter_tells_too_little_or_too_much() {
     // Over before the earlier read was, which need not have counted it.
     let beside = [read(1, 4, 0), add(2, 3, 5), add(5, 6, 1), read(7, 8, 4)];
     wrong(&Counter, &beside, lost, &[1, 3]);
+    // All that ended last were open beside the addition; one that has not ended proves nothing.
+    let mut beside: Vec<_> = (1..10).map(|at| read(at, at + 20, 0)).collect();
+    beside.extend([add(10, 11, 1), add(12, 40, 1), read(31, 32, 0)]);
+    wrong(&Counter, &beside, lost, &[9, 11]);
     let too_much = "counted what nobody had added";
     wrong(&Counter, &[add(1, 2, 1), read(3, 4, 2)], too_much, &[1]);
     wrong(&Counter, &[read(1, 2, 1), add(3, 4, 1)], too_much, &[0]);
