@@ -87,6 +87,57 @@ fn a_register() {
 }
 
 #[test]
+fn a_register_holds_anything() {
+    for [one, other] in [
+        [r#""a""#, r#""b""#],
+        ["1", "-1"],
+        ["9000000000", "1"],
+        ["[1,2]", "[1,3]"],
+        ["true", "1"],
+        [r#""1""#, "1"],
+        ["0", "null"],
+    ] {
+        let write = |value| format!("write {value}");
+        let read = |value| format!("read -> {value}");
+        right(
+            None,
+            &[&write(one), &read(one), &write(other), &read(other)],
+        );
+        wrong(None, &[&write(one), &read(other)]);
+        wrong(None, &[&write(other), &read(one)]);
+        wrong(None, &[&write(one), &write(other), &read(one)]);
+        right(
+            None,
+            &[&write(other), &format!("cas [{other},{one}]"), &read(one)],
+        );
+        wrong(None, &[&write(one), &format!("cas [{other},{one}]")]);
+    }
+}
+
+#[test]
+fn what_is_wrong_or_open_is_told_key_by_key() {
+    let details = |calls: &[&str]| judged(Some("stack"), calls).details["keys"][0].clone();
+    let right = details(&["push 1", "pop -> 1"]);
+    assert_eq!(
+        (&right["engine"], &right["certified"]),
+        (&"exact".into(), &true.into())
+    );
+    assert!(right["proved_to_event"].is_null());
+    let wrong = details(&["push 1", "pop -> 2"]);
+    assert_eq!(
+        (&wrong["engine"], &wrong["certified"]),
+        (&"exact".into(), &false.into())
+    );
+    assert_eq!(wrong["proved_to_event"], 2);
+    let searched = details(&["push 1", "push 1", "pop -> 2"]);
+    assert_eq!(
+        (&searched["engine"], &searched["certified"]),
+        (&"search".into(), &false.into())
+    );
+    assert_eq!(searched["proved_to_event"], 4);
+}
+
+#[test]
 fn a_set() {
     right(
         None,
@@ -425,6 +476,15 @@ fn a_transaction_that_nobody_answered_made_a_revision_that_nobody_else_made() {
         ],
     );
     wrong(None, &[&put(1, "?"), &put(2, "[true,4,[null]]")]);
+    // Another one had written the same.
+    let same = [&put(1, "[true,2,[null]]"), &get("[true,2,[[1,2]]]")];
+    let between = [&put(1, "?"), &put(2, "[true,4,[null]]")];
+    let calls: Vec<&str> = same
+        .into_iter()
+        .chain(between)
+        .map(String::as_str)
+        .collect();
+    right(None, &calls);
     right(
         None,
         &[

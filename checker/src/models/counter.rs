@@ -178,5 +178,12 @@ mod tests {
         assert!(!makes_up(&[4], &[3, 3]));
         assert!(!makes_up(&[4], &[5, -1]));
         assert!(makes_up(&[i64::MAX], &[i64::MAX - 1, 1]));
+        // None is used twice, and none where there is nothing.
+        assert!(makes_up(&[2, 2], &[2, 2]) && makes_up(&[3, 3], &[3, 2, 1]));
+        assert!(!makes_up(&[3, 3], &[3, 1]) && !makes_up(&[2, 2], &[2, 1]));
+        assert!(!makes_up(&[2], &[3]) && !makes_up(&[1], &[]));
+        // Too many to be tried.
+        let many = |count| Counter.makes_up(&[(&Op::Add(1), 1)], &[(&Op::Add(1), count)]);
+        assert!(many(SHARED as u32) && !many(SHARED as u32 + 1) && !many(40));
     }
 }
