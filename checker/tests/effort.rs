@@ -7,7 +7,7 @@ use checker::linearizable::depth::Depth;
 use checker::linearizable::dive::Dive;
 use checker::linearizable::general::{self, search_ahead};
 use checker::linearizable::limits::{Meter, NO_END};
-use checker::linearizable::portfolio::{judge, judge_within};
+use checker::linearizable::portfolio::{answer_all, judge, judge_all, judge_within};
 use checker::linearizable::search::{Found, search, search_within};
 use checker::linearizable::zones::{Zones, judge as zones};
 use checker::models::container::Op as Thing;
@@ -389,4 +389,53 @@ fn without_steps_memory_or_time_nothing_is_decided() {
     let meter = Meter::new(&over);
     meter.spent(1000);
     assert!(decided(&LIMITS, &meter).is_empty());
+}
+
+#[test]
+fn what_was_not_looked_at_is_unknown() {
+    let over = || true;
+    let meter = Meter::new(&over);
+    meter.spent(1000);
+    let parts = [part(registers(3, 4, 40, true, false))];
+    let judged = judge_all(&parts, LIMITS, &meter).remove(0);
+    assert_eq!(
+        (judged.valid, judged.proved, judged.engine),
+        (Valid::Unknown, 0, "none")
+    );
+    assert!(!judged.certified && judged.wrong_at.is_none());
+    assert_eq!(answer_all(&parts, LIMITS, &meter), Valid::Unknown);
+}
+
+#[test]
+fn hard_registers_are_judged_with_a_proof_and_in_no_more_steps() {
+    let mut took = [0; 2];
+    for seed in 0..12 {
+        for wrong in [false, true] {
+            let steps = registers(seed, 14, 300, false, wrong);
+            let judged = judge(&part(steps.clone()), LIMITS);
+            took[usize::from(wrong)] += judged.steps;
+            match judged.valid {
+                Valid::Yes => assert!(judged.certified && judged.proved == NEVER),
+                Valid::No => assert_eq!(judged.wrong_at, Some(judged.proved + 1)),
+                Valid::Unknown => panic!("{judged:?}"),
+            }
+            assert!(wrong || judged.valid == Valid::Yes);
+            let answer = answer_all(&[part(steps)], LIMITS, &Meter::new(NO_END));
+            assert_eq!(answer, judged.valid);
+        }
+    }
+    assert!(took[0] <= 1_793 && took[1] <= 102_820, "{took:?}");
+}
+
+#[test]
+fn what_a_search_has_left_behind_is_proved() {
+    let steps = registers(3, 6, 60, false, false);
+    let few = Limits {
+        steps: 200,
+        ..LIMITS
+    };
+    let Found::Undecided { proved } = search(&steps, &[INITIAL], few, false).found else {
+        panic!("200 steps are enough");
+    };
+    assert!(proved > 20, "{proved}");
 }

@@ -8,6 +8,17 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::Mutex;
 
+/// Which mutants are tried once more. What is not known is tried anyway.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whom {
+    /// All that are wanted.
+    All,
+    /// Those that survived.
+    Survivors,
+    /// None.
+    Nobody,
+}
+
 /// Ends by the keys of mutants.
 #[derive(Debug)]
 pub struct Known {
@@ -16,11 +27,11 @@ pub struct Known {
 }
 
 impl Known {
-    /// Reads what is known and forgets what shall be tried: all that is wanted, or, `again`, the wanted survivors.
+    /// Reads what is known and forgets what shall be tried.
     pub fn open(
         path: &Path,
         mutants: &[Mutant],
-        again: bool,
+        whom: Whom,
         wanted: impl Fn(&str) -> bool,
     ) -> Result<Self, String> {
         let mut ends = HashMap::new();
@@ -36,7 +47,8 @@ impl Known {
             ends.insert(key.to_owned(), end);
         }
         for mutant in mutants.iter().filter(|mutant| wanted(&mutant.file)) {
-            if !again || ends.get(&mutant.key) == Some(&End::Passed) {
+            let survived = ends.get(&mutant.key) == Some(&End::Passed);
+            if whom == Whom::All || whom == Whom::Survivors && survived {
                 ends.remove(&mutant.key);
             }
         }

@@ -13,7 +13,7 @@ mod suite;
 mod table;
 
 use explained::{Explained, quoted};
-use known::Known;
+use known::{Known, Whom};
 use list::Mutant;
 use std::fs;
 use std::path::Path;
@@ -31,9 +31,18 @@ const JOBS: usize = 2;
 
 fn main() -> ExitCode {
     let mut files: Vec<String> = std::env::args().skip(1).collect();
-    let again = files.iter().any(|file| file == "--again");
-    files.retain(|file| file != "--again");
-    match run(&files, again) {
+    let mut flag = |name: &str| {
+        let before = files.len();
+        files.retain(|file| file != name);
+        files.len() < before
+    };
+    let (again, known) = (flag("--again"), flag("--known"));
+    let whom = match (known, again) {
+        (true, _) => Whom::Nobody,
+        (_, true) => Whom::Survivors,
+        _ => Whom::All,
+    };
+    match run(&files, whom) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
@@ -44,7 +53,7 @@ fn main() -> ExitCode {
 }
 
 /// Whether every survivor is explained.
-fn run(files: &[String], again: bool) -> Result<bool, String> {
+fn run(files: &[String], whom: Whom) -> Result<bool, String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()
         .ok_or("no root")?;
@@ -66,7 +75,7 @@ fn run(files: &[String], again: bool) -> Result<bool, String> {
         copy.unviable.len()
     );
     let tests = suite::suite(&work, &copy.package)?;
-    let known = Known::open(&work.join("known"), &mutants, again, is_wanted)?;
+    let known = Known::open(&work.join("known"), &mutants, whom, is_wanted)?;
 
     let mut trials = Vec::new();
     for (site, (first, last)) in copy.sites.iter().enumerate() {

@@ -165,3 +165,84 @@ impl Least {
         self.descend(2 * node + 1, middle..covers.end, range, bound, found);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Numbers below a limit, made up.
+    fn below(seed: &mut u64, limit: u64) -> u64 {
+        *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (*seed >> 33) % limit
+    }
+
+    #[test]
+    fn stretches_that_are_covered_are_told_as_by_counting() {
+        let mut seed = 7;
+        for length in 1..70_usize {
+            let mut stretches: Vec<(u64, u64)> = (0..length / 2 + 1)
+                .map(|_| {
+                    let from = below(&mut seed, length as u64);
+                    (from, from + 1 + below(&mut seed, length as u64 - from))
+                })
+                .collect();
+            let mut counts = Counts::new(length, stretches.iter().copied());
+            let covers = |all: &[(u64, u64)], at: usize| {
+                let at = at as u64;
+                all.iter().any(|(from, to)| *from <= at && at < *to)
+            };
+            let gap = (0..length).find(|at| !covers(&stretches, *at));
+            assert_eq!(counts.first_gap(0, length), gap);
+            while let Some((from, to)) = stretches.pop() {
+                // What has been told to be a gap is never in a stretch again.
+                let mut expected: Vec<(usize, usize)> = Vec::new();
+                let (lo, hi) = (length / 8, length - length / 8);
+                for at in (lo..hi)
+                    .filter(|at| covers(&stretches, *at) || *at as u64 >= from && (*at as u64) < to)
+                {
+                    match expected.last_mut() {
+                        Some((_, end)) if *end == at => *end += 1,
+                        _ => expected.push((at, at + 1)),
+                    }
+                }
+                let mut whole = Counts::new(length, stretches.iter().copied().chain([(from, to)]));
+                assert_eq!(whole.runs(lo, hi), expected);
+                whole.remove(from as usize, to as usize);
+                let left = whole.runs(lo, hi);
+                let still = |at: usize| left.iter().any(|(from, to)| (*from..*to).contains(&at));
+                for at in expected.iter().flat_map(|(from, to)| *from..*to) {
+                    assert_eq!(still(at), covers(&stretches, at), "{at} of {length}");
+                }
+                counts = whole;
+            }
+            let (lo, hi) = (length / 8, length - length / 8);
+            // All are gaps by now, and marked as such: each was told once.
+            let once = if lo < hi { vec![(lo, hi)] } else { Vec::new() };
+            assert_eq!(counts.runs(lo, hi), once);
+        }
+    }
+
+    #[test]
+    fn small_numbers_are_found_until_they_are_gone() {
+        let mut seed = 3;
+        for length in 1..40_usize {
+            let numbers: Vec<u64> = (0..length).map(|_| below(&mut seed, 50)).collect();
+            let mut least = Least::new(numbers.clone());
+            let mut gone = vec![false; length];
+            for _ in 0..length {
+                let at = below(&mut seed, length as u64) as usize;
+                least.remove(at);
+                gone[at] = true;
+                assert!((0..length).all(|at| least.has(at) != gone[at]));
+                let (from, bound) = (
+                    below(&mut seed, length as u64) as usize,
+                    below(&mut seed, 60),
+                );
+                let mut found = Vec::new();
+                least.below(from..length, bound, &mut found);
+                let expected = (from..length).filter(|at| !gone[*at] && numbers[*at] < bound);
+                assert_eq!(found, expected.collect::<Vec<_>>());
+            }
+        }
+    }
+}
