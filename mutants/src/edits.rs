@@ -69,3 +69,50 @@ fn pieces(source: &str, edits: &[Edit], from: usize, some: &[Piece], out: &mut C
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(some: &str) -> Piece {
+        Piece::Text(some.to_owned())
+    }
+
+    #[test]
+    fn changes_lie_within_each_other_and_mutants_hold_what_was() {
+        // Both operators have a mutant; that of the outer one leaves the inner one as it was.
+        let inner = Edit {
+            range: 1..6,
+            pieces: vec![
+                text("["),
+                Piece::Inner(1..2),
+                text("-"),
+                Piece::Inner(5..6),
+                text("]"),
+            ],
+        };
+        let outer = Edit {
+            range: 0..11,
+            pieces: vec![
+                Piece::Inner(0..7),
+                text("+"),
+                Piece::Inner(10..11),
+                text("|"),
+                Piece::Mutant(4, vec![Piece::Same(0..7), text("*"), Piece::Same(10..11)]),
+            ],
+        };
+        let changed = apply("(a - b) + c;", vec![inner, outer]);
+        assert_eq!(changed.text, "([a-b])+c|(a - b)*c;");
+        assert_eq!(changed.mutants, [(10..19, 4)]);
+    }
+
+    #[test]
+    fn of_two_changes_of_one_range_the_first_is_the_outer_one() {
+        let around = |open: &str| Edit {
+            range: 0..1,
+            pieces: vec![text(open), Piece::Inner(0..1), text(";")],
+        };
+        let changed = apply("a", vec![around("1"), around("2")]);
+        assert_eq!(changed.text, "12a;;");
+    }
+}

@@ -100,3 +100,16 @@ pub fn quoted(cell: &str) -> String {
         false => cell.to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_are_read_as_they_are_written() {
+        let said = ["a", "b, c", "", "say \"d\""];
+        let line: Vec<String> = said.iter().map(|cell| quoted(cell)).collect();
+        assert_eq!(line.join(","), r#"a,"b, c",,"say ""d""""#);
+        assert_eq!(cells(&line.join(",")), said);
+    }
+}

@@ -369,3 +369,80 @@ impl<'ast> Visit<'ast> for Visitor<'_> {
 
 /// What is no Rust: it counts with what does not compile.
 pub const UNVIABLE: &str = "";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mutant(genre: Genre, start: Place, replacement: &str) -> Mutant {
+        Mutant {
+            file: String::new(),
+            function: String::new(),
+            genre,
+            start,
+            replacement: replacement.to_owned(),
+            name: String::new(),
+            mutation: String::new(),
+            key: String::new(),
+        }
+    }
+
+    fn rewritten(source: &str, mutants: &[Mutant]) -> (String, Vec<Refused>) {
+        let wanted: Vec<_> = mutants.iter().enumerate().collect();
+        let (changed, refused) =
+            rewrite(source, &wanted, &mut Vec::new(), &mut Vec::new()).unwrap();
+        assert!(syn::parse_file(&changed.text).is_ok(), "{}", changed.text);
+        (changed.text, refused)
+    }
+
+    #[test]
+    fn a_place_chooses_between_what_it_was_and_its_mutants() {
+        let source = "fn f(a: u8, b: u8) -> bool {\n    !(a < b)\n}\n";
+        let mutants = [
+            mutant(Genre::Value, (2, 5), "true"),
+            mutant(Genre::Unary, (2, 5), ""),
+            mutant(Genre::Binary, (2, 9), "=="),
+            mutant(Genre::Binary, (2, 9), ">"),
+        ];
+        let (text, refused) = rewritten(source, &mutants);
+        assert!(refused.is_empty());
+        assert!(
+            text.contains("if crate::mutant::at(0) { if crate::mutant::on(1) { return true; } }")
+        );
+        assert!(text.contains("(if !crate::mutant::at(1) { (!("));
+        assert!(text.contains("else { ((a < b)) }"));
+        assert!(
+            text.contains("else if crate::mutant::on(3) { ((a) == (b)) } else { ((a) > (b)) }")
+        );
+    }
+
+    #[test]
+    fn arms_get_guards_and_fields_are_left_out() {
+        let source = "fn f(a: u8) -> S {\n    match a {\n        1 => S { x: a, ..S::y() },\n        b if b > 2 => S::y(),\n        _ => S::z(),\n    }\n}\n";
+        let mutants = [
+            mutant(Genre::Arm, (3, 9), ""),
+            mutant(Genre::Field, (3, 18), ""),
+            mutant(Genre::Guard, (4, 14), "true"),
+        ];
+        let (text, refused) = rewritten(source, &mutants);
+        assert!(refused.is_empty());
+        assert!(text.contains("1 if (if !crate::mutant::at(0) { true } else { false }) =>"));
+        assert!(text.contains("else { (S { ..S::y() }) }"));
+        assert!(text.contains("b if (if !crate::mutant::at(2) { b > 2 } else { true }) =>"));
+    }
+
+    #[test]
+    fn what_cannot_be_chosen_is_told() {
+        let source = "const A: u8 = 1 + 2;\nfn f(a: Option<u8>, b: bool) -> bool {\n    if let Some(_) = a && b { true } else { b }\n}\n";
+        let mutants = [
+            mutant(Genre::Binary, (1, 17), "-"),
+            mutant(Genre::Binary, (3, 24), "||"),
+            mutant(Genre::Binary, (9, 9), "||"),
+        ];
+        let (text, mut refused) = rewritten(source, &mutants);
+        refused.sort_unstable();
+        assert_eq!(text, source);
+        let why: Vec<&str> = refused.iter().map(|(_, why)| *why).collect();
+        assert!(why[0].contains("constant") && why[1] == UNVIABLE && why[2].contains("not found"));
+    }
+}
