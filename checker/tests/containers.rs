@@ -329,3 +329,29 @@ fn a_stack_that_a_published_tool_accepts_is_refused() {
         Found::Stuck { time: 10 }
     );
 }
+
+/// Which additions took effect is open for long: those that are left must never be thought to be more than there are.
+#[test]
+fn a_counter_that_loses_most_answers_may_still_be_right() {
+    let lost = [5, 5, 5, 5, 1, 1, 1, 1, 1, 1, 1, 1, 8];
+    let told = [10, 12, 24, 31, 36];
+    let adds = (0..).zip(lost).map(|(at, amount)| Call {
+        operation: at,
+        start: at + 1,
+        end: NEVER,
+        must: false,
+        op: CounterOp::Add(amount),
+        reply: None,
+    });
+    let reads = (0..).zip(told).map(|(at, sum)| Call {
+        operation: 13 + at,
+        start: 2 * at + 20,
+        end: 2 * at + 21,
+        must: true,
+        op: CounterOp::Read,
+        reply: Some(sum),
+    });
+    let calls: Vec<_> = adds.chain(reads).collect();
+    let found = search(&Counter, &calls, LIMITS).found;
+    assert!(matches!(found, Found::Linearizable(_)), "{found:?}");
+}

@@ -70,7 +70,7 @@ fn run(files: &[String], whom: Whom) -> Result<bool, String> {
     let mut explained = Explained::read(&root.join("checker/mutants.csv"))?;
     let copy = copy::make(root, &work, &mutants)?;
     eprintln!(
-        "{} mutants, {} do not compile; the tests are built",
+        "{} mutants, {} do not compile; now the tests are built and run without any",
         mutants.len(),
         copy.unviable.len()
     );
