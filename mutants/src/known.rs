@@ -2,7 +2,7 @@
 
 use crate::list::Mutant;
 use crate::suite::End;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::Path;
@@ -46,6 +46,8 @@ impl Known {
             };
             ends.insert(key.to_owned(), end);
         }
+        let keys: HashSet<&str> = mutants.iter().map(|mutant| mutant.key.as_str()).collect();
+        ends.retain(|key, _| keys.contains(key.as_str()));
         for mutant in mutants.iter().filter(|mutant| wanted(&mutant.file)) {
             let survived = ends.get(&mutant.key) == Some(&End::Passed);
             if whom == Whom::All || whom == Whom::Survivors && survived {
