@@ -397,14 +397,14 @@ fn what_is_still_kept_is_told_of_wrong_histories_only_and_of_wrong_keys_only() {
 
 #[test]
 fn keys_are_judged_apart_and_unknown_outcomes_are_counted() {
-    let unknown = "7 invoke write 9 \n 7 info write 9 \n 8 invoke write 8 \n";
+    let unknown = "7 invoke write 9 \n 7 info write 9 \n 8 invoke write 8 \n 9 invoke write 7 \n";
     let second = lines("b", &[READ_NOTHING, unknown].concat());
     let text = lines("a", WRITE_1) + &second.replace(r#""time":"#, r#""time":1"#);
     let history = read("script", text.as_bytes()).unwrap().history;
     let verdict = Linearizable::default().check(&history);
     assert_eq!(
         verdict.summary,
-        "Valid: all 4 operations on 2 keys are linearizable (2 with an unknown outcome)."
+        "Valid: all 5 operations on 2 keys are linearizable (3 with an unknown outcome)."
     );
     let two = lines("a", WRITE_1) + &lines("b", READ_NOTHING).replace(r#""time":"#, r#""time":1"#);
     let history = read("script", two.as_bytes()).unwrap().history;
