@@ -8,7 +8,8 @@ use checker::models::lock::{Lock, Op as LockOp};
 use checker::models::log::{Log, Op as LogOp};
 use checker::models::register::{Action, NEVER, Step};
 use checker::models::stack::Stack;
-use std::cell::Cell;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 
 fn step(start: u32, end: u32, action: Action) -> Step {
     Step {
@@ -121,29 +122,33 @@ fn an_order_of_what_is_told_in_place_is_refused_where_a_reply_does_not_fit() {
 
 #[test]
 fn a_meter_asks_now_and_then_and_never_again_once_it_is_over() {
-    let (asked, over) = (Cell::new(0), Cell::new(false));
+    let (asked, over) = (AtomicU64::new(0), AtomicBool::new(false));
     let stop = || {
-        asked.set(asked.get() + 1);
-        over.get()
+        asked.fetch_add(1, Relaxed);
+        over.load(Relaxed)
     };
     let meter = Meter::new(&stop);
     // So little work is not worth a question.
     assert!((0..100).all(|_| !meter.spent(1)));
-    assert_eq!(asked.get(), 0);
+    assert_eq!(asked.load(Relaxed), 0);
     assert!(!meter.spent(1000));
-    assert_eq!(asked.get(), 1);
+    assert_eq!(asked.load(Relaxed), 1);
     assert!(!meter.spent(1));
-    assert_eq!(asked.get(), 1);
+    assert_eq!(asked.load(Relaxed), 1);
     for _ in 0..1000 {
         assert!(!meter.spent(1));
     }
-    assert!((2..10).contains(&asked.get()), "{}", asked.get());
+    assert!(
+        (2..10).contains(&asked.load(Relaxed)),
+        "{}",
+        asked.load(Relaxed)
+    );
     assert!(!meter.is_over());
-    over.set(true);
-    let before = asked.get();
+    over.store(true, Relaxed);
+    let before = asked.load(Relaxed);
     assert!(meter.spent(1000) && meter.is_over());
     assert!(meter.spent(1000) && meter.is_over());
-    assert_eq!(asked.get(), before + 1);
+    assert_eq!(asked.load(Relaxed), before + 1);
     let never = Meter::new(NO_END);
     assert!(!never.spent(u64::MAX / 2) && !never.is_over());
 }

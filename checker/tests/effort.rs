@@ -9,6 +9,7 @@ use checker::linearizable::general::{self, search_ahead};
 use checker::linearizable::limits::{Meter, NO_END};
 use checker::linearizable::portfolio::{answer_all, judge, judge_all, judge_within};
 use checker::linearizable::search::{Found, search, search_within};
+use checker::linearizable::survey::Survey;
 use checker::linearizable::zones::{Zones, judge as zones};
 use checker::models::container::Op as Thing;
 use checker::models::counter::{Counter, Op as CounterOp};
@@ -214,7 +215,8 @@ fn the_beam() {
 #[test]
 fn the_dive() {
     let cost = |steps: Vec<Step>, wrong: bool| {
-        let mut dive = Dive::new(&steps, 300).expect("few are open");
+        let survey = Survey::of(&steps, 300);
+        let mut dive = Dive::new(&steps, &survey).expect("few are open");
         let found = dive.run(&LIMITS, &Meter::new(NO_END));
         assert!(wrong || found == Found::Linearizable);
         dive.spent()
@@ -347,7 +349,8 @@ fn decided(limits: &Limits, meter: &Meter<'_>) -> Vec<&'static str> {
     let searched = search_within(&steps, &[INITIAL], *limits, false, meter);
     note("search", is_done(searched.found));
     note("beam", is_done(Beam::narrow(&steps, 4).run(limits, meter)));
-    let mut dive = Dive::new(&steps, 300).expect("few are open");
+    let survey = Survey::of(&steps, 300);
+    let mut dive = Dive::new(&steps, &survey).expect("few are open");
     note("dive", is_done(dive.run(limits, meter)));
     let judged = judge_within(&part(steps), *limits, meter);
     note("all", judged.valid != Valid::Unknown);
@@ -444,7 +447,8 @@ fn what_a_search_has_left_behind_is_proved() {
     };
     assert!(proved > 20, "{proved}");
     let never = Meter::new(NO_END);
-    let mut dive = Dive::new(&steps, 300).expect("few are open");
+    let survey = Survey::of(&steps, 300);
+    let mut dive = Dive::new(&steps, &survey).expect("few are open");
     let few = Limits {
         steps: 12,
         ..LIMITS

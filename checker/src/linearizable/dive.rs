@@ -346,6 +346,8 @@ impl<'a> Dive<'a> {
         match self.steps[at].action {
             Action::Write(_) => self.writes |= bit,
             Action::Read(_) | Action::Differs(_) => self.reads |= bit,
+            // Replacing a value by itself changes nothing.
+            Action::Cas(old, new) if old == new => self.reads |= bit,
             Action::Cas(..) | Action::Impossible => {}
         }
         bit

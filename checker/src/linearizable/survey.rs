@@ -2,12 +2,15 @@
 
 use crate::models::register::{Action, INITIAL, Interned, NEVER, Step};
 
+/// So often it is asked who asks for what is asked for only now; then all is taken to be asked for.
+const ROUNDS: usize = 8;
+
 /// One value.
 #[derive(Clone, Copy, Debug)]
 struct Known {
     /// When somebody first began to write it.
     since: u32,
-    /// When the last of those ends that must find it; 0: nobody must.
+    /// When the last of those ends that must find it; 0: nobody must, nor does it lead to what somebody must find.
     until: u32,
 }
 
@@ -37,6 +40,7 @@ impl Survey {
             unknown: 0,
         };
         survey.values[INITIAL as usize].since = 0;
+        let mut chained = false;
         for step in steps {
             survey.unknown += usize::from(!step.must);
             survey.differs |= matches!(step.action, Action::Differs(_));
@@ -45,12 +49,38 @@ impl Survey {
                 survey.is_distinct &= *since == NEVER;
                 *since = step.start.min(*since);
             }
-            if let Some(value) = step.action.needs() {
-                let until = &mut survey.values[value as usize].until;
-                *until = step.end.max(*until);
+            match step.action.needs() {
+                Some(value) if step.must => {
+                    let until = &mut survey.values[value as usize].until;
+                    *until = step.end.max(*until);
+                }
+                needs => chained |= needs.is_some(),
             }
         }
+        if chained {
+            survey.follow(steps);
+        }
         survey
+    }
+
+    /// A compare-and-set of unknown outcome asks for a value only if somebody asks for the one it makes: from the last to the
+    /// first, again and again, but not for ever.
+    fn follow(&mut self, steps: &[Step]) {
+        for round in 0..=ROUNDS {
+            let mut more = false;
+            for step in steps.iter().rev().filter(|step| !step.must) {
+                if let Action::Cas(old, new) = step.action
+                    && old != new
+                    && (self.differs || round == ROUNDS || self.values[new as usize].until > 0)
+                {
+                    let until = std::mem::replace(&mut self.values[old as usize].until, NEVER);
+                    more |= until != NEVER;
+                }
+            }
+            if !more {
+                break;
+            }
+        }
     }
 
     /// Those that found what nobody had begun to write by then, or what no register answers. O(steps).

@@ -130,7 +130,13 @@ impl Telling<'_> {
             self.had_ended(new_ends)
         );
         text += &match old_ends {
-            NOBODY => " The key holds no value only until the first write".to_string(),
+            NOBODY if self.steps[old_starts as usize].action.needs() == Some(INITIAL) => {
+                " The key holds no value only until the first write".to_string()
+            }
+            NOBODY => format!(
+                " Compare-and-sets had made {} of no value, which the key holds only until the first write",
+                self.found(old_starts)
+            ),
             _ if new_starts == new_ends || old_ends != old_starts => format!(
                 " And {} was older: {}, before {} began at {}. It was written only once",
                 self.value(old_ends),
