@@ -509,8 +509,8 @@ fn decide<M: Judged>(
         let time = if holds { NEVER } else { 0 };
         found(valid, "search", holds, None, time)
     };
-    let depth = Depth::new(model, calls).filter(|_| model.is_searched());
-    let mut depth = depth.map(Depth::ahead);
+    let searched = model.is_searched();
+    let mut depth = (searched.then(|| Depth::new(model, calls)).flatten()).map(Depth::ahead);
     if let Some(depth) = &mut depth {
         let quickly = Limits {
             steps: limits.steps.min(2 * calls.len() as u64 + QUICKLY),

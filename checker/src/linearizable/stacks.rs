@@ -43,9 +43,14 @@ pub fn judge(calls: &[ContainerCall]) -> Answer {
     containers::judge(calls, nest, |_, _, order| order, due)
 }
 
-/// A moment of the linearization: after which event; takes, then what is done at once, then puts; the order
+/// A moment of the linearization: after which event, and there first takes, then what is done at once, then puts; the order
 /// among those; the call.
-type Moment = (u64, u8, i64, u32);
+type Moment = (u64, i32, u32);
+
+/// When a moment is.
+fn when(at: u64, takes_then_puts: u64) -> u64 {
+    at << 2 | takes_then_puts
+}
 
 /// The linearization, or what is in the way.
 fn nest(calls: &[ContainerCall], things: &Things) -> Result<Vec<u32>, Misfit> {
@@ -58,55 +63,60 @@ fn nest(calls: &[ContainerCall], things: &Things) -> Result<Vec<u32>, Misfit> {
     });
     // What stays is taken at `last`, which is after everything.
     let last = u64::from(ends.max().unwrap_or(0)) + 1;
-    let mut moments: Vec<Moment> = Vec::new();
-    let mut certain: Vec<Thing> = Vec::new();
-    for thing in &things.all {
-        let mut thing = *thing;
-        thing.take.1 = thing.take.1.min(last);
-        match thing.certain() {
-            Some(_) => certain.push(thing),
+    let mut moments: Vec<Moment> = Vec::with_capacity(calls.len());
+    // When each is in for certain, and which it is.
+    let mut certain: Vec<(u32, u32)> = Vec::with_capacity(things.all.len());
+    let stretch = |thing: &Thing| {
+        let (from, to) = (thing.put.2, thing.take.1.min(last));
+        (from < to).then_some((from, to))
+    };
+    for (at, thing) in (0..).zip(&things.all) {
+        match stretch(thing) {
+            Some((from, _)) => certain.push((from as u32, at)),
             None => {
                 let at = thing.put.1.max(thing.take.1);
-                let order = i64::from(thing.item) * 2;
-                moments.push((at, 1, order, thing.put.0));
+                // One call only begins at that time.
+                moments.push((when(at, 1), 0, thing.put.0));
                 if thing.take.0 != NOBODY {
-                    moments.push((at, 1, order + 1, thing.take.0));
+                    moments.push((when(at, 1), 1, thing.take.0));
                 }
             }
         }
     }
-    certain.sort_unstable_by_key(|thing| thing.put.2);
-    let mut counts = Counts::new(last as usize, certain.iter().filter_map(Thing::certain));
+    certain.sort_unstable();
+    let mut counts = Counts::new(last as usize, things.all.iter().filter_map(stretch));
+    let thing_of = |at: usize| &things.all[certain[at].1 as usize];
     for at in &things.empty {
         let call = &calls[*at as usize];
         let gap = counts.first_gap(call.start as usize, call.end as usize);
-        moments.push((gap.unwrap_or(0) as u64, 1, -1, *at));
+        moments.push((when(gap.unwrap_or(0) as u64, 1), -1, *at));
     }
-    let mut starts = Least::new(certain.iter().map(|thing| thing.put.1).collect());
+    let starts = (0..certain.len()).map(|at| thing_of(at).put.1 as u32);
+    let mut starts = Least::new(starts);
     let mut runs = counts.runs(0, last as usize);
     let (mut gone, mut found) = (0, Vec::new());
     while let Some((from, to)) = runs.pop() {
         let (lo, hi) = (from as u64, to as u64);
-        let members = certain.partition_point(|thing| thing.put.2 < lo)
-            ..certain.partition_point(|thing| thing.put.2 < hi);
+        let members = certain.partition_point(|(ends, _)| u64::from(*ends) < lo)
+            ..certain.partition_point(|(ends, _)| u64::from(*ends) < hi);
         found.clear();
         starts.below(members.clone(), lo, &mut found);
-        found.retain(|at: &usize| certain[*at].take.2 > hi);
+        found.retain(|at: &usize| thing_of(*at).take.2 > hi);
         if found.is_empty() {
-            let alive = members.filter(|at| starts.has(*at)).map(|at| &certain[at]);
+            let alive = members.filter(|at| starts.has(*at)).map(thing_of);
             let calls = alive.flat_map(|thing| [thing.put.0, thing.take.0]);
             let calls = calls.filter(|at| *at != NOBODY).collect();
             return Err(Misfit::OutOfOrder { calls });
         }
         for &at in &found {
-            let thing = &certain[at];
+            let thing = thing_of(at);
             gone += 1;
-            moments.push((lo - 1, 2, gone, thing.put.0));
+            moments.push((when(lo - 1, 2), gone, thing.put.0));
             if thing.take.0 != NOBODY && hi < last {
-                moments.push((hi, 0, -gone, thing.take.0));
+                moments.push((when(hi, 0), -gone, thing.take.0));
             }
             starts.remove(at);
-            counts.remove(thing.put.2 as usize, thing.take.1 as usize);
+            counts.remove(thing.put.2 as usize, thing.take.1.min(last) as usize);
         }
         runs.extend(counts.runs(from, to));
     }

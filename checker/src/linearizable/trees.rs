@@ -11,6 +11,7 @@ pub struct Counts {
     size: usize,
     /// By node: the least count beneath, what is still to be added to all beneath left out.
     least: Vec<i32>,
+    /// By node that is no leaf.
     add: Vec<i32>,
 }
 
@@ -35,7 +36,7 @@ impl Counts {
         Counts {
             size,
             least,
-            add: vec![0; 2 * size],
+            add: vec![0; size],
         }
     }
 
@@ -49,7 +50,9 @@ impl Counts {
             return;
         }
         if wanted.start <= covers.start && covers.end <= wanted.end {
-            self.add[node] -= 1;
+            if let Some(add) = self.add.get_mut(node) {
+                *add -= 1;
+            }
             self.least[node] -= 1;
             return;
         }
@@ -109,15 +112,20 @@ impl Counts {
 #[derive(Debug)]
 pub struct Least {
     size: usize,
-    least: Vec<u64>,
+    least: Vec<u32>,
 }
 
+/// More than every number.
+const GONE: u32 = u32::MAX;
+
 impl Least {
-    /// Of these numbers.
-    pub fn new(numbers: Vec<u64>) -> Self {
+    /// Of these numbers, each below [`u32::MAX`].
+    pub fn new(numbers: impl ExactSizeIterator<Item = u32>) -> Self {
         let size = numbers.len().next_power_of_two();
-        let mut least = vec![u64::MAX; 2 * size];
-        least[size..size + numbers.len()].copy_from_slice(&numbers);
+        let mut least = vec![GONE; 2 * size];
+        for (least, number) in least[size..].iter_mut().zip(numbers) {
+            *least = number;
+        }
         for node in (1..size).rev() {
             least[node] = least[2 * node].min(least[2 * node + 1]);
         }
@@ -126,13 +134,13 @@ impl Least {
 
     /// True if the number at this position is not gone.
     pub fn has(&self, at: usize) -> bool {
-        self.least[self.size + at] != u64::MAX
+        self.least[self.size + at] != GONE
     }
 
     /// Takes the number at this position away.
     pub fn remove(&mut self, at: usize) {
         let mut node = self.size + at;
-        self.least[node] = u64::MAX;
+        self.least[node] = GONE;
         while node > 1 {
             node /= 2;
             self.least[node] = self.least[2 * node].min(self.least[2 * node + 1]);
@@ -153,7 +161,8 @@ impl Least {
         found: &mut Vec<usize>,
     ) {
         let outside = range.end <= covers.start || covers.end <= range.start;
-        if outside || self.least[node] >= bound {
+        let least = self.least[node];
+        if outside || least == GONE || u64::from(least) >= bound {
             return;
         }
         if covers.len() == 1 {
@@ -227,7 +236,7 @@ mod tests {
         let mut seed = 3;
         for length in 1..40_usize {
             let numbers: Vec<u64> = (0..length).map(|_| below(&mut seed, 50)).collect();
-            let mut least = Least::new(numbers.clone());
+            let mut least = Least::new(numbers.iter().map(|number| *number as u32));
             let mut gone = vec![false; length];
             for _ in 0..length {
                 let at = below(&mut seed, length as u64) as usize;
