@@ -24,14 +24,15 @@ use clap::error::ErrorKind;
 /// Judges whether histories are linearizable, and says what is wrong.
 ///
 /// Exit code: 0 valid, 1 invalid, 2 unknown, 64 usage, 65 damaged input, 66 missing file, 73 a
-/// drawing cannot be written.
+/// verdict or drawing cannot be written. Of many files the largest counts, but 1 above all.
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {
     /// Histories: JSON lines, Jepsen's EDN or JSON, Porcupine's logs; - reads standard input.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<String>,
-    /// register, kv, set, queue, stack, priority-queue, counter, lock or log; recognised where left out.
+    /// register, kv, set, queue, stack, priority-queue, counter, lock, log, txn, fenced-lock or semaphore:N; recognised where left
+    /// out, but for the last two.
     #[arg(long, value_name = "MODEL")]
     model: Option<ModelKind>,
     /// jsonl, json, edn or etcd-log; recognised where left out.
@@ -86,6 +87,7 @@ fn main() -> ExitCode {
     // What no number of seconds can say means no end.
     let time = Duration::try_from_secs_f64(arguments.time).unwrap_or(Duration::MAX);
     let memory = arguments.memory.saturating_mul(1 << 20);
+    let mut names = Vec::new();
     let codes = arguments
         .files
         .iter()
@@ -119,11 +121,18 @@ fn main() -> ExitCode {
                     true => in_json(file, recorded.truncated, &verdict),
                     false => in_words(file, recorded.truncated, &verdict),
                 };
-                let _ = std::io::stdout().write_all(text.as_bytes());
+                // Whoever reads may have read enough; but a full disk must not look like a verdict.
+                match std::io::stdout().write_all(text.as_bytes()) {
+                    Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+                        eprintln!("checker: the verdict cannot be written: {error}");
+                        return 73;
+                    }
+                    _ => {}
+                }
                 let drawn = arguments
                     .plots
                     .as_deref()
-                    .map(|folder| draw(folder, file, &verdict));
+                    .map(|folder| draw(folder, file, &verdict, &mut names));
                 if let Some(Err(error)) = drawn {
                     eprintln!("checker: {error}");
                     return 73;
@@ -232,8 +241,19 @@ fn in_words(file: &str, truncated: bool, verdict: &Verdict) -> String {
 }
 
 /// Writes `FILE-1.svg`, `FILE-2.svg` …, worst first.
-fn draw(folder: &Path, file: &str, verdict: &Verdict) -> Result<(), String> {
-    let name = Path::new(file).file_name().unwrap_or("history".as_ref());
+/// `drawn`: the names of the histories that were drawn before.
+fn draw(
+    folder: &Path,
+    file: &str,
+    verdict: &Verdict,
+    drawn: &mut Vec<String>,
+) -> Result<(), String> {
+    let name = match file {
+        "-" => "standard-input".into(),
+        file => Path::new(file)
+            .file_name()
+            .map_or("history".into(), |name| name.to_string_lossy()),
+    };
     let told = |path: &Path, error: std::io::Error| {
         format!(
             "{}: cannot be written: {error}; name another folder with --plots",
@@ -241,8 +261,15 @@ fn draw(folder: &Path, file: &str, verdict: &Verdict) -> Result<(), String> {
         )
     };
     std::fs::create_dir_all(folder).map_err(|error| told(folder, error))?;
+    // Files of other folders may have the same name; what an earlier run drew is drawn over.
+    let before = drawn.iter().filter(|other| **other == name).count();
+    drawn.push(name.to_string());
+    let name = match before {
+        0 => name.to_string(),
+        before => format!("{name}-again-{before}"),
+    };
     for (number, violation) in (1..).zip(&verdict.violations) {
-        let path = folder.join(format!("{}-{number}.svg", name.to_string_lossy()));
+        let path = folder.join(format!("{name}-{number}.svg"));
         std::fs::write(&path, lanes_svg(violation)).map_err(|error| told(&path, error))?;
     }
     Ok(())

@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Number, Value};
 
+use super::exact::is_exact;
+
 /// Lists within lists deeper than this are refused: nothing that is meant as a history has them.
 const DEPTH: usize = 64;
 
@@ -118,8 +120,10 @@ impl<'a> Reader<'a> {
                     .or_else(|| digits.parse::<u64>().ok().map(Number::from))
                     .or_else(|| digits.parse().ok().and_then(Number::from_f64));
                 match number {
-                    // Beyond a word its digits: as a float it would equal others.
-                    Some(number) if is_whole && number.is_f64() => Value::String(digits.into()),
+                    // Its digits, where as a double it would equal others.
+                    Some(number) if number.is_f64() && (is_whole || !is_exact(digits)) => {
+                        Value::String(digits.into())
+                    }
                     Some(number) => Value::Number(number),
                     None if token.starts_with(|first: char| first.is_ascii_digit()) => {
                         return self.wrong(format!("{token} is not a number"));

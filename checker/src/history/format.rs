@@ -51,7 +51,8 @@ impl Format {
             }
             (Some(_), _) => Format::Edn,
             (_, Some(inner)) if inner.starts_with(':') => Format::Edn,
-            _ if first.starts_with('(') => Format::Edn,
+            // A list, or a record of Jepsen's with its name before it.
+            _ if first.starts_with(['(', '#']) => Format::Edn,
             _ => Format::JsonLines,
         }
     }
@@ -74,6 +75,9 @@ impl FromStr for Format {
         })
     }
 }
+
+/// Some editors begin a text with it.
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// Reads a history from a file; the format is recognised where none is given.
 ///
@@ -104,6 +108,9 @@ pub fn read(
         file: name.into(),
         error,
     };
+    if input.fill_buf().map_err(io)?.starts_with(BYTE_ORDER_MARK) {
+        input.consume(BYTE_ORDER_MARK.len());
+    }
     let format = match format {
         Some(format) => format,
         None => Format::recognise(input.fill_buf().map_err(io)?),
@@ -161,6 +168,7 @@ mod tests {
             ("[{:type :invoke}]", Format::Edn),
             ("[\n{:type :invoke}]", Format::Edn),
             ("({:type :invoke})", Format::Edn),
+            ("#jepsen.history.Op{:type :invoke}", Format::Edn),
             ("; made by hand\n{:process 0}", Format::Edn),
             ("INFO  jepsen.util - 0\t:invoke", Format::EtcdLog),
         ] {
@@ -168,6 +176,47 @@ mod tests {
             assert_eq!(format.to_string().parse(), Ok(format));
         }
         assert!("xml".parse::<Format>().is_err());
+    }
+
+    #[test]
+    fn a_byte_order_mark_says_nothing() {
+        for text in [
+            "{\"process\":0,\"type\":\"invoke\",\"f\":\"read\"}",
+            "[{:process 0 :type :invoke :f :read}]",
+        ] {
+            let marked = format!("\u{feff}{text}");
+            let read = read("h", marked.as_bytes(), None).unwrap();
+            assert_eq!(read.history.operations().len(), 1);
+        }
+    }
+
+    #[test]
+    fn numbers_that_others_would_read_like_are_refused_or_kept_as_they_stand() {
+        let write = |value: &str| {
+            format!("{{\"process\":0,\"type\":\"invoke\",\"f\":\"write\",\"value\":{value}}}")
+        };
+        for number in [
+            "18446744073709551617",
+            "0.12345678901234567890",
+            "[1,0.10000000000000000001]",
+        ] {
+            for text in [write(number), format!("[\n{}]", write(number))] {
+                let error = read("h", text.as_bytes(), None).unwrap_err().to_string();
+                assert!(error.contains("write it as a text"), "{error}");
+            }
+            let edn = format!(
+                "[{{:process 0 :type :invoke :f :write :value {}}}]",
+                number.replace(',', " ")
+            );
+            let read = read("h", edn.as_bytes(), None).unwrap();
+            let value = read.history.columns().value(0).to_string();
+            assert!(
+                value.contains("18446744073709551617") || value.contains("0.1"),
+                "{value}"
+            );
+            assert!(value.contains('"'), "{value}");
+        }
+        assert!(read("h", write("0.1").as_bytes(), None).is_ok());
     }
 
     #[test]

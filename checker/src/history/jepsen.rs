@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use smol_str::{SmolStr, ToSmolStr};
 
 use super::edn::{Reader, Wrong};
+use super::exact;
 use super::{Event, Kind, Process};
 
 /// Reads EDN: each event with the line it begins in.
@@ -55,6 +56,10 @@ pub fn from_json(text: &str) -> Result<Vec<(usize, Event)>, Wrong> {
         line: error.line(),
         reason: format!("not a JSON array of operations: {error}"),
     })?;
+    if let Some((line, number)) = exact::inexact(text) {
+        let reason = exact::refusal(number);
+        return Err(Wrong { line, reason });
+    }
     let mut events = Events::default();
     let mut lines = starts(text);
     for value in values {

@@ -11,6 +11,7 @@ use serde_json::Value;
 use smol_str::{SmolStr, ToSmolStr};
 
 use super::columns::Said;
+use super::exact;
 use super::line::{self, Key};
 use super::operation::Recorder;
 use super::{Event, History, Kind, Malformed, Process};
@@ -134,6 +135,10 @@ pub fn read(name: &str, mut input: impl BufRead) -> Result<Recorded, ReadError> 
             }
             _ => match serde_json::from_slice::<Line>(&text) {
                 Ok(parsed) => {
+                    let numbers = std::str::from_utf8(&text).ok().and_then(exact::inexact);
+                    if let Some((_, number)) = numbers {
+                        return Err(damaged(line, exact::refusal(number)));
+                    }
                     let columns = recorder.columns_mut();
                     let last = columns
                         .len()

@@ -4,6 +4,7 @@ pub mod cell;
 mod columns;
 mod edn;
 mod event;
+mod exact;
 mod format;
 mod jepsen;
 pub mod jsonl;
