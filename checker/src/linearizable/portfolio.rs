@@ -117,10 +117,16 @@ pub fn answer_all(parts: &[Part], limits: Limits, meter: &Meter<'_>) -> Valid {
         true => Look::Judged(open_yet.clone()),
         false => glance(part, own, meter),
     };
-    let looks: Vec<Look> = threads::each(parts, size, meter, || (), first, wrong)
-        .into_iter()
-        .flatten()
-        .collect();
+    let looks: Vec<Look> = match parts {
+        [part] => match first(&mut (), part, meter) {
+            Look::Judged(judged) => return judged.valid,
+            open => vec![open],
+        },
+        _ => threads::each(parts, size, meter, || (), first, wrong)
+            .into_iter()
+            .flatten()
+            .collect(),
+    };
     if looks.iter().any(wrong) {
         return Valid::No;
     }
@@ -147,11 +153,13 @@ fn glance(part: &Part, limits: Limits, meter: &Meter<'_>) -> Look {
         ..NONE
     };
     let survey = Survey::of(&part.steps, part.values);
-    if survey.unanswerable(&part.steps).next().is_some() {
-        return Look::Judged(wrong);
-    }
-    if let Some(judged) = quickly(&part.steps, &survey, limits, meter) {
-        return Look::Judged(judged);
+    if !survey.is_for_zones(&part.steps) {
+        if survey.unanswerable(&part.steps).next().is_some() {
+            return Look::Judged(wrong);
+        }
+        if let Some(judged) = quickly(&part.steps, &survey, limits, meter) {
+            return Look::Judged(judged);
+        }
     }
     match zones(&part.steps, part.values) {
         Zones::Linearizable(order) => Look::Judged(valid(&part.steps, &order, NONE)),
@@ -164,9 +172,6 @@ fn glance(part: &Part, limits: Limits, meter: &Meter<'_>) -> Look {
 /// there is something better for these.
 const QUICKLY: [u64; 2] = [1024, 64];
 
-/// Above this many operations it is not even tried where values are written once.
-const LONG: usize = 4096;
-
 /// Where the first dive sticks, so many steps and ends before are looked at for what is wrong there by itself.
 const HERE: u64 = 4096;
 const NEAR: usize = 32;
@@ -174,7 +179,7 @@ const NEAR: usize = 32;
 /// What a dive finds out at first sight.
 fn quickly(steps: &[Step], survey: &Survey, limits: Limits, meter: &Meter<'_>) -> Option<Judged> {
     // What is exact is quicker than a dive that comes to nothing.
-    if steps.len() > LONG && survey.is_distinct {
+    if survey.is_for_zones(steps) {
         return None;
     }
     let mut dive = Dive::new(steps, survey)?;

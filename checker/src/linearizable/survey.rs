@@ -5,6 +5,9 @@ use crate::models::register::{Action, INITIAL, Interned, NEVER, Step};
 /// So often it is asked who asks for what is asked for only now; then all is taken to be asked for.
 const ROUNDS: usize = 8;
 
+/// So many steps are many.
+const LONG: usize = 4096;
+
 /// One value.
 #[derive(Clone, Copy, Debug)]
 struct Known {
@@ -81,6 +84,11 @@ impl Survey {
                 break;
             }
         }
+    }
+
+    /// True where the exact algorithm is quicker than any look at what is probable: of many steps, values that are written once.
+    pub fn is_for_zones(&self, steps: &[Step]) -> bool {
+        self.is_distinct && steps.len() > LONG
     }
 
     /// Those that found what nobody had begun to write by then, or what no register answers. O(steps).
