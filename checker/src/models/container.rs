@@ -100,6 +100,7 @@ mod tests {
             json!("7"),
             json!([1, [2]]),
             json!(-1),
+            json!(1_i64 << 50),
             json!(true),
         ];
         things.extend(

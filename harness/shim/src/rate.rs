@@ -51,6 +51,12 @@ pub(crate) unsafe fn bend(id: clockid_t, to: *mut timespec) {
     let Some(page) = attach::page() else {
         return;
     };
+    // The processor must not look at the rate before it has read the clock: what changed in between would be missed.
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: every processor of this kind has the instruction; it changes nothing but the order of loads.
+    unsafe {
+        std::arch::x86_64::_mm_lfence()
+    };
     // SAFETY: the caller's promise.
     let (Some(to), Some((rate, lead_ns))) = (unsafe { to.as_mut() }, rate(page)) else {
         return;
