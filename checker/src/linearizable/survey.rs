@@ -133,3 +133,46 @@ impl Survey {
         useful
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Linearizable;
+    use super::super::portfolio::judge;
+    use super::*;
+    use crate::models::register::Part;
+    use crate::verdict::Valid;
+
+    #[test]
+    fn what_leads_to_what_is_asked_for_matters_however_far_away_it_is() {
+        // Each of unknown outcome, the last link of the chain first: each look finds one more that leads on.
+        for length in [1, 2, 3, 8, 9, 10, 30] {
+            let step = |start, end, action| Step {
+                operation: start,
+                start,
+                end,
+                must: end != NEVER,
+                action,
+            };
+            let links = (1..length).rev();
+            let mut steps: Vec<Step> = (1..)
+                .zip(links)
+                .map(|(start, old)| step(start, NEVER, Action::Cas(old, old + 1)))
+                .collect();
+            steps.push(step(length, NEVER, Action::Write(1)));
+            steps.push(step(length + 1, NEVER, Action::Cas(90, 91)));
+            steps.push(step(length + 2, length + 3, Action::Read(length)));
+            let survey = Survey::of(&steps, 100);
+            let chain = &steps[..length as usize];
+            assert!(chain.iter().all(|step| survey.matters(step.action)));
+            let aside = survey.matters(Action::Cas(90, 91));
+            assert!(!aside && survey.unknown == chain.len() + 1, "{length}");
+            let part = Part {
+                steps,
+                values: 100,
+                ..Part::default()
+            };
+            let judged = judge(&part, Linearizable::default().limits);
+            assert_eq!(judged.valid, Valid::Yes, "{length}");
+        }
+    }
+}

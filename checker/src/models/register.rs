@@ -408,3 +408,34 @@ pub fn prefix(steps: &[Step], time: u32) -> Vec<Step> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::history::{Event, Kind, Process, Recorder};
+    use serde_json::{Value, json};
+
+    #[test]
+    fn verbs_that_are_met_after_many_keys_are_still_told_apart() {
+        let mut recorder = Recorder::default();
+        let mut say = |f: &str, key: &str, told: [Value; 2]| {
+            for (kind, value) in [Kind::Invoke, Kind::Ok].into_iter().zip(told) {
+                let index = recorder.history().columns().len() as u64;
+                let event = Event::new(index, Process::Client(0), kind, f, value);
+                let key = Some(key.into());
+                recorder.record(&Event { key, ..event }).unwrap();
+            }
+        };
+        for key in 0..40 {
+            say("write", &format!("k{key}"), [json!(1), json!(1)]);
+        }
+        say("read", "k0", [json!(null), json!(1)]);
+        say("cas", "k0", [json!([1, 2]), json!([1, 2])]);
+        say("read", "k0", [json!(null), json!(2)]);
+        say("cas", "k0", [json!([2, 3]), json!([2, 3])]);
+        let parts = parts(recorder.history()).unwrap();
+        let actions: Vec<Action> = parts[0].steps.iter().map(|step| step.action).collect();
+        use Action::{Cas, Read, Write};
+        assert_eq!(actions, [Write(1), Read(1), Cas(1, 2), Read(2), Cas(2, 3)]);
+    }
+}
