@@ -2,24 +2,15 @@
 //! `generate OPERATIONS CLIENTS KEYS PERCENT_UNKNOWN VALUES SEED [broken]`; VALUES 0 means that every written
 //! value is a fresh one. `broken` makes one read in the middle stale.
 
+#[path = "bench/random.rs"]
+mod random;
+
 use std::io::{BufWriter, Write};
 
 use checker::history::jsonl::to_line;
 use checker::{Event, Kind, Process};
+use random::Random;
 use serde_json::{Value, json};
-
-/// SplitMix64 (Steele, Lea, Flood, OOPSLA 2014): enough for made-up histories, and the same everywhere.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % limit.max(1)
-    }
-}
 
 struct Open {
     process: u64,

@@ -1,25 +1,18 @@
 //! The independent verifier refuses every order that is no linearization: all valid verdicts rest on it.
 
+mod steps;
+
 use checker::linearizable::limits::{Meter, NO_END};
 use checker::linearizable::{general, order};
 use checker::models::Call;
 use checker::models::container::Op;
 use checker::models::lock::{Lock, Op as LockOp};
 use checker::models::log::{Log, Op as LogOp};
-use checker::models::register::{Action, NEVER, Step};
+use checker::models::register::{Action, NEVER};
 use checker::models::stack::Stack;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicU64};
-
-fn step(start: u32, end: u32, action: Action) -> Step {
-    Step {
-        operation: start,
-        start,
-        end,
-        must: end != NEVER,
-        action,
-    }
-}
+use steps::step;
 
 #[test]
 fn an_order_of_a_register_is_refused_unless_it_is_a_linearization() {

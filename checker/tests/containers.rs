@@ -1,6 +1,8 @@
 //! Queues, stacks, sets, counters and the search for any model against brute force.
 
 mod brute;
+#[path = "../examples/bench/random.rs"]
+mod random;
 
 use brute::{LIMITS, agree, brute_force};
 use checker::linearizable::exact::{Exact, Judged};
@@ -13,19 +15,7 @@ use checker::models::register::NEVER;
 use checker::models::set::{Op as SetOp, Reply as SetReply, Set};
 use checker::models::stack::Stack;
 use checker::models::{Call, Calls, Model};
-
-/// SplitMix64 (Steele, Lea, Flood, OOPSLA 2014): the same histories in every run.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % limit
-    }
-}
+use random::Random;
 
 /// Closed-loop clients: `draw` makes an operation, `answer` its reply, which may be a lie. One outcome in twelve is unknown.
 fn history<M: Model>(

@@ -1,5 +1,8 @@
 //! Made-up histories cost no more steps than they did: what was left out as useless stays left out. Steps are counted, not time.
 
+#[path = "../examples/bench/random.rs"]
+mod random;
+
 use checker::Valid;
 use checker::linearizable::Limits;
 use checker::linearizable::beam::Beam;
@@ -17,6 +20,7 @@ use checker::models::queue::Queue;
 use checker::models::register::{Action, INITIAL, NEVER, Part, Step};
 use checker::models::set::{Op as SetOp, Reply as SetReply, Set};
 use checker::models::{Call, Calls, Model};
+use random::Random;
 
 const LIMITS: Limits = Limits {
     configurations: 1_000_000,
@@ -24,22 +28,19 @@ const LIMITS: Limits = Limits {
     bytes: 1 << 30,
 };
 
-struct Random(u64);
+/// Small numbers.
+struct Small(Random);
 
-impl Random {
+impl Small {
     fn below(&mut self, limit: u32) -> u32 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((mixed ^ (mixed >> 31)) % u64::from(limit)) as u32
+        self.0.below(limit.into()) as u32
     }
 }
 
 /// Closed-loop clients of a register, in the order of their starts; one outcome in twelve is unknown. `fresh`: all values
 /// differ. Some answers of the wrong ones are of another time.
 fn registers(seed: u64, clients: usize, length: usize, fresh: bool, wrong: bool) -> Vec<Step> {
-    let mut random = Random(seed);
+    let mut random = Small(Random(seed));
     let mut steps: Vec<Step> = Vec::new();
     // By client: its step, and whether that took effect.
     let mut open: Vec<Option<(usize, bool)>> = vec![None; clients];
@@ -115,10 +116,10 @@ fn calls<M: Model>(
     model: &M,
     (seed, length): (u64, usize),
     wrong: bool,
-    draw: impl Fn(&mut Random) -> M::Op,
+    draw: impl Fn(&mut Small) -> M::Op,
     answer: impl Fn(&M::State, &M::Op) -> Option<M::Reply>,
 ) -> Calls<M> {
-    let mut random = Random(seed);
+    let mut random = Small(Random(seed));
     let mut calls: Calls<M> = Vec::new();
     let mut open: [Option<(usize, bool)>; 5] = [None; 5];
     let (mut state, mut time) = (model.init(), 0);
@@ -249,7 +250,7 @@ fn objects<M: Model>(
     model: &M,
     length: usize,
     most: [u64; 6],
-    draw: impl Fn(&mut Random) -> M::Op + Copy,
+    draw: impl Fn(&mut Small) -> M::Op + Copy,
     answer: impl Fn(&M::State, &M::Op) -> Option<M::Reply> + Copy,
 ) {
     let mut took = [0; 6];

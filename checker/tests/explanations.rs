@@ -2,25 +2,17 @@
 //!
 //! Where something is told better, `cargo test -p checker --test explanations -- --ignored` writes the file anew: read the difference.
 
+#[path = "../examples/bench/random.rs"]
+mod random;
+
 use checker::Checker;
 use checker::history::{History, jsonl};
 use checker::linearizable::{Linearizable, objects::Objects};
 use checker::models::ModelKind;
+use random::Random;
 use serde_json::{Value, json};
 use std::fmt::Write;
 use std::path::PathBuf;
-
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % limit
-    }
-}
 
 /// What a client may ask of each object: `N` is a fresh number, `n` one of a few.
 const ASKED: [(&str, &[&str]); 15] = [

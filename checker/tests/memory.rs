@@ -1,20 +1,13 @@
 //! What a search forgets to save memory changes nothing: ways that led nowhere, outcomes that all have used, values nobody asks for.
 
+mod steps;
+
 use checker::linearizable::configuration::{Configuration, Usages};
 use checker::linearizable::order::certifies;
 use checker::linearizable::trail::{Mover, START, Trail};
 use checker::linearizable::unknowns::Unknowns;
-use checker::models::register::{Action, NEVER, Step};
-
-fn step(start: u32, end: u32, action: Action) -> Step {
-    Step {
-        operation: start,
-        start,
-        end,
-        must: end != NEVER,
-        action,
-    }
-}
+use checker::models::register::{Action, NEVER};
+use steps::step;
 
 #[test]
 fn a_trail_tells_the_same_orders_after_it_has_forgotten_the_rest() {

@@ -1,23 +1,15 @@
 //! Many threads tell what one tells: verdicts, proofs and steps of histories of many keys, right and wrong.
 
+#[path = "../examples/bench/random.rs"]
+mod random;
+
 use checker::history::Recorder;
 use checker::linearizable::objects::Objects;
 use checker::linearizable::{Limits, Linearizable, Meter};
 use checker::models::ModelKind;
 use checker::{Event, History, Kind, Process, Valid};
+use random::Random;
 use serde_json::{Value, json};
-
-/// xorshift; never 0.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, sides: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % sides
-    }
-}
 
 /// What a client is at.
 enum At {
@@ -37,7 +29,7 @@ enum At {
 /// Clients work with as many objects as there are keys; each operation takes effect once, somewhere between its ends. One in
 /// a hundred ends with an unknown outcome. `wrong`: one of so many answers is changed.
 fn history(kind: ModelKind, keys: u64, operations: u64, seed: u64, wrong: Option<u64>) -> History {
-    let mut dice = Dice(seed | 1);
+    let mut dice = Random(seed);
     let mut clients: Vec<(u64, At)> = (0..12).map(|id| (id, At::Idle)).collect();
     let mut contents: Vec<Vec<u64>> = vec![Vec::new(); keys as usize];
     let (mut recorder, mut begun, mut answered, mut next) = (Recorder::default(), 0, 0, 12);

@@ -17,6 +17,14 @@ pub struct Limits {
 const EXPLAINING: u64 = 1_000_000;
 
 impl Limits {
+    /// What each of so many threads may take: what they hold at the same time is held together.
+    pub(super) fn shared(self, threads: usize) -> Limits {
+        Limits {
+            bytes: self.bytes / threads,
+            ..self
+        }
+    }
+
     /// What an explanation may cost, that of one violation: far less than the verdict.
     pub(super) fn explaining(self) -> Limits {
         Limits {

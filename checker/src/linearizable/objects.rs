@@ -19,7 +19,7 @@ use crate::models::lock::Lock;
 use crate::models::log::Log;
 use crate::models::priority_queue::PriorityQueue;
 use crate::models::queue::Queue;
-use crate::models::register::{Key, NEVER, by_key, some_parts};
+use crate::models::register::{Key, NEVER, by_key, some_parts, times};
 use crate::models::semaphore::Semaphore;
 use crate::models::set::Set;
 use crate::models::stack::Stack;
@@ -446,14 +446,11 @@ fn parts<M: Judged>(
             let Some((op, reply)) = model.hear(&Told { history, operation })? else {
                 continue;
             };
-            let must = operation.outcome != Outcome::Info;
+            let (start, end, must) = times(operation);
             calls.push(Call {
                 operation: number,
-                start: operation.invoke() as u32 + 1,
-                end: operation
-                    .complete()
-                    .filter(|_| must)
-                    .map_or(NEVER, |at| at as u32 + 1),
+                start,
+                end,
                 must,
                 op,
                 reply,
@@ -476,11 +473,7 @@ fn decide_all<M: Judged>(
 ) -> Vec<Option<Decided>> {
     let least = if hard { threads::WORTH_IT } else { 0 };
     let size = |(.., calls): &&PartOf<M>| calls.len() + least;
-    // What several threads hold at the same time is held together.
-    let own = Limits {
-        bytes: limits.bytes / threads::worth(parts.iter().map(size), meter),
-        ..limits
-    };
+    let own = limits.shared(threads::worth(parts.iter().map(size), meter));
     let judge = |_: &mut (), (_, model, calls): &&PartOf<M>, meter: &Meter<'_>| {
         decide(model, calls, own, meter, explain)
     };

@@ -71,79 +71,57 @@ const AFTER_WRONG: u64 = 2_000_000;
 
 /// Judges all parts in slices of steps that grow, so that a hard one hides nothing in the others.
 pub fn judge_all(parts: &[Part], limits: Limits, meter: &Meter<'_>) -> Vec<Judged> {
-    let open_yet = Judged {
-        valid: Valid::Unknown,
-        proved: 0,
-        engine: "none",
-        ..NONE
-    };
-    let size = |part: &Part| part.steps.len();
-    // What several threads hold at the same time is held together.
-    let own = Limits {
-        bytes: limits.bytes / threads::worth(parts.iter().map(size), meter),
-        ..limits
-    };
-    let first = |_: &mut (), part: &Part, meter: &Meter<'_>| match meter
-        .spent(part.steps.len() as u64 / 8)
-    {
-        true => Look::Judged(open_yet.clone()),
-        false => look(part, own, meter),
-    };
-    let looks: Vec<Look> = threads::each(parts, size, meter, || (), first, |_| false)
-        .into_iter()
-        .flatten()
-        .collect();
-    search_open(&looks, &open_yet, limits, meter)
+    let looks = first_looks(parts, limits, meter, look, |_| false);
+    search_open(&looks, limits, meter)
 }
 
 /// Whether all parts are linearizable, and nothing else: no shortest wrong prefix is looked for, and the first wrong
 /// part decides.
 pub fn answer_all(parts: &[Part], limits: Limits, meter: &Meter<'_>) -> Valid {
-    let open_yet = Judged {
-        valid: Valid::Unknown,
-        proved: 0,
-        engine: "none",
-        ..NONE
-    };
-    let wrong = |look: &Look| matches!(look, Look::Judged(judged) if judged.valid == Valid::No);
-    let size = |part: &Part| part.steps.len();
-    let own = Limits {
-        bytes: limits.bytes / threads::worth(parts.iter().map(size), meter),
-        ..limits
-    };
-    let first = |_: &mut (), part: &Part, meter: &Meter<'_>| match meter
-        .spent(part.steps.len() as u64 / 8)
-    {
-        true => Look::Judged(open_yet.clone()),
-        false => glance(part, own, meter),
-    };
-    let looks: Vec<Look> = match parts {
-        [part] => match first(&mut (), part, meter) {
+    let is_wrong = |look: &Look| matches!(look, Look::Judged(judged) if judged.valid == Valid::No);
+    let looks = match parts {
+        // One short part is judged sooner than a list is made.
+        [part] => match first_look(part, limits, meter, glance) {
             Look::Judged(judged) => return judged.valid,
             open => vec![open],
         },
-        _ => threads::each(parts, size, meter, || (), first, wrong)
-            .into_iter()
-            .flatten()
-            .collect(),
+        _ => first_looks(parts, limits, meter, glance, is_wrong),
     };
-    if looks.iter().any(wrong) {
+    if looks.iter().any(is_wrong) {
         return Valid::No;
     }
-    let open = looks.iter().any(|look| matches!(look, Look::Open(..)));
-    if !open {
-        let known = looks.iter().filter_map(|look| match look {
-            Look::Judged(judged) => Some(judged.valid),
-            Look::Open(..) => None,
-        });
-        return known.max().unwrap_or(Valid::Yes);
-    }
-    let judged = search_open(&looks, &open_yet, limits, meter);
+    let judged = search_open(&looks, limits, meter);
     let worst = judged.iter().map(|judged| judged.valid);
     match worst.clone().any(|valid| valid == Valid::No) {
         true => Valid::No,
         false => worst.max().unwrap_or(Valid::Yes),
     }
+}
+
+/// [`look`] or [`glance`].
+type Looker = fn(&Part, Limits, &Meter<'_>) -> Look;
+
+/// What `looker` tells of a part, unless time is over.
+fn first_look(part: &Part, limits: Limits, meter: &Meter<'_>, looker: Looker) -> Look {
+    match meter.spent(part.steps.len() as u64 / 8) {
+        true => Look::Judged(OPEN_YET),
+        false => looker(part, limits, meter),
+    }
+}
+
+/// Of all parts, until a look is `enough`.
+fn first_looks(
+    parts: &[Part],
+    limits: Limits,
+    meter: &Meter<'_>,
+    looker: Looker,
+    enough: impl Fn(&Look) -> bool + Sync,
+) -> Vec<Look> {
+    let size = |part: &Part| part.steps.len();
+    let own = limits.shared(threads::worth(parts.iter().map(size), meter));
+    let first = |_: &mut (), part: &Part, meter: &Meter<'_>| first_look(part, own, meter, looker);
+    let looks = threads::each(parts, size, meter, || (), first, enough);
+    looks.into_iter().flatten().collect()
 }
 
 /// As [`look`], for [`answer_all`].
@@ -153,13 +131,12 @@ fn glance(part: &Part, limits: Limits, meter: &Meter<'_>) -> Look {
         ..NONE
     };
     let survey = Survey::of(&part.steps, part.values);
-    if !survey.is_for_zones(&part.steps) {
-        if survey.unanswerable(&part.steps).next().is_some() {
-            return Look::Judged(wrong);
-        }
-        if let Some(judged) = quickly(&part.steps, &survey, limits, meter) {
-            return Look::Judged(judged);
-        }
+    let unanswerable = || survey.unanswerable(&part.steps).next().is_some();
+    if !survey.is_for_zones(&part.steps) && unanswerable() {
+        return Look::Judged(wrong);
+    }
+    if let Some(judged) = quickly(&part.steps, &survey, limits, meter) {
+        return Look::Judged(judged);
     }
     match zones(&part.steps, part.values) {
         Zones::Linearizable(order) => Look::Judged(valid(&part.steps, &order, NONE)),
@@ -288,12 +265,7 @@ impl Open<'_> {
 }
 
 /// Searches what is open, in slices: first in the slice that is small anyway, then on all threads.
-fn search_open(
-    looks: &[Look],
-    open_yet: &Judged,
-    limits: Limits,
-    meter: &Meter<'_>,
-) -> Vec<Judged> {
+fn search_open(looks: &[Look], limits: Limits, meter: &Meter<'_>) -> Vec<Judged> {
     let mut judged: Vec<Judged> = Vec::with_capacity(looks.len());
     let mut open: Vec<Mutex<Open<'_>>> = Vec::new();
     for (at, look) in looks.iter().enumerate() {
@@ -306,7 +278,7 @@ fn search_open(
                     beam: Beam::new(steps),
                     dive: Dive::new(steps, survey),
                 }));
-                open_yet.clone()
+                OPEN_YET
             }
         });
     }
@@ -455,6 +427,14 @@ const NONE: Judged = Judged {
     proved: NEVER,
     steps: 0,
     certified: false,
+};
+
+/// Nothing is known yet.
+const OPEN_YET: Judged = Judged {
+    valid: Valid::Unknown,
+    proved: 0,
+    engine: "none",
+    ..NONE
 };
 
 fn look_at_possible(steps: &[Step], values: usize, limits: Limits, meter: &Meter<'_>) -> Look {

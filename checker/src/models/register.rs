@@ -239,6 +239,15 @@ fn only_key(history: &History) -> Option<u32> {
     keys.all(|key| key == first).then_some(first)
 }
 
+/// When an operation began and ended, as in [`Step`], and whether it certainly happened if it did not fail.
+#[inline]
+pub(crate) fn times(operation: &Operation) -> (u32, u32, bool) {
+    let must = operation.outcome != Outcome::Info;
+    let end = operation.complete().filter(|_| must);
+    let time = |event: usize| event as u32 + 1;
+    (time(operation.invoke()), end.map_or(NEVER, time), must)
+}
+
 /// Reduces the operations of one key after the other.
 struct Reducer {
     interner: Interner,
@@ -274,7 +283,7 @@ impl Reducer {
             ..Part::default()
         };
         for (number, operation) in operations {
-            let must = operation.outcome != Outcome::Info;
+            let (start, end, must) = times(operation);
             part.unknown += u64::from(!must);
             let action = action(history, operation, &mut self.interner, &mut self.verbs)?;
             let Some(action) = action else {
@@ -282,11 +291,8 @@ impl Reducer {
             };
             part.steps.push(Step {
                 operation: number,
-                start: operation.invoke() as u32 + 1,
-                end: operation
-                    .complete()
-                    .filter(|_| must)
-                    .map_or(NEVER, |at| at as u32 + 1),
+                start,
+                end,
                 must,
                 action,
             });
