@@ -59,6 +59,9 @@ fn clock(threads: usize) -> Duration {
 /// Checks again and again for so long, at most so often; the median counts.
 const AGAIN: (Duration, usize) = (Duration::from_millis(300), 21);
 
+/// What is short is done for so long at least: a processor that has just begun is slower than one that goes on.
+const STEADY: Duration = Duration::from_millis(60);
+
 /// What is shorter is done so often between two looks at the clock, which itself takes most of a microsecond.
 const WORTH_A_LOOK: Duration = Duration::from_micros(200);
 const MOST_BETWEEN: u128 = 128;
@@ -96,7 +99,9 @@ pub fn child(case: &Case, judge: Judge, budget: Budget) -> Result<String, String
     };
     let (mut times, begun, mut valid) = (Vec::new(), now(), Valid::Unknown);
     let mut between = 1;
-    while times.is_empty() || times.len() < AGAIN.1 && now() - begun < AGAIN.0 {
+    while times.is_empty()
+        || now() - begun < AGAIN.0 && (times.len() < AGAIN.1 || now() - begun < STEADY)
+    {
         let start = now();
         // Many only where each takes next to nothing: the budget of one may be that of all.
         let until = start + Duration::from_secs_f64(budget.seconds);
