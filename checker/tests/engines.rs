@@ -1,14 +1,18 @@
 //! All engines against brute force on small random histories, valid ones and broken ones.
 
+#[path = "../examples/bench/random.rs"]
+mod random;
+
 use checker::Valid;
 use checker::linearizable::beam::Beam;
 use checker::linearizable::clusters::{Contradiction, NOBODY};
 use checker::linearizable::dive::Dive;
 use checker::linearizable::limits::{Limits, Meter, NO_END};
 use checker::linearizable::order::certifies;
-use checker::linearizable::portfolio::judge;
+use checker::linearizable::portfolio::{Judged, answer_all, judge, judge_all};
 use checker::linearizable::reduce::from_zones;
 use checker::linearizable::search::{Found, search};
+use checker::linearizable::segments::{Cut, Segment, segments};
 use checker::linearizable::shrink::from_search;
 use checker::linearizable::stuck::states;
 use checker::linearizable::survey::Survey;
@@ -16,6 +20,7 @@ use checker::linearizable::zones::{Zones, judge as zones};
 use checker::models::register::{Action, INITIAL, NEVER, Part, Step, prefix};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
+use random::Random;
 
 const LIMITS: Limits = Limits {
     configurations: 100_000,
@@ -276,6 +281,137 @@ proptest! {
         let steps = history(&draws, distinct, 0);
         prop_assert_eq!(judge(&part(&steps), LIMITS).valid, Valid::Yes);
     }
+}
+
+/// A history is right if and only if each stretch of it is, and ends as told; what becomes wrong in a stretch becomes wrong with it in the
+/// history. Counted: whether there was a cut after which the value is known, one before a write, and whether it is wrong.
+fn stretches_agree(steps: &[Step], least: usize, seen: &mut [u32; 4]) {
+    let survey = Survey::of(steps, 300);
+    let useful = survey.useful(steps);
+    let cut = segments(useful.clone(), &survey, least);
+    let ends_as_told = |segment: &Segment, time: Option<u32>| {
+        let mut all = segment.steps.clone();
+        let time = time.filter(|time| all.iter().any(|step| step.must && step.end > *time));
+        match (time, segment.ends_in) {
+            (Some(time), _) => all = prefix(&all, time),
+            (None, Some(value)) => all.push(Step {
+                operation: u32::MAX,
+                start: 90_000,
+                end: 90_001,
+                must: true,
+                action: Action::Read(value),
+            }),
+            (None, None) => {}
+        }
+        brute_force(&all)
+    };
+    let truth = brute_force(steps);
+    let right = cut.iter().all(|segment| ends_as_told(segment, None));
+    assert_eq!(right, truth, "{cut:#?} of {steps:#?}");
+    for time in steps.iter().filter(|step| step.must).map(|step| step.end) {
+        let began = |segment: &&Segment| segment.cut.since < time;
+        let right = (cut.iter().filter(began)).all(|segment| ends_as_told(segment, Some(time)));
+        assert_eq!(
+            right,
+            brute_force(&prefix(steps, time)),
+            "{time}: {cut:#?} of {steps:#?}"
+        );
+    }
+    for (before, after) in cut.iter().zip(&cut[1..]) {
+        seen[usize::from(before.ends_in.is_some())] += 1;
+        assert!(before.steps.len() >= least && after.cut.since > before.cut.since);
+        // The stretch and all that comes later, as it is told to who wants the reason.
+        assert!(after.cut.of(&useful).starts_with(&after.steps));
+        let unknown = |step: &Step| !step.must;
+        seen[2] += u32::from(before.steps.iter().any(unknown));
+    }
+    seen[3] += u32::from(!truth && cut.len() > 1);
+}
+
+#[test]
+fn stretches_are_judged_apart() {
+    let (mut random, mut seen) = (Random(5), [0; 4]);
+    let cases = std::env::var("CHECKER_CASES").ok();
+    let cases = cases.and_then(|cases| cases.parse().ok()).unwrap_or(30_000);
+    for case in 0..cases {
+        let length = 2 + random.below(7);
+        let mut byte = || random.below(256) as u8;
+        let mut draw = || (byte(), byte(), byte(), byte(), byte());
+        let draws: Vec<Draw> = (0..length).map(|_| draw()).collect();
+        let steps = history(&draws, case % 2 == 0, [0, 10, 30][case % 3]);
+        stretches_agree(&steps, 1 + case % 3, &mut seen);
+    }
+    assert!(
+        seen.iter().all(|seen| *seen > cases as u32 / 1000),
+        "{seen:?}"
+    );
+}
+
+#[test]
+fn a_stretch_that_is_hard_hides_nothing_in_the_others() {
+    let step = |number: u32, start, end, action| Step {
+        operation: number,
+        start,
+        end,
+        must: true,
+        action,
+    };
+    // Forty rounds in which seven write at once, and then each value is there once more, from the last to the first.
+    let mut steps = Vec::new();
+    for round in 0..40 {
+        let base = 100 * round + 1;
+        let writes = (0..7).map(|at| step(0, base + at, base + 50 - at, Action::Write(1 + at)));
+        let reads = (0..7).map(|at| {
+            step(
+                0,
+                base + 8 + 2 * at,
+                base + 9 + 2 * at,
+                Action::Read(7 - at),
+            )
+        });
+        steps.extend(writes.chain(reads));
+    }
+    steps.push(step(0, 5000, 5001, Action::Write(8)));
+    steps.push(step(0, 5002, 5003, Action::Write(9)));
+    steps.push(step(0, 5004, 5005, Action::Read(9)));
+    let few = Limits {
+        steps: 100,
+        ..LIMITS
+    };
+    let judged = |steps: &[Step]| {
+        let parts = [part(steps)];
+        let meter = Meter::new(NO_END);
+        let mut judged = judge_all(&parts, few, &meter);
+        assert_eq!(answer_all(&parts, few, &meter), judged[0].valid);
+        judged.remove(0)
+    };
+    let open = judged(&steps);
+    assert_eq!((open.valid, open.wrong_at), (Valid::Unknown, None));
+    assert!((1..5000).contains(&open.proved));
+    // What was there before, once more.
+    steps.push(step(0, 5006, 5007, Action::Read(8)));
+    let wrong = judged(&steps);
+    assert_eq!((wrong.valid, wrong.wrong_at), (Valid::No, Some(5007)));
+    assert!(wrong.proved == open.proved && wrong.cut.since >= 2000);
+    assert_eq!(wrong.cut.of(&steps).len(), 4);
+    let all = judge_all(&[part(&steps)], LIMITS, &Meter::new(NO_END)).remove(0);
+    assert_eq!(
+        (all.valid, all.wrong_at, all.proved),
+        (Valid::No, Some(5007), 5006)
+    );
+    // Without a proof of its own, the stretch is looked for.
+    let whole = part(&steps);
+    let unsaid = Judged {
+        cut: Cut::default(),
+        ..all
+    };
+    let meter = Meter::new(NO_END);
+    assert_eq!(unsaid.stretch(&whole, 5007, LIMITS, &meter).len(), 4);
+    let none = Limits { steps: 0, ..LIMITS };
+    assert_eq!(
+        unsaid.stretch(&whole, 5007, none, &meter).len(),
+        steps.len()
+    );
 }
 
 /// What a violation marks as essential still contradicts itself when all other writes may have happened or

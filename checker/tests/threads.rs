@@ -26,15 +26,33 @@ enum At {
     },
 }
 
-/// Clients work with as many objects as there are keys; each operation takes effect once, somewhere between its ends. One in
-/// a hundred ends with an unknown outcome. `wrong`: one of so many answers is changed.
-fn history(kind: ModelKind, keys: u64, operations: u64, seed: u64, wrong: Option<u64>) -> History {
+/// What twelve clients do.
+#[derive(Clone, Copy)]
+struct Load {
+    kind: ModelKind,
+    keys: u64,
+    operations: u64,
+    /// So many work at the same time.
+    busy: usize,
+    /// One of so many outcomes is unknown.
+    unknown: u64,
+    /// One of so many answers is changed.
+    wrong: Option<u64>,
+}
+
+/// Clients work with as many objects as there are keys; each operation takes effect once, somewhere between its ends.
+fn history(load: Load, seed: u64) -> History {
+    let (kind, keys, operations, wrong) = (load.kind, load.keys, load.operations, load.wrong);
     let mut dice = Random(seed);
     let mut clients: Vec<(u64, At)> = (0..12).map(|id| (id, At::Idle)).collect();
     let mut contents: Vec<Vec<u64>> = vec![Vec::new(); keys as usize];
     let (mut recorder, mut begun, mut answered, mut next) = (Recorder::default(), 0, 0, 12);
     while begun < operations || clients.iter().any(|(_, at)| !matches!(at, At::Idle)) {
         let client = dice.below(12) as usize;
+        let busy = clients
+            .iter()
+            .filter(|(_, at)| !matches!(at, At::Idle))
+            .count();
         let (id, at) = &mut clients[client];
         let index = recorder.history().columns().len() as u64;
         let event = |id: u64, kind, f: &str, key: u64, value| Event {
@@ -42,7 +60,7 @@ fn history(kind: ModelKind, keys: u64, operations: u64, seed: u64, wrong: Option
             ..Event::new(index, Process::Client(id), kind, f, value)
         };
         match std::mem::replace(at, At::Idle) {
-            At::Idle if begun < operations => {
+            At::Idle if begun < operations && busy < load.busy => {
                 begun += 1;
                 let (key, reads) = (dice.below(keys), dice.below(2) == 0);
                 let (f, value) = match kind {
@@ -80,7 +98,7 @@ fn history(kind: ModelKind, keys: u64, operations: u64, seed: u64, wrong: Option
                 *at = At::Done { f, key, answer };
             }
             At::Done { f, key, mut answer } => {
-                let kind = match dice.below(100) {
+                let kind = match dice.below(load.unknown) {
                     0 => Kind::Info,
                     _ => Kind::Ok,
                 };
@@ -105,35 +123,62 @@ fn history(kind: ModelKind, keys: u64, operations: u64, seed: u64, wrong: Option
     recorder.into_history()
 }
 
+fn tell_the_same(load: Load, seed: u64) {
+    let history = history(load, seed);
+    let judge = Objects {
+        kind: load.kind,
+        limits: Limits {
+            steps: 2_000_000,
+            ..Linearizable::default().limits
+        },
+        minimum: Default::default(),
+    };
+    let meter = |threads| Meter::new(&|| false).with_threads(threads);
+    let one = judge.check_within(&history, &meter(1));
+    let answer = judge.answer_within(&history, &meter(1)).unwrap();
+    let name = format!("{}, {} keys, {seed}", load.kind, load.keys);
+    assert_eq!(answer, one.valid, "{name}: {}", one.summary);
+    let expected = match load.wrong {
+        None => Valid::Yes,
+        Some(_) => Valid::No,
+    };
+    assert_eq!(one.valid, expected, "{name}: {}", one.summary);
+    for threads in [2, 3, 16] {
+        let many = judge.check_within(&history, &meter(threads));
+        assert_eq!(many, one, "{name}, {threads} threads");
+        let answer = judge.answer_within(&history, &meter(threads));
+        assert_eq!(answer, Ok(one.valid), "{name}, {threads} threads");
+    }
+}
+
 #[test]
 fn many_threads_tell_what_one_tells() {
     for kind in [ModelKind::Register, ModelKind::Queue] {
         for (seed, wrong) in [(1, None), (2, Some(3_000)), (3, Some(90)), (4, None)] {
-            let history = history(kind, 9, 24_000, seed, wrong);
-            let judge = Objects {
+            let load = Load {
                 kind,
-                limits: Limits {
-                    steps: 2_000_000,
-                    ..Linearizable::default().limits
-                },
-                minimum: Default::default(),
+                keys: 9,
+                operations: 24_000,
+                busy: 12,
+                unknown: 100,
+                wrong,
             };
-            let meter = |threads| Meter::new(&|| false).with_threads(threads);
-            let one = judge.check_within(&history, &meter(1));
-            let answer = judge.answer_within(&history, &meter(1)).unwrap();
-            assert_eq!(answer, one.valid, "{kind}, {seed}: {}", one.summary);
-            let expected = if wrong.is_none() {
-                Valid::Yes
-            } else {
-                Valid::No
-            };
-            assert_eq!(one.valid, expected, "{kind}, {seed}: {}", one.summary);
-            for threads in [2, 3, 16] {
-                let many = judge.check_within(&history, &meter(threads));
-                assert_eq!(many, one, "{kind}, {seed}, {threads} threads");
-                let answer = judge.answer_within(&history, &meter(threads));
-                assert_eq!(answer, Ok(one.valid), "{kind}, {seed}, {threads} threads");
-            }
+            tell_the_same(load, seed);
         }
+    }
+}
+
+#[test]
+fn many_threads_tell_what_one_tells_of_the_stretches_of_one_key() {
+    for (seed, wrong) in [(1, None), (2, Some(5_000)), (3, Some(900))] {
+        let load = Load {
+            kind: ModelKind::Register,
+            keys: 1,
+            operations: 24_000,
+            busy: 2,
+            unknown: 1 << 40,
+            wrong,
+        };
+        tell_the_same(load, seed);
     }
 }

@@ -25,6 +25,7 @@ pub mod reduce;
 mod refusals;
 mod revisions;
 pub mod search;
+pub mod segments;
 mod shorten;
 pub mod shrink;
 pub mod stacks;
@@ -192,9 +193,11 @@ impl Linearizable {
         let mut violations = Vec::new();
         for &(time, at) in wrong.iter().take(EXPLAINED) {
             let part = &parts[at];
-            let mut told = violation(history, part, &judged[at], time, self.limits, meter);
             let few = self.limits.explaining();
-            let states = stuck::states(&part.steps, part.values, time, few, meter);
+            let steps = judged[at].stretch(part, time, few, meter);
+            let wrong = (&steps[..], &judged[at], time);
+            let mut told = violation(history, part, wrong, self.limits, meter);
+            let states = stuck::states(&steps, part.values, time, few, meter);
             let values: Vec<Value> = (states.values.iter())
                 .map(|value| value_of(history, part, *value))
                 .collect();
@@ -300,12 +303,11 @@ fn undecided(history: &History, details: &Details, limits: Limits, meter: &Meter
 fn violation(
     history: &History,
     part: &Part,
-    judged: &Judged,
-    time: u32,
+    (steps, judged, time): (&[Step], &Judged, u32),
     limits: Limits,
     meter: &Meter<'_>,
 ) -> Violation {
-    let steps = prefix(&part.steps, time);
+    let steps = prefix(steps, time);
     let reduced = match &judged.contradiction {
         Some(contradiction) => reduce::from_zones(&steps, part.values, contradiction),
         None => shrink::from_search_within(&steps, limits.explaining(), meter),

@@ -7,25 +7,26 @@ use crate::models::register::{INITIAL, Interned, Step};
 ///
 /// Herlihy and Wing, "Linearizability", TOPLAS 1990: this is the definition, read off.
 pub fn is_linearization(steps: &[Step], order: &[u32], initial: Interned) -> bool {
+    ends_in(steps, order, initial).is_some()
+}
+
+/// As [`is_linearization`], and what the register holds at the end; `None`: it is none. O(steps).
+pub fn ends_in(steps: &[Step], order: &[u32], initial: Interned) -> Option<Interned> {
     let mut seen = vec![false; steps.len()];
     let (mut state, mut latest_start) = (initial, 0);
     for &at in order {
-        let Some(step) = steps.get(at as usize) else {
-            return false;
-        };
+        let step = steps.get(at as usize)?;
         if std::mem::replace(&mut seen[at as usize], true) || step.end < latest_start {
-            return false;
+            return None;
         }
         latest_start = latest_start.max(step.start);
-        match step.action.step(state) {
-            Some(next) => state = next,
-            None => return false,
-        }
+        state = step.action.step(state)?;
     }
-    steps
+    let all = steps
         .iter()
         .zip(&seen)
-        .all(|(step, seen)| *seen || !step.must)
+        .all(|(step, seen)| *seen || !step.must);
+    all.then_some(state)
 }
 
 /// [`is_linearization`] of a register that holds nothing at first.

@@ -1,5 +1,6 @@
 //! Chooses the engine for one part from its operations, never by a flag, and finds the shortest wrong prefix.
 
+use std::borrow::Cow;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,12 +9,13 @@ use super::beam::{Beam, is_wrong_here};
 use super::clusters::Contradiction;
 use super::dive::Dive;
 use super::limits::{Limits, Meter, NO_END};
-use super::order::certifies;
+use super::order::ends_in;
 use super::search::Found;
+use super::segments::{Cut, Segment, WORTH_IT, segments};
 use super::survey::Survey;
 use super::threads;
 use super::zones::{Zones, judge as zones};
-use crate::models::register::{Action, NEVER, Part, Step, prefix};
+use crate::models::register::{Action, INITIAL, Interned, NEVER, Part, Step, prefix};
 use crate::verdict::Valid;
 
 /// What was found out about one part.
@@ -27,12 +29,41 @@ pub struct Judged {
     pub wrong_at: Option<u32>,
     /// The proof, in steps of [`prefix`] at `wrong_at`, where the engine has one.
     pub contradiction: Option<Contradiction>,
+    /// The stretch that is wrong begins here: with what comes after, it is wrong by itself.
+    pub cut: Cut,
     /// All up to this time is proved right.
     pub proved: u32,
     /// Configurations that the search made.
     pub steps: u64,
     /// True: a linearization was found and verified once more by the definition.
     pub certified: bool,
+}
+
+impl Judged {
+    /// Of a part that is wrong at `time`, the steps of the stretch that is wrong by itself, and what comes later. Without
+    /// limits that allow to prove that it is, or where the proof speaks of all, all steps. O(steps) and that proof.
+    pub fn stretch<'a>(
+        &self,
+        part: &'a Part,
+        time: u32,
+        limits: Limits,
+        meter: &Meter<'_>,
+    ) -> Cow<'a, [Step]> {
+        if self.contradiction.is_some() || self.cut.since > 0 {
+            return self.cut.of(&part.steps);
+        }
+        let before = prefix(&part.steps, time);
+        let survey = Survey::of(&before, part.values);
+        let segments = segments(survey.useful(&before), &survey, WORTH_IT);
+        let last = segments.last().filter(|last| last.cut.since > 0);
+        let alone = last.filter(|last| {
+            let found = Beam::new(&last.steps).run(&limits, meter);
+            found == Found::Stuck { time }
+        });
+        alone
+            .map_or(Cut::default(), |last| last.cut)
+            .of(&part.steps)
+    }
 }
 
 /// What a first look at a part tells.
@@ -53,7 +84,7 @@ pub fn judge(part: &Part, limits: Limits) -> Judged {
 pub fn judge_within(part: &Part, limits: Limits, meter: &Meter<'_>) -> Judged {
     match look(part, limits, meter) {
         Look::Judged(judged) => judged,
-        Look::Open(steps, _) => by_beam(&mut Beam::new(&steps), &steps, &limits, meter),
+        Look::Open(steps, _) => by_beam(&mut Beam::new(&steps), (&steps, None), &limits, meter),
     }
 }
 
@@ -72,7 +103,7 @@ const AFTER_WRONG: u64 = 2_000_000;
 /// Judges all parts in slices of steps that grow, so that a hard one hides nothing in the others.
 pub fn judge_all(parts: &[Part], limits: Limits, meter: &Meter<'_>) -> Vec<Judged> {
     let looks = first_looks(parts, limits, meter, look, |_| false);
-    search_open(&looks, limits, meter)
+    search_open(looks, limits, meter)
 }
 
 /// Whether all parts are linearizable, and nothing else: no shortest wrong prefix is looked for, and the first wrong
@@ -90,7 +121,7 @@ pub fn answer_all(parts: &[Part], limits: Limits, meter: &Meter<'_>) -> Valid {
     if looks.iter().any(is_wrong) {
         return Valid::No;
     }
-    let judged = search_open(&looks, limits, meter);
+    let judged = search_open(looks, limits, meter);
     let worst = judged.iter().map(|judged| judged.valid);
     match worst.clone().any(|valid| valid == Valid::No) {
         true => Valid::No,
@@ -139,7 +170,7 @@ fn glance(part: &Part, limits: Limits, meter: &Meter<'_>) -> Look {
         return Look::Judged(judged);
     }
     match zones(&part.steps, part.values) {
-        Zones::Linearizable(order) => Look::Judged(valid(&part.steps, &order, NONE)),
+        Zones::Linearizable(order) => Look::Judged(valid((&part.steps, None), &order, NONE)),
         Zones::Contradiction(_) => Look::Judged(wrong),
         Zones::NotDistinct | Zones::Undecided => Look::Open(survey.useful(&part.steps), survey),
     }
@@ -177,7 +208,7 @@ fn quickly(steps: &[Step], survey: &Survey, limits: Limits, meter: &Meter<'_>) -
         ..NONE
     };
     match found {
-        Found::Linearizable => Some(valid(steps, &dive.order(), judged)),
+        Found::Linearizable => Some(valid((steps, None), &dive.order(), judged)),
         Found::Stuck { time } => Some(stuck(time, judged)),
         Found::Undecided { .. } => {
             let (time, few) = (dive.furthest(), within(HERE));
@@ -210,8 +241,9 @@ fn stuck(time: u32, judged: Judged) -> Judged {
 /// A part that is searched by two engines in turn: sets of configurations are better at what is wrong, one
 /// configuration at a time at what is right.
 struct Open<'a> {
-    at: usize,
-    steps: &'a [Step],
+    /// Which part, and which stretch of it.
+    at: (usize, usize),
+    segment: &'a Segment,
     beam: Beam<'a>,
     dive: Option<Dive<'a>>,
 }
@@ -223,12 +255,13 @@ impl Open<'_> {
 
     /// A slice of both; and whether more would not help.
     fn go_on(&mut self, within: &Limits, meter: &Meter<'_>) -> (Judged, bool) {
+        let wanted = (&self.segment.steps[..], self.segment.ends_in);
         let dived = self.dive.as_ref().map_or(0, Dive::bytes);
         let own = Limits {
             bytes: within.bytes.saturating_sub(dived),
             ..*within
         };
-        let mut judged = by_beam(&mut self.beam, self.steps, &own, meter);
+        let mut judged = by_beam(&mut self.beam, wanted, &own, meter);
         if judged.valid != Valid::Unknown {
             return (judged, true);
         }
@@ -250,7 +283,7 @@ impl Open<'_> {
         match found {
             Found::Linearizable => {
                 let order = dive.order();
-                (valid(self.steps, &order, together), true)
+                (valid(wanted, &order, together), true)
             }
             Found::Stuck { time } => (stuck(time, together), true),
             Found::Undecided { proved } => {
@@ -264,28 +297,37 @@ impl Open<'_> {
     }
 }
 
-/// Searches what is open, in slices: first in the slice that is small anyway, then on all threads.
-fn search_open(looks: &[Look], limits: Limits, meter: &Meter<'_>) -> Vec<Judged> {
+/// Searches what is open, stretch by stretch, in slices: as many at a time as there are threads.
+fn search_open(looks: Vec<Look>, limits: Limits, meter: &Meter<'_>) -> Vec<Judged> {
     let mut judged: Vec<Judged> = Vec::with_capacity(looks.len());
-    let mut open: Vec<Mutex<Open<'_>>> = Vec::new();
-    for (at, look) in looks.iter().enumerate() {
+    let mut searched: Vec<(usize, Survey, Vec<Segment>)> = Vec::new();
+    for (at, look) in looks.into_iter().enumerate() {
         judged.push(match look {
-            Look::Judged(judged) => judged.clone(),
+            Look::Judged(judged) => judged,
             Look::Open(steps, survey) => {
-                open.push(Mutex::new(Open {
-                    at,
-                    steps,
-                    beam: Beam::new(steps),
-                    dive: Dive::new(steps, survey),
-                }));
+                let segments = segments(steps, &survey, WORTH_IT);
+                searched.push((at, survey, segments));
                 OPEN_YET
             }
         });
     }
+    let mut stretches: Vec<Vec<Judged>> = Vec::with_capacity(searched.len());
+    let mut open: Vec<Mutex<Open<'_>>> = Vec::new();
+    for (at, (_, survey, segments)) in searched.iter().enumerate() {
+        stretches.push(vec![OPEN_YET; segments.len()]);
+        for (place, segment) in segments.iter().enumerate() {
+            open.push(Mutex::new(Open {
+                at: (at, place),
+                segment,
+                beam: Beam::new(&segment.steps),
+                dive: Dive::new(&segment.steps, survey),
+            }));
+        }
+    }
     let mut slice = SLICE.min(limits.steps);
     while !open.is_empty() {
-        let size = |_: &Mutex<Open<'_>>| match slice {
-            SLICE => 0,
+        let size = |open: &Mutex<Open<'_>>| match slice {
+            SLICE => lock(open).segment.steps.len(),
             _ => slice as usize,
         };
         let threads = threads::worth(open.iter().map(size), meter);
@@ -314,20 +356,63 @@ fn search_open(looks: &[Look], limits: Limits, meter: &Meter<'_>) -> Vec<Judged>
         let found = threads::each(&open, size, meter, || (), go_on, |_| false);
         let mut left = Vec::new();
         for (open, found) in open.into_iter().zip(found) {
-            if let Some((at, found, goes_on)) = found.flatten() {
-                judged[at] = found;
+            if let Some(((at, place), found, goes_on)) = found.flatten() {
+                stretches[at][place] = found;
                 left.extend(goes_on.then_some(open));
             }
         }
+        // What comes after a wrong stretch cannot make it right.
+        let first_wrong = |at: usize| {
+            let wrong = |judged: &Judged| judged.valid == Valid::No;
+            stretches[at].iter().position(wrong).unwrap_or(usize::MAX)
+        };
+        left.retain(|open| {
+            let (at, place) = lock(open).at;
+            place < first_wrong(at)
+        });
         open = left;
-        let wrong = judged.iter().any(|judged| judged.valid == Valid::No);
-        let spent: u64 = judged.iter().map(|judged| judged.steps).sum();
+        let all = || stretches.iter().flatten();
+        let wrong = all().chain(&judged).any(|judged| judged.valid == Valid::No);
+        let spent: u64 = all().map(|judged| judged.steps).sum();
         if spent >= limits.steps.saturating_mul(TOGETHER) || wrong && slice >= AFTER_WRONG {
             break;
         }
         slice = slice.saturating_mul(GROWTH).min(limits.steps);
     }
+    for ((at, _, segments), stretches) in searched.iter().zip(stretches) {
+        judged[*at] = together(segments, stretches);
+    }
     judged
+}
+
+/// What is known of a part of which so much is known of each stretch.
+fn together(segments: &[Segment], stretches: Vec<Judged>) -> Judged {
+    let steps = stretches.iter().map(|judged| judged.steps).sum();
+    let certified = stretches.iter().all(|judged| judged.certified);
+    let all = stretches.into_iter().zip(segments);
+    let all = all.map(|(judged, segment)| Judged {
+        cut: segment.cut,
+        proved: judged.proved.max(segment.cut.since),
+        ..judged
+    });
+    // The first that is not right tells how much is proved, the first that is wrong the rest.
+    let mut open = all.filter(|judged| judged.valid != Valid::Yes);
+    let Some(first) = open.next() else {
+        return Judged {
+            steps,
+            engine: "search",
+            certified,
+            ..NONE
+        };
+    };
+    let proved = first.proved;
+    let wrong = std::iter::once(first.clone()).chain(open);
+    let mut wrong = wrong.filter(|judged| judged.valid == Valid::No);
+    Judged {
+        steps,
+        proved,
+        ..wrong.next().unwrap_or(first)
+    }
 }
 
 /// Nobody waits for another: each part is one thread's at a time. Where one has panicked, the panic goes on anyway.
@@ -388,7 +473,7 @@ pub fn look(part: &Part, limits: Limits, meter: &Meter<'_>) -> Look {
     };
     let before = match look_at_possible(&before, part.values, few, meter) {
         Look::Judged(judged) => judged,
-        Look::Open(steps, _) => by_beam(&mut Beam::new(&steps), &steps, &few, meter),
+        Look::Open(steps, _) => by_beam(&mut Beam::new(&steps), (&steps, None), &few, meter),
     };
     if before.valid == Valid::No {
         return Look::Judged(before);
@@ -419,11 +504,17 @@ fn unwritten(steps: &[Step], values: usize) -> Option<(u32, u32)> {
     found.map(|step| (step.end, step.operation)).min()
 }
 
+const FROM_THE_FIRST: Cut = Cut {
+    since: 0,
+    writer: None,
+};
+
 const NONE: Judged = Judged {
     valid: Valid::Yes,
     engine: "zones",
     wrong_at: None,
     contradiction: None,
+    cut: FROM_THE_FIRST,
     proved: NEVER,
     steps: 0,
     certified: false,
@@ -444,13 +535,13 @@ fn look_at_possible(steps: &[Step], values: usize, limits: Limits, meter: &Meter
         _ => {}
     }
     let judged = match zones(steps, values) {
-        Zones::Linearizable(order) => valid(steps, &order, NONE),
+        Zones::Linearizable(order) => valid((steps, None), &order, NONE),
         Zones::Contradiction(contradiction) => {
             let (time, contradiction) = shortest(steps, values, contradiction);
             let before = prefix(steps, time - 1);
             if zones(&before, values) == Zones::Undecided {
                 let before = Survey::of(&before, values).useful(&before);
-                let earlier = by_beam(&mut Beam::new(&before), &before, &limits, meter);
+                let earlier = by_beam(&mut Beam::new(&before), (&before, None), &limits, meter);
                 if earlier.valid == Valid::No {
                     return Look::Judged(earlier);
                 }
@@ -470,10 +561,14 @@ fn look_at_possible(steps: &[Step], values: usize, limits: Limits, meter: &Meter
     Look::Judged(judged)
 }
 
+/// Steps, and what their order must end with, if that is certain.
+type Wanted<'a> = (&'a [Step], Option<Interned>);
+
 /// A valid verdict rests on an order that has been verified; one that does not hold would be a fault of ours, and
 /// then nothing is claimed.
-fn valid(steps: &[Step], order: &[u32], judged: Judged) -> Judged {
-    match certifies(steps, order) {
+fn valid((steps, end): Wanted<'_>, order: &[u32], judged: Judged) -> Judged {
+    let ends = ends_in(steps, order, INITIAL);
+    match ends.is_some_and(|value| end.is_none_or(|end| end == value)) {
         true => Judged {
             valid: Valid::Yes,
             proved: NEVER,
@@ -488,8 +583,8 @@ fn valid(steps: &[Step], order: &[u32], judged: Judged) -> Judged {
     }
 }
 
-/// Lets a search of `steps` go on within `limits` (counted from its beginning).
-pub fn by_beam(beam: &mut Beam<'_>, steps: &[Step], limits: &Limits, meter: &Meter<'_>) -> Judged {
+/// Lets a search go on within `limits` (counted from its beginning).
+fn by_beam(beam: &mut Beam<'_>, wanted: Wanted<'_>, limits: &Limits, meter: &Meter<'_>) -> Judged {
     let found = beam.run(limits, meter);
     let judged = Judged {
         engine: "search",
@@ -497,7 +592,7 @@ pub fn by_beam(beam: &mut Beam<'_>, steps: &[Step], limits: &Limits, meter: &Met
         ..NONE
     };
     match found {
-        Found::Linearizable => valid(steps, &beam.order().unwrap_or_default(), judged),
+        Found::Linearizable => valid(wanted, &beam.order().unwrap_or_default(), judged),
         Found::Stuck { time } => stuck(time, judged),
         Found::Undecided { proved } => Judged {
             valid: Valid::Unknown,

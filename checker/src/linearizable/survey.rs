@@ -110,6 +110,15 @@ impl Survey {
         self.values[value as usize].until >= time
     }
 
+    /// When the last of those ends to whom it can matter that something of unknown outcome wrote this value: nobody after
+    /// that must find it, or anything but what was there before.
+    pub fn asked_until(&self, value: Interned) -> u32 {
+        match self.differs {
+            true => NEVER,
+            false => self.values[value as usize].until,
+        }
+    }
+
     /// Whether it can matter that this took effect if its outcome is unknown: only those of use to somebody do.
     pub fn matters(&self, action: Action) -> bool {
         let value = (action.installs()).filter(|value| action.needs() != Some(*value));
