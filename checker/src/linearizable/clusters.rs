@@ -126,8 +126,9 @@ pub fn clusters(steps: &[Step], values: usize) -> Option<Result<Clusters, Contra
         taken: vec![false; steps.len()],
         ..Clusters::default()
     };
-    let mut twice: Option<()> = None;
+    let (mut twice, mut certain): (Option<()>, bool) = (None, true);
     for (at, step) in steps.iter().enumerate() {
+        certain &= step.must;
         if let Some(value) = step.action.installs() {
             let installer = &mut all.of[value as usize].installer;
             if value == INITIAL || std::mem::replace(installer, at as u32) != NOBODY {
@@ -138,10 +139,45 @@ pub fn clusters(steps: &[Step], values: usize) -> Option<Result<Clusters, Contra
     if twice.is_some() {
         return None;
     }
-    Some(all.take(steps).map(|()| all))
+    let taken = match certain {
+        true => all.take_all(steps),
+        false => all.take(steps),
+    };
+    Some(taken.map(|()| all))
 }
 
 impl Clusters {
+    /// As [`Clusters::take`], where no outcome is unknown: in one pass.
+    fn take_all(&mut self, steps: &[Step]) -> Result<(), Contradiction> {
+        self.taken.fill(true);
+        let mut replaced = None;
+        for (at, step) in (0..).zip(steps) {
+            if let Some(value) = step.action.needs()
+                && value != INITIAL
+                && self.of[value as usize].installer == NOBODY
+            {
+                return Err(Contradiction::Unwritten { by: at });
+            }
+            match step.action {
+                Action::Impossible => return Err(Contradiction::Impossible { by: at }),
+                Action::Differs(_) => self.differs.push(at),
+                Action::Read(value) => self.of[value as usize].reads.1 += 1,
+                Action::Cas(old, _) => {
+                    replaced = replaced.or(self.replaces(old, at));
+                }
+                Action::Write(_) => {}
+            }
+        }
+        self.gather(steps);
+        replaced.map_or(Ok(()), Err)
+    }
+
+    /// A compare-and-set replaced this value; wrong if another did before.
+    fn replaces(&mut self, old: Interned, at: u32) -> Option<Contradiction> {
+        let first = std::mem::replace(&mut self.of[old as usize].successor, at);
+        (first != NOBODY).then_some(Contradiction::Replaced { first, second: at })
+    }
+
     fn take(&mut self, steps: &[Step]) -> Result<(), Contradiction> {
         // Whoever took effect proves that the installer of what it found took effect, and so on back.
         for (at, step) in steps.iter().enumerate().filter(|(_, step)| step.must) {
@@ -175,12 +211,8 @@ impl Clusters {
             match step.action {
                 Action::Read(value) => self.of[value as usize].reads.1 += 1,
                 Action::Cas(old, _) => {
-                    let first = std::mem::replace(&mut self.of[old as usize].successor, at as u32);
-                    if first != NOBODY {
-                        return Err(Contradiction::Replaced {
-                            first,
-                            second: at as u32,
-                        });
+                    if let Some(replaced) = self.replaces(old, at as u32) {
+                        return Err(replaced);
                     }
                 }
                 _ => {}

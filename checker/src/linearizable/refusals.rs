@@ -27,13 +27,6 @@ struct Unplaced {
 
 /// Orders everything, failed compares too, the blocks being in order.
 pub(super) fn settle(steps: &[Step], clusters: &Clusters, blocks: Vec<Block>) -> Zones {
-    if clusters.differs.is_empty() {
-        let mut order = Vec::with_capacity(steps.len());
-        for block in &blocks {
-            write_out(steps, clusters, block, &mut order);
-        }
-        return Zones::Linearizable(order);
-    }
     let mut pieces: Vec<Piece> = blocks.into_iter().map(Piece::Block).collect();
     if let Some(contradiction) = throughout(steps, clusters) {
         return Zones::Contradiction(contradiction);

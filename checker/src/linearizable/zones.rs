@@ -74,9 +74,21 @@ pub fn judge(steps: &[Step], values: usize) -> Zones {
         Some(Err(contradiction)) => return Zones::Contradiction(contradiction),
         Some(Ok(clusters)) => clusters,
     };
-    match blocks(steps, &clusters).and_then(place) {
+    let blocks = match blocks(steps, &clusters) {
+        Err(contradiction) => return Zones::Contradiction(contradiction),
+        Ok(blocks) => blocks,
+    };
+    if !clusters.differs.is_empty() {
+        let mut placed = Vec::with_capacity(blocks.len());
+        return match place(&blocks, |block| placed.push(*block)) {
+            Err(contradiction) => Zones::Contradiction(contradiction),
+            Ok(()) => refusals::settle(steps, &clusters, placed),
+        };
+    }
+    let mut order = Vec::with_capacity(steps.len());
+    match place(&blocks, |block| write_out(steps, &clusters, block, &mut order)) {
         Err(contradiction) => Zones::Contradiction(contradiction),
-        Ok(blocks) => refusals::settle(steps, &clusters, blocks),
+        Ok(()) => Zones::Linearizable(order),
     }
 }
 
@@ -155,20 +167,23 @@ fn circle(steps: &[Step], clusters: &Clusters, from: Interned) -> Contradiction 
     }
 }
 
-/// Judges the blocks against each other and orders them, each as late as it can be. O(blocks), and what it takes to
+/// Judges the blocks against each other and tells them in order, each as late as it can be. O(blocks), and what it takes to
 /// sort them by their ends.
 ///
 /// A forward block lies over [f, s]; the others go to f, or, where f falls into a forward block, right
 /// before that. This respects →: let A → B, so f(A) < s(B), and place(A) ≤ f(A). If B is not forward, its
 /// place is f(B) > s(B), or the f of a forward block that does not contain B, hence > s(B) too. If B is
 /// forward: place(A) ≤ f(A) < f(B) unless f(A) lies in [f(B), s(B)], and then A goes right before B.
-fn place(mut blocks: Vec<Block>) -> Result<Vec<Block>, Contradiction> {
-    sort_by_ends(&mut blocks);
-    let mut placed = Vec::with_capacity(blocks.len());
+fn place(blocks: &[Block], mut tell: impl FnMut(&Block)) -> Result<(), Contradiction> {
     // A forward block waits for those that end within it.
-    let mut waits: Option<Block> = None;
-    for block in blocks {
-        placed.extend(waits.take_if(|other| other.starts.0 < block.ends.0));
+    let mut waits: Option<&Block> = None;
+    for number in by_ends(blocks) {
+        let Some(block) = blocks.get(number as usize) else {
+            continue;
+        };
+        if let Some(other) = waits.take_if(|other| other.starts.0 < block.ends.0) {
+            tell(other);
+        }
         match waits {
             Some(other) if block.is_forward() || other.ends.0 < block.starts.0 => {
                 return Err(Contradiction::Crossed {
@@ -179,26 +194,27 @@ fn place(mut blocks: Vec<Block>) -> Result<Vec<Block>, Contradiction> {
                 });
             }
             None if block.is_forward() => waits = Some(block),
-            _ => placed.push(block),
+            _ => tell(block),
         }
     }
-    placed.extend(waits);
-    Ok(placed)
+    waits.into_iter().for_each(tell);
+    Ok(())
 }
 
-/// Sorts by the ends, which no two blocks share: into a place for each time where these are not many more than blocks.
-fn sort_by_ends(blocks: &mut Vec<Block>) {
+/// The numbers of the blocks in the order of their ends, which no two blocks share; [`NOBODY`] between them is no block. Each has a place for
+/// its time where there are not many more times than blocks.
+fn by_ends(blocks: &[Block]) -> Vec<u32> {
     let latest = blocks.iter().map(|block| block.ends.0).max().unwrap_or(0);
     if blocks.len() < FEW || latest as usize / SPARSE > blocks.len() {
-        blocks.sort_unstable_by_key(|block| block.ends.0);
-        return;
+        let mut sorted: Vec<u32> = (0..blocks.len() as u32).collect();
+        sorted.sort_unstable_by_key(|number| blocks[*number as usize].ends.0);
+        return sorted;
     }
     let mut at = vec![NOBODY; latest as usize + 1];
-    for (number, block) in (0..).zip(&*blocks) {
+    for (number, block) in (0..).zip(blocks) {
         at[block.ends.0 as usize] = number;
     }
-    let sorted = at.into_iter().filter(|number| *number != NOBODY);
-    *blocks = sorted.map(|number| blocks[number as usize]).collect();
+    at
 }
 
 /// Writes out a block: its steps in order. O(length).
