@@ -5,8 +5,7 @@
 //! linearizable; if it is wrong even when everything that stays may be taken by the earliest of them, at any time
 //! after, it is not. Between the two the answer is [`Answer::Undecided`].
 
-use super::things::{ContainerCall, Misfit, NOBODY, Things, assign, sort_out};
-use crate::models::register::NEVER;
+use super::things::{ContainerCall, Doing, Misfit, NOBODY, Things, assign, sort_out};
 
 /// What an exact algorithm tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,10 +43,10 @@ pub fn judge<Fit>(
     let Some(first) = things.takers.first() else {
         return Answer::Wrong(wrong);
     };
-    let first = u64::from(calls[*first as usize].start);
+    let first = calls[*first as usize].start;
     let mut generous = things.clone();
     for thing in generous.all.iter_mut().filter(|thing| thing.stays()) {
-        thing.take = (NOBODY, first, u64::from(NEVER));
+        thing.take = Doing::unended(NOBODY, first);
     }
     if let Err(wrong) = fit(calls, &generous) {
         return Answer::Wrong(wrong);

@@ -97,12 +97,12 @@ fn times(calls: &[ContainerCall], things: &Things) -> Result<Times, Misfit> {
     let mut covered = Covered::default();
     let mut takes = vec![AFTER_ALL; things.all.len()];
     for (at, thing) in things.all.iter().enumerate() {
-        if thing.take.0 != NOBODY {
-            let from = thing.put.1.max(thing.take.1);
+        if thing.take.call != NOBODY {
+            let from = thing.put.start().max(thing.take.start());
             takes[at] = covered.first_gap(from);
-            if takes[at] >= thing.take.2 {
-                let smaller = covering(&things.all[..at], from, thing.take.2);
-                let calls = [vec![thing.put.0, thing.take.0], smaller].concat();
+            if takes[at] >= thing.take.end() {
+                let smaller = covering(&things.all[..at], from, thing.take.end());
+                let calls = [vec![thing.put.call, thing.take.call], smaller].concat();
                 return Err(Misfit::OutOfOrder { calls });
             }
         }
@@ -133,21 +133,23 @@ fn write_out(calls: &[ContainerCall], things: &Things, times: Times) -> Vec<u32>
         order.push((*time, 1, 0, 0, *take));
     }
     for (at, thing) in things.all.iter().enumerate().rev() {
-        let latest = thing.put.2 - 1;
-        if thing.take.0 == NOBODY {
-            order.push((latest, 2, at, 0, thing.put.0));
+        let latest = thing.put.end() - 1;
+        if thing.take.call == NOBODY {
+            order.push((latest, 2, at, 0, thing.put.call));
             continue;
         }
         let own = times.takes[at];
-        let sooner = larger.range(thing.put.1.max(thing.take.1)..).next();
+        let sooner = larger
+            .range(thing.put.start().max(thing.take.start())..)
+            .next();
         let out = sooner.map_or(own, |time| own.min(*time));
         larger.insert(own);
-        order.push((out, 0, at, 1, thing.take.0));
+        order.push((out, 0, at, 1, thing.take.call));
         let (time, class) = match latest < out {
             true => (latest, 2),
             false => (out, 0),
         };
-        order.push((time, class, at, 0, thing.put.0));
+        order.push((time, class, at, 0, thing.put.call));
     }
     order.sort_unstable();
     order.into_iter().map(|(.., call)| call).collect()
@@ -178,9 +180,9 @@ fn due(calls: &[ContainerCall], things: &Things) -> Vec<(u64, usize)> {
     let mut due = Vec::new();
     for (at, thing) in things.all.iter().enumerate().rev() {
         if !thing.stays() {
-            let from = thing.put.1.max(thing.take.1);
-            add(&mut ends, from, thing.take.2);
-        } else if let Some((_, end)) = ends.range(thing.put.2..).next() {
+            let from = thing.put.start().max(thing.take.start());
+            add(&mut ends, from, thing.take.end());
+        } else if let Some((_, end)) = ends.range(thing.put.end()..).next() {
             due.push((*end, at));
         }
     }

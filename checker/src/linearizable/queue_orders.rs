@@ -30,7 +30,7 @@ pub fn write_out(calls: &[ContainerCall], things: &Things) -> Vec<u32> {
     let mut stretches: Vec<Vec<&Thing>> = vec![Vec::new(); empty.len() + 1];
     for thing in &things.all {
         // The time k lies between the events k and k + 1.
-        let from = thing.put.1.max(thing.take.1);
+        let from = thing.put.start().max(thing.take.start());
         stretches[empty.partition_point(|(time, _)| *time < from)].push(thing);
     }
     let mut order = Vec::with_capacity(calls.len());
@@ -40,11 +40,11 @@ pub fn write_out(calls: &[ContainerCall], things: &Things) -> Vec<u32> {
         let mut placed: Vec<(u64, bool, usize, u32)> = Vec::with_capacity(2 * stretch.len());
         let (mut put, mut take) = (begun, begun);
         for (place, thing) in ordered(stretch).into_iter().enumerate() {
-            put = put.max(thing.put.1);
-            placed.push((put, false, place, thing.put.0));
-            if thing.take.0 != NOBODY {
-                take = take.max(thing.take.1).max(put);
-                placed.push((take, true, place, thing.take.0));
+            put = put.max(thing.put.start());
+            placed.push((put, false, place, thing.put.call));
+            if thing.take.call != NOBODY {
+                take = take.max(thing.take.start()).max(put);
+                placed.push((take, true, place, thing.take.call));
             }
         }
         placed.sort_unstable();
@@ -61,7 +61,7 @@ pub fn write_out(calls: &[ContainerCall], things: &Things) -> Vec<u32> {
 fn ordered(things: Vec<&Thing>) -> Vec<&Thing> {
     let (mut stays, taken): (Vec<&Thing>, Vec<&Thing>) =
         things.into_iter().partition(|thing| thing.stays());
-    stays.sort_unstable_by_key(|thing| thing.put.1);
+    stays.sort_unstable_by_key(|thing| thing.put.start());
     let sorted = |key: fn(&Thing) -> u64| {
         let mut all: Vec<(u64, usize)> = (taken.iter().enumerate())
             .map(|(at, thing)| (key(thing), at))
@@ -69,8 +69,11 @@ fn ordered(things: Vec<&Thing>) -> Vec<&Thing> {
         all.sort_unstable();
         all
     };
-    let starts = sorted(|thing| thing.put.1);
-    let (put_ends, take_ends) = (sorted(|thing| thing.put.2), sorted(|thing| thing.take.2));
+    let starts = sorted(|thing| thing.put.start());
+    let (put_ends, take_ends) = (
+        sorted(|thing| thing.put.end()),
+        sorted(|thing| thing.take.end()),
+    );
     let mut gone = vec![false; taken.len()];
     let (mut put_end, mut take_end, mut start) = (0, 0, 0);
     // By the start of the take, those whose put can go next.
@@ -86,7 +89,7 @@ fn ordered(things: Vec<&Thing>) -> Vec<&Thing> {
         let bound = put_ends[put_end].0.min(take_ends[take_end].0);
         while start < starts.len() && starts[start].0 <= bound {
             let at = starts[start].1;
-            next.push(Reverse((taken[at].take.1, at)));
+            next.push(Reverse((taken[at].take.start(), at)));
             start += 1;
         }
         let Some(Reverse((_, at))) = next.pop() else {

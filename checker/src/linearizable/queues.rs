@@ -30,24 +30,24 @@ fn fit(calls: &[ContainerCall], things: &Things) -> Result<(), Misfit> {
 /// A pair that breaks condition 2: among the things put in before b, the one that is taken last.
 fn out_of_order(things: &Things) -> Option<Misfit> {
     let all = &things.all;
-    let mut by_end: Vec<(u64, u32)> = (0..).zip(all).map(|(at, a)| (a.put.2, at)).collect();
-    let mut by_start: Vec<(u64, u32)> = (0..).zip(all).map(|(at, b)| (b.put.1, at)).collect();
+    let mut by_end: Vec<(u64, u32)> = (0..).zip(all).map(|(at, a)| (a.put.end(), at)).collect();
+    let mut by_start: Vec<(u64, u32)> = (0..).zip(all).map(|(at, b)| (b.put.start(), at)).collect();
     by_end.sort_unstable();
     by_start.sort_unstable();
     let mut before = by_end.into_iter().peekable();
     let mut last: Option<usize> = None;
     for (start, b) in by_start {
         while let Some((_, a)) = before.next_if(|(end, _)| *end < start) {
-            let later = |last: usize| all[last].take.1 < all[a as usize].take.1;
+            let later = |last: usize| all[last].take.start() < all[a as usize].take.start();
             if last.is_none_or(later) {
                 last = Some(a as usize);
             }
         }
         let b = &all[b as usize];
         if let Some(a) = last.map(|a| &all[a])
-            && b.take.2 < a.take.1
+            && b.take.end() < a.take.start()
         {
-            let calls = [a.put.0, b.put.0, b.take.0, a.take.0];
+            let calls = [a.put.call, b.put.call, b.take.call, a.take.call];
             let calls = calls.into_iter().filter(|at| *at != NOBODY).collect();
             return Some(Misfit::OutOfOrder { calls });
         }
@@ -59,7 +59,11 @@ fn out_of_order(things: &Things) -> Option<Misfit> {
 fn due(calls: &[ContainerCall], things: &Things) -> Vec<(u64, usize)> {
     let mut due = due_by_empty(calls, things);
     // From each put on, the earliest end of a take.
-    let mut puts: Vec<(u64, u64)> = things.all.iter().map(|b| (b.put.1, b.take.2)).collect();
+    let mut puts: Vec<(u64, u64)> = things
+        .all
+        .iter()
+        .map(|b| (b.put.start(), b.take.end()))
+        .collect();
     puts.sort_unstable();
     let mut least = AFTER_ALL;
     for (_, end) in puts.iter_mut().rev() {
@@ -67,19 +71,22 @@ fn due(calls: &[ContainerCall], things: &Things) -> Vec<(u64, usize)> {
         *end = least;
     }
     for (at, a) in things.all.iter().enumerate() {
-        let next = puts.partition_point(|(start, _)| *start < a.put.2);
+        let next = puts.partition_point(|(start, _)| *start < a.put.end());
         due[at] = due[at].min(puts.get(next).map_or(AFTER_ALL, |(_, end)| *end));
     }
     // What was put in before something that is taken now must be taken too, sooner or later.
     let stays = |at: &usize| things.all[*at].stays();
     let due_at = |at: usize| (due[at], at);
     let taken = (0..due.len()).filter(|at| stays(at) && due[*at] < AFTER_ALL);
-    let latest = taken.map(|at| things.all[at].put.1).max().unwrap_or(0);
+    let latest = taken
+        .map(|at| things.all[at].put.start())
+        .max()
+        .unwrap_or(0);
     let mut must: Vec<(u64, usize)> = Vec::new();
     for at in (0..due.len()).filter(stays) {
         if due[at] < AFTER_ALL {
             must.push(due_at(at));
-        } else if things.all[at].put.2 < latest {
+        } else if things.all[at].put.end() < latest {
             must.push((u64::from(NEVER), at));
         }
     }

@@ -67,18 +67,18 @@ fn nest(calls: &[ContainerCall], things: &Things) -> Result<Vec<u32>, Misfit> {
     // When each is in for certain, and which it is.
     let mut certain: Vec<(u32, u32)> = Vec::with_capacity(things.all.len());
     let stretch = |thing: &Thing| {
-        let (from, to) = (thing.put.2, thing.take.1.min(last));
+        let (from, to) = (thing.put.end(), thing.take.start().min(last));
         (from < to).then_some((from, to))
     };
     for (at, thing) in (0..).zip(&things.all) {
         match stretch(thing) {
             Some((from, _)) => certain.push((from as u32, at)),
             None => {
-                let at = thing.put.1.max(thing.take.1);
+                let at = thing.put.start().max(thing.take.start());
                 // One call only begins at that time.
-                moments.push((when(at, 1), 0, thing.put.0));
-                if thing.take.0 != NOBODY {
-                    moments.push((when(at, 1), 1, thing.take.0));
+                moments.push((when(at, 1), 0, thing.put.call));
+                if thing.take.call != NOBODY {
+                    moments.push((when(at, 1), 1, thing.take.call));
                 }
             }
         }
@@ -91,7 +91,7 @@ fn nest(calls: &[ContainerCall], things: &Things) -> Result<Vec<u32>, Misfit> {
         let gap = counts.first_gap(call.start as usize, call.end as usize);
         moments.push((when(gap.unwrap_or(0) as u64, 1), -1, *at));
     }
-    let starts = (0..certain.len()).map(|at| thing_of(at).put.1 as u32);
+    let starts = (0..certain.len()).map(|at| thing_of(at).put.start() as u32);
     let mut starts = Least::new(starts);
     let mut runs = counts.runs(0, last as usize);
     let (mut gone, mut found) = (0, Vec::new());
@@ -101,22 +101,25 @@ fn nest(calls: &[ContainerCall], things: &Things) -> Result<Vec<u32>, Misfit> {
             ..certain.partition_point(|(ends, _)| u64::from(*ends) < hi);
         found.clear();
         starts.below(members.clone(), lo, &mut found);
-        found.retain(|at: &usize| thing_of(*at).take.2 > hi);
+        found.retain(|at: &usize| thing_of(*at).take.end() > hi);
         if found.is_empty() {
             let alive = members.filter(|at| starts.has(*at)).map(thing_of);
-            let calls = alive.flat_map(|thing| [thing.put.0, thing.take.0]);
+            let calls = alive.flat_map(|thing| [thing.put.call, thing.take.call]);
             let calls = calls.filter(|at| *at != NOBODY).collect();
             return Err(Misfit::OutOfOrder { calls });
         }
         for &at in &found {
             let thing = thing_of(at);
             gone += 1;
-            moments.push((when(lo - 1, 2), gone, thing.put.0));
-            if thing.take.0 != NOBODY && hi < last {
-                moments.push((when(hi, 0), -gone, thing.take.0));
+            moments.push((when(lo - 1, 2), gone, thing.put.call));
+            if thing.take.call != NOBODY && hi < last {
+                moments.push((when(hi, 0), -gone, thing.take.call));
             }
             starts.remove(at);
-            counts.remove(thing.put.2 as usize, thing.take.1.min(last) as usize);
+            counts.remove(
+                thing.put.end() as usize,
+                thing.take.start().min(last) as usize,
+            );
         }
         runs.extend(counts.runs(from, to));
     }
@@ -135,8 +138,14 @@ fn due(calls: &[ContainerCall], things: &Things) -> Vec<(u64, usize)> {
         .enumerate()
         .filter(|(_, thing)| thing.stays())
     {
-        let under = |other: &&&Thing| other.put.2 < thing.put.1 && thing.put.2 < other.take.1;
-        let least = below.iter().filter(under).map(|other| other.take.2).min();
+        let under = |other: &&&Thing| {
+            other.put.end() < thing.put.start() && thing.put.end() < other.take.start()
+        };
+        let least = below
+            .iter()
+            .filter(under)
+            .map(|other| other.take.end())
+            .min();
         due[at] = due[at].min(least.unwrap_or(AFTER_ALL));
     }
     let stays = (0..due.len()).filter(|at| things.all[*at].stays());

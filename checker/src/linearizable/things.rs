@@ -18,22 +18,69 @@ pub type ContainerCall = Call<Op, Reply>;
 pub struct Thing {
     /// Which.
     pub item: Item,
-    /// The call that put it in, its start and end.
-    pub put: (u32, u64, u64),
-    /// The call that took it out, or [`NOBODY`], its start and end.
-    pub take: (u32, u64, u64),
+    /// The call that put it in.
+    pub put: Doing,
+    /// The call that took it out, if any did.
+    pub take: Doing,
+}
+
+/// A call that puts something in or takes it out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Doing {
+    /// Its position in the list of calls, or [`NOBODY`].
+    pub call: u32,
+    /// When it began and ended; what never began: [`NEVER`].
+    times: (u32, u32),
+}
+
+impl Doing {
+    /// What nobody does, as far as is known: after all.
+    const NEVER: Doing = Doing::unended(NOBODY, NEVER);
+
+    fn of(calls: &[ContainerCall], at: u32) -> Doing {
+        let call = &calls[at as usize];
+        Doing {
+            call: at,
+            times: (call.start, call.end),
+        }
+    }
+
+    /// What began then and has no end.
+    pub const fn unended(call: u32, start: u32) -> Doing {
+        Doing {
+            call,
+            times: (start, NEVER),
+        }
+    }
+
+    /// When it began.
+    pub fn start(self) -> u64 {
+        self.of_some(self.times.0)
+    }
+
+    /// When it ended.
+    pub fn end(self) -> u64 {
+        self.of_some(self.times.1)
+    }
+
+    fn of_some(self, time: u32) -> u64 {
+        match self.times.0 {
+            NEVER => AFTER_ALL,
+            _ => time.into(),
+        }
+    }
 }
 
 impl Thing {
     /// The time all through which it is certainly in: from the end of the put to the start of the take.
     pub fn certain(&self) -> Option<(u64, u64)> {
-        let (from, to) = (self.put.2, self.take.1);
+        let (from, to) = (self.put.end(), self.take.start());
         (from < to).then_some((from, to))
     }
 
     /// True if nobody took it, as far as is known.
     pub fn stays(&self) -> bool {
-        self.take.0 == NOBODY
+        self.take.call == NOBODY
     }
 }
 
@@ -114,26 +161,22 @@ pub fn sort_out(calls: &[ContainerCall]) -> Option<Result<Things, Misfit>> {
         return Some(Err(wrong));
     }
     for (item, (put, take)) in (0..).zip(by_item) {
-        let times = |at: u32| {
-            let call = &calls[at as usize];
-            (at, u64::from(call.start), u64::from(call.end))
-        };
         match (put, take) {
             (NOBODY, NOBODY) => {}
             (NOBODY, take) => return Some(Err(Misfit::NeverPut { take })),
             (put, NOBODY) if !calls[put as usize].must => {}
             (put, NOBODY) => things.all.push(Thing {
                 item,
-                put: times(put),
-                take: (NOBODY, AFTER_ALL, AFTER_ALL),
+                put: Doing::of(calls, put),
+                take: Doing::NEVER,
             }),
             (put, take) => {
                 let thing = Thing {
                     item,
-                    put: times(put),
-                    take: times(take),
+                    put: Doing::of(calls, put),
+                    take: Doing::of(calls, take),
                 };
-                if thing.take.2 < thing.put.1 {
+                if thing.take.end() < thing.put.start() {
                     return Some(Err(Misfit::TooEarly { put, take }));
                 }
                 things.all.push(thing);
@@ -185,12 +228,12 @@ pub fn covering(things: &[Thing], start: u64, end: u64) -> Vec<u32> {
             let certain = thing.certain();
             certain.is_some_and(|(from, to)| from <= reached && to > reached)
         });
-        let Some(best) = covers.max_by_key(|thing| thing.take.1) else {
+        let Some(best) = covers.max_by_key(|thing| thing.take.start()) else {
             break;
         };
-        by.push(best.put.0);
-        by.extend(Some(best.take.0).filter(|take| *take != NOBODY));
-        reached = best.take.1;
+        by.push(best.put.call);
+        by.extend(Some(best.take.call).filter(|take| *take != NOBODY));
+        reached = best.take.start();
     }
     by
 }
@@ -205,9 +248,9 @@ pub fn assign(calls: &[ContainerCall], things: &mut Things, mut due: Vec<(u64, u
         let Some(taker) = takers.next() else {
             return false;
         };
-        let start = u64::from(calls[*taker as usize].start);
-        things.all[at].take = (*taker, start, u64::from(NEVER));
-        start < due
+        let start = calls[*taker as usize].start;
+        things.all[at].take = Doing::unended(*taker, start);
+        u64::from(start) < due
     })
 }
 
@@ -232,7 +275,7 @@ pub fn due_by_empty(calls: &[ContainerCall], things: &Things) -> Vec<u64> {
         .collect();
     ends.reverse();
     let due = |thing: &Thing| {
-        let next = empty.partition_point(|(start, _)| *start < thing.put.2);
+        let next = empty.partition_point(|(start, _)| *start < thing.put.end());
         ends.get(next).copied().unwrap_or(AFTER_ALL)
     };
     things.all.iter().map(due).collect()

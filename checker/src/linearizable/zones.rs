@@ -86,7 +86,9 @@ pub fn judge(steps: &[Step], values: usize) -> Zones {
         };
     }
     let mut order = Vec::with_capacity(steps.len());
-    match place(&blocks, |block| write_out(steps, &clusters, block, &mut order)) {
+    match place(&blocks, |block| {
+        write_out(steps, &clusters, block, &mut order)
+    }) {
         Err(contradiction) => Zones::Contradiction(contradiction),
         Ok(()) => Zones::Linearizable(order),
     }
