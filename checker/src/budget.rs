@@ -34,7 +34,7 @@ pub fn stop(begun: Instant, time: Duration, memory: usize) -> impl Fn() -> bool 
 }
 
 /// What an end that is overdue is waited for, in time and in bytes: a second and 32 MB are promised.
-pub const GRACE: (Duration, usize) = (Duration::from_millis(800), 24 << 20);
+pub const GRACE: (Duration, usize) = (Duration::from_millis(800), 16 << 20);
 
 /// How often it is looked at.
 const LOOK: Duration = Duration::from_millis(10);

@@ -257,15 +257,18 @@ fn search(steps: &[Step], clients: &[u64], meter: &Meter<'_>) -> Ordered {
             let fits = |client: &usize| {
                 head(place, *client).is_some_and(|(_, step)| step.action.step(place.1).is_some())
             };
-            let wanted: Vec<Interned> = (0..of.len())
+            let mut wanted: Vec<Interned> = (0..of.len())
                 .filter_map(|client| head(place, client)?.1.action.needs())
                 .collect();
+            // There may be as many clients as operations.
+            wanted.sort_unstable();
+            wanted.dedup();
             let mut ways: Vec<usize> = (0..of.len()).filter(fits).collect();
             // What somebody waits for, then what began first.
-            ways.sort_by_key(|client| {
+            ways.sort_by_cached_key(|client| {
                 let (at, value) = head(place, *client)
                     .map_or((0, None), |(at, step)| (at, step.action.installs()));
-                let helps = value.is_some_and(|value| wanted.contains(&value));
+                let helps = value.is_some_and(|value| wanted.binary_search(&value).is_ok());
                 std::cmp::Reverse((!helps, at))
             });
             ways
