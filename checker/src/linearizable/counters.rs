@@ -267,6 +267,13 @@ mod tests {
         assert_eq!(later(&two, 7), None);
         two.push(call((15, 16), Op::Read, Some(11)));
         assert_eq!(later(&two, 7), Some(vec![1, 2, 4, 5, 6, 7]));
+        // 2 leads to the first sum, 3 and 1 to the second, but none of them from the one to the other.
+        let mut once = [2, 3, 1]
+            .map(|amount| call((1, 20), Op::Add(amount), None))
+            .to_vec();
+        let told = (0..).zip([8, 10, 12]);
+        once.extend(told.map(|(at, sum)| call((4 + at, 10 + at), Op::Read, Some(sum))));
+        assert_eq!(later(&once, 10), Some(vec![0, 1, 2, 3, 4, 5]));
         // Of no read, and where something is taken away, nothing is said.
         assert_eq!(later(&history(12), 6), None);
         let mut less = history(12);
