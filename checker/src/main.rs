@@ -6,6 +6,9 @@ use std::fs::File;
 use std::io::{BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use budget::Budgeted;
@@ -87,72 +90,132 @@ fn main() -> ExitCode {
     // What no number of seconds can say means no end.
     let time = Duration::try_from_secs_f64(arguments.time).unwrap_or(Duration::MAX);
     let memory = arguments.memory.saturating_mul(1 << 20);
-    let mut names = Vec::new();
-    let codes = arguments
-        .files
-        .iter()
-        .map(|file| {
-            let stop = budget::stop(Instant::now(), time, memory);
-            let read = read(file, arguments.format, &stop);
-            (file, stop, read)
-        })
-        .map(|(file, stop, read)| match read {
-            Err(ReadError::Io { .. }) if stop() => {
-                println!(
-                    "{file}: Unknown: the given time or memory was used up while it was read."
-                );
-                2
-            }
-            Ok(recorded) => {
-                let kind =
-                    (arguments.model).unwrap_or_else(|| ModelKind::recognise(&recorded.history));
-                let checker = Objects {
-                    kind,
-                    limits: Limits {
-                        steps: arguments.steps,
-                        bytes: memory.saturating_sub(budget::resident()),
-                        ..Linearizable::default().limits
-                    },
-                    minimum,
-                };
-                let meter = Meter::new(&stop).with_threads(arguments.threads);
-                let verdict = checker.check_within(&recorded.history, &meter);
-                let text = match arguments.json {
-                    true => in_json(file, recorded.truncated, &verdict),
-                    false => in_words(file, recorded.truncated, &verdict),
-                };
-                // Whoever reads may have read enough; but a full disk must not look like a verdict.
-                match std::io::stdout().write_all(text.as_bytes()) {
-                    Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-                        eprintln!("checker: the verdict cannot be written: {error}");
-                        return 73;
-                    }
-                    _ => {}
-                }
-                let drawn = arguments
-                    .plots
-                    .as_deref()
-                    .map(|folder| draw(folder, file, &verdict, &mut names));
-                if let Some(Err(error)) = drawn {
-                    eprintln!("checker: {error}");
-                    return 73;
-                }
-                match verdict.valid {
-                    Valid::Yes => 0,
-                    Valid::No => 1,
-                    Valid::Unknown => 2,
-                }
-            }
-            Err(error) => {
+    let (mut names, options) = (Vec::new(), Arc::new(arguments));
+    let codes = options.files.iter().map(|file| {
+        let (begun, budget) = (Instant::now(), (time, memory));
+        let wrong = Arc::new(AtomicBool::new(false));
+        let work = {
+            let (file, options, wrong) = (file.clone(), options.clone(), wrong.clone());
+            move || judge(&file, &options, (begun, budget), minimum, &wrong)
+        };
+        let found = budget::waited(begun, budget, work)
+            .unwrap_or_else(|| Judged::Over(wrong.load(Relaxed)));
+        let found = match found {
+            Judged::Verdict(found) => found,
+            Judged::Over(wrong) => Box::new(Found {
+                truncated: false,
+                cut_short: true,
+                verdict: over(wrong),
+            }),
+            Judged::Unread(error) => {
                 eprintln!("checker: {error}");
-                if matches!(error, ReadError::Damaged { .. }) {
-                    65
-                } else {
-                    66
-                }
+                return match error {
+                    ReadError::Damaged { .. } => 65,
+                    _ => 66,
+                };
             }
-        });
+        };
+        let text = match options.json {
+            true => in_json(file, &found),
+            false => in_words(file, &found),
+        };
+        // Whoever reads may have read enough; but a full disk must not look like a verdict.
+        match std::io::stdout().write_all(text.as_bytes()) {
+            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+                eprintln!("checker: the verdict cannot be written: {error}");
+                return 73;
+            }
+            _ => {}
+        }
+        let verdict = found.verdict;
+        let drawn = options
+            .plots
+            .as_deref()
+            .map(|folder| draw(folder, file, &verdict, &mut names));
+        if let Some(Err(error)) = drawn {
+            eprintln!("checker: {error}");
+            return 73;
+        }
+        match verdict.valid {
+            Valid::Yes => 0,
+            Valid::No => 1,
+            Valid::Unknown => 2,
+        }
+    });
     ExitCode::from(codes.max_by_key(|code| worse(*code)).unwrap_or(64))
+}
+
+/// What becomes of one file.
+enum Judged {
+    /// It has a verdict.
+    Verdict(Box<Found>),
+    /// The budget was used up before there was a verdict; true: it is wrong for certain.
+    Over(bool),
+    /// It cannot be read.
+    Unread(ReadError),
+}
+
+/// What is told of one file.
+struct Found {
+    /// Its last line is torn.
+    truncated: bool,
+    /// The budget was used up before all was explained.
+    cut_short: bool,
+    verdict: Verdict,
+}
+
+/// Reads and judges one file within the budget; `wrong` is set once that is certain.
+fn judge(
+    file: &str,
+    options: &Arguments,
+    (begun, (time, memory)): (Instant, (Duration, usize)),
+    minimum: Minimum,
+    wrong: &AtomicBool,
+) -> Judged {
+    let stop = budget::stop(begun, time, memory);
+    let recorded = match read(file, options.format, &stop) {
+        Ok(recorded) => recorded,
+        Err(ReadError::Io { .. }) if stop() => return Judged::Over(false),
+        Err(error) => return Judged::Unread(error),
+    };
+    let checker = Objects {
+        kind: (options.model).unwrap_or_else(|| ModelKind::recognise(&recorded.history)),
+        limits: Limits {
+            steps: options.steps,
+            bytes: memory.saturating_sub(budget::resident()),
+            ..Linearizable::default().limits
+        },
+        minimum,
+    };
+    let meter = Meter::new(&stop).with_threads(options.threads);
+    let meter = meter.of_memory(memory).telling(wrong);
+    let verdict = checker.check_within(&recorded.history, &meter);
+    Judged::Verdict(Box::new(Found {
+        truncated: recorded.truncated,
+        cut_short: meter.is_over(),
+        verdict,
+    }))
+}
+
+/// The verdict where the budget ended before there was another one.
+fn over(wrong: bool) -> Verdict {
+    let (valid, summary) = match wrong {
+        true => (
+            Valid::No,
+            "Invalid: something is not linearizable for certain; the given time or memory was used up before it could be told what.",
+        ),
+        false => (
+            Valid::Unknown,
+            "Unknown: the given time or memory was used up before anything was decided.",
+        ),
+    };
+    Verdict {
+        checker: "linearizable".into(),
+        valid,
+        summary: summary.into(),
+        violations: Vec::new(),
+        details: serde_json::Value::Null,
+    }
 }
 
 /// Input that could not be judged must not hide behind a verdict about other input, but for "invalid".
@@ -187,18 +250,24 @@ fn read(
     }
 }
 
-fn in_json(file: &str, truncated: bool, verdict: &Verdict) -> String {
+fn in_json(file: &str, found: &Found) -> String {
+    let (truncated, verdict) = (found.truncated, &found.verdict);
     format!(
         "{}\n",
         serde_json::json!({ "file": file, "truncated": truncated, "verdict": verdict })
     )
 }
 
-fn in_words(file: &str, truncated: bool, verdict: &Verdict) -> String {
+fn in_words(file: &str, found: &Found) -> String {
+    let verdict = &found.verdict;
     let mut text = format!("{file}: {}\n", verdict.summary);
-    if truncated {
+    if found.truncated {
         text += "  The last line is torn, as if the recorder had died; what stands before it was judged.\n";
     }
+    let shortest = match found.cut_short {
+        true => "A",
+        false => "The shortest",
+    };
     for violation in &verdict.violations {
         let key = violation
             .key
@@ -206,8 +275,8 @@ fn in_words(file: &str, truncated: bool, verdict: &Verdict) -> String {
             .map(|key| format!("key {key}, "))
             .unwrap_or_default();
         text += &format!(
-            "\n  {key}{}: {}\n  The shortest wrong prefix ends with event {}.\n",
-            violation.anomaly, violation.explanation, violation.prefix_end
+            "\n  {key}{}: {}\n  {} wrong prefix ends with event {}.\n",
+            violation.anomaly, violation.explanation, shortest, violation.prefix_end
         );
         for operation in &violation.operations {
             let mark = if operation.essential { '*' } else { ' ' };

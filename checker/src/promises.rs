@@ -5,19 +5,22 @@
 //! another here if its write had ended before the other one's began: whatever the versions are, these two are
 //! ordered. So what is told as broken is broken; what is told as kept was kept as far as these answers show.
 
-use serde::{Deserialize, Serialize};
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::hash::Map;
 use crate::history::{History, Process};
+use crate::linearizable::Meter;
 use crate::models::register::{Action, INITIAL, Part, Step};
 use crate::sequential::{self, Ordered};
-use crate::words::{Words, name_key};
+use crate::words::{Words, count, name_key};
 
 /// At most so many operations are told of a key that has no order.
 const TOLD: usize = 6;
 
 /// What was kept and what was broken.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default)]
 pub struct Promises {
     /// Reads that were looked at: those of keys where no value is written twice.
     pub reads: u64,
@@ -36,7 +39,6 @@ pub struct Promises {
     /// What was written after something was read is never found before that.
     pub writes_follow_reads: Promise,
     /// Some order keeps each client's own, key by key.
-    #[serde(default)]
     pub sequential: Sequential,
 }
 
@@ -77,20 +79,43 @@ struct Session {
     written: Option<Write>,
 }
 
+impl Serialize for Promises {
+    /// Where no read was looked at, nothing is said of reads: zeros would look like promises that were kept.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        if self.reads > 0 {
+            map.serialize_entry("reads", &self.reads)?;
+            map.serialize_entry("stale_reads", &self.stale_reads)?;
+            map.serialize_entry("most_versions", &self.most_versions)?;
+            map.serialize_entry("most_ns", &self.most_ns)?;
+            map.serialize_entry("read_your_writes", &self.read_your_writes)?;
+            map.serialize_entry("monotonic_reads", &self.monotonic_reads)?;
+            map.serialize_entry("monotonic_writes", &self.monotonic_writes)?;
+            map.serialize_entry("writes_follow_reads", &self.writes_follow_reads)?;
+        }
+        map.serialize_entry("sequential", &self.sequential)?;
+        map.end()
+    }
+}
+
 impl Promises {
     /// Looks at all keys where no value is written twice, and asks of those that are `wrong` whether they are sequentially
-    /// consistent; `None` where there is nothing to tell. O(n log n), for stale reads the writes that they missed, and
-    /// the budget of [`sequential`].
+    /// consistent, until the meter says stop; `None` where there is nothing to tell. O(n log n), and the budget of
+    /// [`sequential`].
     pub fn of(
         history: &History,
         parts: &[Part],
         wrong: impl Fn(usize) -> bool,
+        meter: &Meter<'_>,
     ) -> Option<Promises> {
         let mut promises = Promises::default();
         for (number, part) in parts.iter().enumerate() {
+            if meter.spent(part.steps.len() as u64) {
+                break;
+            }
             promises.look(history, part);
             if wrong(number) {
-                promises.ask_for_an_order(history, part);
+                promises.ask_for_an_order(history, part, meter);
             }
         }
         let Sequential {
@@ -111,9 +136,10 @@ impl Promises {
         sentences.push(match self.stale_reads {
             0 => format!("No read was stale by time ({} looked at).", self.reads),
             stale => format!(
-                "{stale} of {} reads were stale: at most {} versions, and {:.3} ms.",
-                self.reads,
-                self.most_versions,
+                "{stale} of {} {} stale: by at most {}, and {:.3} ms.",
+                count(self.reads, "read"),
+                if stale == 1 { "was" } else { "were" },
+                count(self.most_versions, "version"),
                 self.most_ns as f64 / 1e6
             ),
         });
@@ -124,18 +150,21 @@ impl Promises {
             ("writes follow reads", &self.writes_follow_reads),
         ];
         sentences.extend(all.map(|(name, promise)| match &promise.example {
-            Some(example) => format!("{name}: broken {} times; {example}", promise.broken),
+            Some(example) => format!(
+                "{name}: broken {}; {example}",
+                count(promise.broken, "time")
+            ),
             None => format!("{name}: kept, as far as was seen."),
         }));
         sentences
     }
 
-    fn ask_for_an_order(&mut self, history: &History, part: &Part) {
+    fn ask_for_an_order(&mut self, history: &History, part: &Part, meter: &Meter<'_>) {
         let clients: Vec<u64> = (part.steps.iter())
             .map(|step| client_of(history, step))
             .collect();
         let sequential = &mut self.sequential;
-        match sequential::judge(&part.steps, &clients, part.values) {
+        match sequential::judge_within(&part.steps, &clients, part.values, meter) {
             Ordered::Yes(_) => sequential.kept += 1,
             Ordered::Unknown => sequential.undecided += 1,
             Ordered::No(steps) => {
@@ -187,6 +216,7 @@ impl Promises {
             .iter()
             .filter(|step| step.must && step.action.installs().is_some())
             .collect();
+        let mut missed = Missed::default();
         let mut earliest: Vec<u32> = acknowledged.iter().map(|step| step.end).collect();
         for at in (1..earliest.len()).rev() {
             earliest[at - 1] = earliest[at - 1].min(earliest[at]);
@@ -201,7 +231,13 @@ impl Promises {
             let session = sessions.entry(client(step)).or_default();
             if let Some(found) = step.action.needs().and_then(|value| writes[value as usize]) {
                 self.reads += 1;
-                self.stale(history, step, &found, &acknowledged, &earliest);
+                self.stale(
+                    history,
+                    step,
+                    &found,
+                    (&acknowledged, &earliest),
+                    &mut missed,
+                );
                 if let Some(own) = session
                     .written
                     .filter(|own| found.step.end < own.step.start)
@@ -238,6 +274,7 @@ impl Promises {
                 });
             }
         }
+        self.most_versions = self.most_versions.max(missed.most(&acknowledged));
     }
 
     fn stale(
@@ -245,21 +282,56 @@ impl Promises {
         history: &History,
         read: &Step,
         found: &Write,
-        writes: &[&Step],
-        earliest: &[u32],
+        (writes, earliest): (&[&Step], &[u32]),
+        missed: &mut Missed,
     ) {
         let later = writes.partition_point(|write| write.start <= found.step.end);
         let Some(overwritten) = earliest.get(later).filter(|end| **end < read.start) else {
             return;
         };
-        let newer = writes[later..]
-            .iter()
-            .take_while(|write| write.start < read.start);
-        let versions = newer.filter(|write| write.end < read.start).count() as u64;
+        missed.by.push((later, read.start));
         let time = |event: u32| history.columns().time_ns(event as usize - 1);
         self.stale_reads += 1;
-        self.most_versions = self.most_versions.max(versions);
         self.most_ns = self.most_ns.max(time(read.start) - time(*overwritten));
+    }
+}
+
+/// What stale reads missed.
+#[derive(Default)]
+struct Missed {
+    /// By read: the number of the first write that began after what it found had been written, and when it began itself.
+    by: Vec<(usize, u32)>,
+}
+
+impl Missed {
+    /// The most writes that one of them missed: all from its first on that had ended when it began. O(n log n): a replica that
+    /// is never told anything misses every write in every read.
+    fn most(mut self, writes: &[&Step]) -> u64 {
+        self.by
+            .sort_unstable_by_key(|(first, _)| std::cmp::Reverse(*first));
+        let mut ends: Vec<u32> = writes.iter().map(|write| write.end).collect();
+        ends.sort_unstable();
+        let place = |time: u32| ends.partition_point(|end| *end < time);
+        // Fenwick, "A new data structure for cumulative frequency tables", 1994: how many of the ends so far are in front.
+        let mut tree = vec![0_u64; ends.len() + 1];
+        let (mut next, mut most) = (writes.len(), 0);
+        for (first, read) in self.by {
+            while next > first {
+                next -= 1;
+                let mut at = place(writes[next].end) + 1;
+                while let Some(count) = tree.get_mut(at) {
+                    *count += 1;
+                    at += at & at.wrapping_neg();
+                }
+            }
+            let (mut at, mut sum) = (place(read), 0);
+            while at > 0 {
+                sum += tree[at];
+                at &= at - 1;
+            }
+            most = most.max(sum);
+        }
+        most
     }
 }
 
@@ -269,15 +341,18 @@ impl Sequential {
         let told = [
             (
                 self.broken,
-                format!("broken for {} keys; {example}", self.broken),
+                format!("broken for {}; {example}", count(self.broken, "key")),
             ),
             (
                 self.kept,
-                format!("kept for {} keys, each by itself.", self.kept),
+                match self.kept {
+                    1 => "kept for 1 key.".into(),
+                    kept => format!("kept for {kept} keys, each by itself."),
+                },
             ),
             (
                 self.undecided,
-                format!("not decided for {} keys.", self.undecided),
+                format!("not decided for {}.", count(self.undecided, "key")),
             ),
         ];
         let told = told.into_iter().filter(|(count, _)| *count > 0);
@@ -315,6 +390,7 @@ impl Promise {
 mod tests {
     use super::*;
     use crate::history::{Event, Kind};
+    use crate::linearizable::limits::NO_END;
     use crate::models::register::parts;
     use serde_json::{Value, json};
 
@@ -337,7 +413,8 @@ mod tests {
             }
         }
         let history = History::new(events).unwrap();
-        Promises::of(&history, &parts(&history).unwrap(), |_| true).unwrap()
+        let meter = Meter::new(NO_END);
+        Promises::of(&history, &parts(&history).unwrap(), |_| true, &meter).unwrap()
     }
 
     fn broken(promises: &Promises) -> [u64; 4] {
@@ -372,6 +449,53 @@ mod tests {
     }
 
     #[test]
+    fn the_most_that_a_read_missed_is_what_looking_at_all_tells() {
+        let mut state = 7_u64;
+        let mut below = |most: u64| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            (state % most) as u32
+        };
+        for _ in 0..300 {
+            let step = |start: u32, long: u32| Step {
+                operation: 0,
+                start,
+                end: start + 1 + long,
+                must: true,
+                action: Action::Write(1),
+            };
+            let mut steps: Vec<Step> = (0..8).map(|_| step(below(20), below(9))).collect();
+            steps.sort_by_key(|step| step.start);
+            let writes: Vec<&Step> = steps.iter().collect();
+            let by: Vec<(usize, u32)> = (0..5).map(|_| (below(9) as usize, below(30))).collect();
+            let missed = |&(first, read): &(usize, u32)| {
+                writes[first..]
+                    .iter()
+                    .filter(|write| write.end < read)
+                    .count() as u64
+            };
+            let most = by.iter().map(missed).max().unwrap();
+            assert_eq!(Missed { by }.most(&writes), most);
+        }
+    }
+
+    #[test]
+    fn where_no_read_was_looked_at_nothing_is_said_of_reads() {
+        let looked = promises(&[(0, "write", 1), (1, "read", 1)]);
+        let again = |promises: &Promises| serde_json::to_value(promises).unwrap();
+        assert_eq!(again(&looked)["stale_reads"], 0);
+        // A value that is written twice: nobody can tell which write a read found.
+        let twice = promises(&[(0, "write", 1), (0, "write", 1), (1, "read", 1)]);
+        let fields = again(&twice).as_object().map(|map| map.len());
+        assert_eq!(fields, Some(1));
+        for told in [looked, twice] {
+            let read: Promises = serde_json::from_value(again(&told)).unwrap();
+            assert_eq!(read, told);
+        }
+    }
+
+    #[test]
     fn each_promise_is_broken_by_its_own_history() {
         // Stale for another client only: every session is content.
         let stale = promises(&[
@@ -391,7 +515,7 @@ mod tests {
         let own = promises(&[(0, "write", 1), (0, "write", 2), (0, "read", 1)]);
         assert_eq!(broken(&own), [1, 0, 0, 0]);
         assert_eq!(kept(&own), (0, 1));
-        assert!(own.sentences()[0].starts_with("sequential consistency: broken for 1 keys; "));
+        assert!(own.sentences()[0].starts_with("sequential consistency: broken for 1 key; "));
         let back = promises(&[
             (0, "write", 1),
             (2, "write", 2),
@@ -416,7 +540,7 @@ mod tests {
         assert_eq!(broken(&follows), [0, 1, 0, 1]);
         assert!(
             follows.sentences()[5]
-                .starts_with("writes follow reads: broken 1 times; Process 1 read 2")
+                .starts_with("writes follow reads: broken 1 time; Process 1 read 2")
         );
     }
 }

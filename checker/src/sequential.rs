@@ -14,6 +14,7 @@
 
 use crate::hash::{Map, Set};
 use crate::linearizable::clusters::{Clusters, Contradiction, NOBODY, clusters};
+use crate::linearizable::limits::{Meter, NO_END};
 use crate::models::register::{INITIAL, Interned, Step};
 
 /// Ways that a search may try.
@@ -33,10 +34,15 @@ pub enum Ordered {
 /// Judges the steps of a register that holds nothing at first; `clients` tells whose each is, and each has at most one at
 /// a time. Values are numbered below `values`.
 pub fn judge(steps: &[Step], clients: &[u64], values: usize) -> Ordered {
+    judge_within(steps, clients, values, &Meter::new(NO_END))
+}
+
+/// As [`judge`], until the meter says stop.
+pub fn judge_within(steps: &[Step], clients: &[u64], values: usize, meter: &Meter<'_>) -> Ordered {
     let found = match clusters(steps, values) {
         Some(Err(why)) => by_values(why),
-        Some(Ok(clusters)) => by_blocks(steps, clients, &clusters),
-        None => search(steps, clients),
+        Some(Ok(clusters)) => by_blocks(steps, clients, &clusters, meter),
+        None => search(steps, clients, meter),
     };
     match found {
         Ordered::Yes(order) if !keeps(steps, clients, &order) => Ordered::Unknown,
@@ -73,7 +79,7 @@ fn by_values(why: Contradiction) -> Ordered {
     Ordered::No(why.members())
 }
 
-fn by_blocks(steps: &[Step], clients: &[u64], clusters: &Clusters) -> Ordered {
+fn by_blocks(steps: &[Step], clients: &[u64], clusters: &Clusters, meter: &Meter<'_>) -> Ordered {
     // By value: its block, and its place there.
     let mut place: Vec<(u32, u32)> = vec![(NOBODY, 0); clusters.of.len()];
     let mut roots: Vec<Interned> = Vec::new();
@@ -135,7 +141,7 @@ fn by_blocks(steps: &[Step], clients: &[u64], clusters: &Clusters) -> Ordered {
     };
     // Failed compares that do not tell what they found have no place yet.
     if !clusters.differs.is_empty() {
-        return search(steps, clients);
+        return search(steps, clients, meter);
     }
     let mut whole = Vec::with_capacity(steps.len());
     for block in order {
@@ -205,7 +211,7 @@ type Open = (Place, usize, Option<Vec<usize>>);
 /// How far each client is, and what the register holds.
 type Place = (Vec<u32>, Interned);
 
-fn search(steps: &[Step], clients: &[u64]) -> Ordered {
+fn search(steps: &[Step], clients: &[u64], meter: &Meter<'_>) -> Ordered {
     let mut number: Map<u64, usize> = Map::default();
     let mut of: Vec<Vec<u32>> = Vec::new();
     for (at, client) in (0..).zip(clients) {
@@ -251,15 +257,18 @@ fn search(steps: &[Step], clients: &[u64]) -> Ordered {
             let fits = |client: &usize| {
                 head(place, *client).is_some_and(|(_, step)| step.action.step(place.1).is_some())
             };
-            let wanted: Vec<Interned> = (0..of.len())
+            let mut wanted: Vec<Interned> = (0..of.len())
                 .filter_map(|client| head(place, client)?.1.action.needs())
                 .collect();
+            // There may be as many clients as operations.
+            wanted.sort_unstable();
+            wanted.dedup();
             let mut ways: Vec<usize> = (0..of.len()).filter(fits).collect();
             // What somebody waits for, then what began first.
-            ways.sort_by_key(|client| {
+            ways.sort_by_cached_key(|client| {
                 let (at, value) = head(place, *client)
                     .map_or((0, None), |(at, step)| (at, step.action.installs()));
-                let helps = value.is_some_and(|value| wanted.contains(&value));
+                let helps = value.is_some_and(|value| wanted.binary_search(&value).is_ok());
                 std::cmp::Reverse((!helps, at))
             });
             ways
@@ -270,7 +279,8 @@ fn search(steps: &[Step], clients: &[u64]) -> Ordered {
             continue;
         };
         tried += 1;
-        if tried > BUDGET {
+        // What a place holds, and what is looked at to leave it.
+        if tried > BUDGET || meter.spent(of.len() as u64) {
             return Ordered::Unknown;
         }
         let mut next = place.clone();

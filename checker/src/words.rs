@@ -8,6 +8,14 @@ use serde_json::Value;
 
 use crate::history::{Event, History, Outcome, Process};
 
+/// `1 key`, `2 keys`.
+pub fn count(number: u64, noun: &str) -> String {
+    match number {
+        1 => format!("1 {noun}"),
+        _ => format!("{number} {noun}s"),
+    }
+}
+
 /// Speaks about a few operations of one history.
 pub struct Words<'a> {
     history: &'a History,

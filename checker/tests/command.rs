@@ -39,7 +39,7 @@ fn a_valid_history_exits_0_and_an_invalid_one_1_with_its_reason() {
     let valid = checker(&[&good()]);
     assert_eq!(valid.status.code(), Some(0));
     assert!(
-        out(&valid).contains("Valid: all 231 operations on 1 keys"),
+        out(&valid).contains("Valid: all 231 operations on 1 key"),
         "{}",
         out(&valid)
     );
@@ -193,7 +193,7 @@ fn a_register_that_is_wrong_is_told_what_it_gives_all_the_same() {
     let output = checker(&[&specimen("generated/regu_c5_n1000_u0_invalid.jsonl")]);
     let text = out(&output);
     assert!(
-        text.contains("1 of 489 reads were stale: at most 1 versions"),
+        text.contains("1 of 489 reads was stale: by at most 1 version, and"),
         "{text}"
     );
     assert!(text.contains("monotonic reads: kept"), "{text}");

@@ -345,8 +345,8 @@ fn too_small_a_budget_is_unknown_and_says_what_is_proved() {
     assert_eq!(details.keys[0].proved_to_event, Some(9));
     assert_eq!(
         verdict.summary,
-        "Unknown: 1 of 1 keys could not be decided within 2 steps and 1024 MB each; \
-         the others are linearizable, and these up to event 9 (0.010 s) at least."
+        "Unknown: 1 of 1 key could not be decided within 2 steps and 1 configuration each, and 1024 MB; \
+         this one is linearizable up to event 9 (0.010 s) at least."
     );
     valid(&script);
 }

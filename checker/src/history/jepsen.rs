@@ -8,6 +8,7 @@ use smol_str::{SmolStr, ToSmolStr};
 
 use super::edn::{Reader, Wrong};
 use super::exact;
+use super::keys::Keys;
 use super::{Event, Kind, Process};
 
 /// Reads EDN: each event with the line it begins in.
@@ -39,7 +40,7 @@ pub fn from_edn(text: &str) -> Result<Vec<(usize, Event)>, Wrong> {
         events.push(line, value)?;
     }
     match reader.is_done() {
-        true => Ok(untupled(events.all)),
+        true => events.untupled(),
         false => Err(Wrong {
             line: reader.line(),
             reason: "something follows the list of operations".into(),
@@ -65,11 +66,14 @@ pub fn from_json(text: &str) -> Result<Vec<(usize, Event)>, Wrong> {
     for value in values {
         events.push(lines.next().unwrap_or(1), value)?;
     }
-    Ok(untupled(events.all))
+    events.untupled()
 }
 
 /// Jepsen's independent keys: where every invocation, reads too, has a pair for its value, that is [key value].
-fn untupled(mut events: Vec<(usize, Event)>) -> Vec<(usize, Event)> {
+fn untupled(
+    mut events: Vec<(usize, Event)>,
+    keys: &mut Keys,
+) -> Result<Vec<(usize, Event)>, Wrong> {
     let is_pair = |value: &Value| value.as_array().is_some_and(|pair| pair.len() == 2);
     let mut begun = events
         .iter()
@@ -80,10 +84,10 @@ fn untupled(mut events: Vec<(usize, Event)>) -> Vec<(usize, Event)> {
         .clone()
         .all(|event| event.key.is_none() && is_pair(&event.value));
     if !all || !begun.any(|event| reads(&event)) {
-        return events;
+        return Ok(events);
     }
     let mut key_of: HashMap<Process, Value> = HashMap::new();
-    for (_, event) in &mut events {
+    for (line, event) in &mut events {
         if event.process == Process::Nemesis {
             continue;
         }
@@ -103,9 +107,14 @@ fn untupled(mut events: Vec<(usize, Event)>) -> Vec<(usize, Event)> {
         {
             event.value = pair.pop().unwrap_or_default();
         }
-        event.key = Some(key.as_str().map_or_else(|| key.to_smolstr(), SmolStr::from));
+        let name = key.as_str().map_or_else(|| key.to_smolstr(), SmolStr::from);
+        keys.hear(&name, key.is_string()).map_err(|reason| Wrong {
+            line: *line,
+            reason,
+        })?;
+        event.key = Some(name);
     }
-    events
+    Ok(events)
 }
 
 /// The lines in which the elements of a well-formed array of objects begin.
@@ -132,14 +141,25 @@ fn starts(text: &str) -> impl Iterator<Item = usize> + '_ {
 struct Events {
     all: Vec<(usize, Event)>,
     last: Duration,
+    keys: Keys,
 }
 
 impl Events {
     fn push(&mut self, line: usize, value: Value) -> Result<(), Wrong> {
+        let is_text = value.get("key").is_some_and(Value::is_string);
         let event = self.event(value).map_err(|reason| Wrong { line, reason })?;
+        if let Some(key) = &event.key {
+            let heard = self.keys.hear(key, is_text);
+            heard.map_err(|reason| Wrong { line, reason })?;
+        }
         self.last = event.time;
         self.all.push((line, event));
         Ok(())
+    }
+
+    /// All of them, once the last was pushed.
+    fn untupled(mut self) -> Result<Vec<(usize, Event)>, Wrong> {
+        untupled(self.all, &mut self.keys)
     }
 
     fn event(&self, value: Value) -> Result<Event, String> {

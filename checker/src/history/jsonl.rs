@@ -12,6 +12,7 @@ use smol_str::{SmolStr, ToSmolStr};
 
 use super::columns::Said;
 use super::exact;
+use super::keys::Keys;
 use super::line::{self, Key};
 use super::operation::Recorder;
 use super::{Event, History, Kind, Malformed, Process};
@@ -108,6 +109,7 @@ pub fn read(name: &str, mut input: impl BufRead) -> Result<Recorded, ReadError> 
         reason,
     };
     let mut recorder = Recorder::default();
+    let mut keys = Keys::default();
     let mut text = Vec::new();
     let mut truncated = false;
     let mut blank: Option<usize> = None;
@@ -123,7 +125,7 @@ pub fn read(name: &str, mut input: impl BufRead) -> Result<Recorded, ReadError> 
             break;
         }
         let recorded = match line::read(&text, recorder.columns_mut().values_mut()) {
-            Some(plain) if blank.is_none() => recorded(&mut recorder, &plain),
+            Some(plain) if blank.is_none() => recorded(&mut recorder, &mut keys, &plain),
             _ if text.iter().all(u8::is_ascii_whitespace) => {
                 blank.get_or_insert(line);
                 continue;
@@ -138,6 +140,10 @@ pub fn read(name: &str, mut input: impl BufRead) -> Result<Recorded, ReadError> 
                     let numbers = std::str::from_utf8(&text).ok().and_then(exact::inexact);
                     if let Some((_, number)) = numbers {
                         return Err(damaged(line, exact::refusal(number)));
+                    }
+                    if let Some(key) = plain(parsed.key.clone()) {
+                        let heard = keys.hear(&key, parsed.key.is_string());
+                        heard.map_err(|reason| damaged(line, reason))?;
                     }
                     let columns = recorder.columns_mut();
                     let last = columns
@@ -163,7 +169,11 @@ pub fn read(name: &str, mut input: impl BufRead) -> Result<Recorded, ReadError> 
 }
 
 /// Records a plain line.
-fn recorded(recorder: &mut Recorder, line: &line::Line<'_>) -> Result<(), Malformed> {
+fn recorded(
+    recorder: &mut Recorder,
+    keys: &mut Keys,
+    line: &line::Line<'_>,
+) -> Result<(), Malformed> {
     let columns = recorder.columns_mut();
     let at = columns.len();
     if line.index.is_some_and(|index| index != at as u64) {
@@ -184,6 +194,11 @@ fn recorded(recorder: &mut Recorder, line: &line::Line<'_>) -> Result<(), Malfor
             Some(number.as_str())
         }
     };
+    if let Some(key) = key {
+        let is_text = matches!(line.key, Key::Text(_));
+        let heard = keys.hear(key, is_text);
+        heard.map_err(|reason| Malformed { index: at, reason })?;
+    }
     let last = at.checked_sub(1).map_or(0, |at| columns.time_ns(at));
     recorder.record_said(&Said {
         time: line.time.unwrap_or(last),

@@ -8,6 +8,7 @@ mod exact;
 mod format;
 mod jepsen;
 pub mod jsonl;
+mod keys;
 mod line;
 mod operation;
 mod porcupine;

@@ -78,6 +78,14 @@ const GONE: u32 = u32::MAX;
 /// Processes below this have a place of their own, the others are looked up.
 const NEAR: u64 = 1 << 22;
 
+/// What an event says that may complete an operation.
+struct Completed<'a> {
+    key: Option<&'a str>,
+    is_null: bool,
+    /// Whether its value is this one.
+    same: &'a dyn Fn(Datum<'_>) -> bool,
+}
+
 /// Builds a history event by event, as they happen.
 ///
 /// ```
@@ -112,7 +120,13 @@ impl Recorder {
             });
         }
         let time = u64::try_from(event.time.as_nanos()).unwrap_or(u64::MAX);
-        let operation = self.pair(event.process, event.kind, &event.f, time)?;
+        let same = |asked: Datum<'_>| asked.to_value() == event.value;
+        let completed = Completed {
+            key: event.key.as_deref(),
+            is_null: event.value.is_null(),
+            same: &same,
+        };
+        let operation = self.pair(event.process, event.kind, (&event.f, time), completed)?;
         self.history.columns.push_event(event);
         self.keep(operation);
         Ok(())
@@ -120,7 +134,14 @@ impl Recorder {
 
     /// Appends what a parser has read.
     pub(super) fn record_said(&mut self, said: &Said<'_>) -> Result<(), Malformed> {
-        let operation = self.pair(said.process, said.kind, said.f, said.time)?;
+        // Equal lists may be stored in different cells: those are only compared where they are short.
+        let same = |asked: Datum<'_>| asked.cell() == said.value || !said.value.tells();
+        let completed = Completed {
+            key: said.key,
+            is_null: said.value.is_null(),
+            same: &same,
+        };
+        let operation = self.pair(said.process, said.kind, (said.f, said.time), completed)?;
         self.history.columns.push(said);
         self.keep(operation);
         Ok(())
@@ -149,8 +170,8 @@ impl Recorder {
         &mut self,
         process: Process,
         kind: Kind,
-        f: &str,
-        time: u64,
+        (f, time): (&str, u64),
+        told: Completed<'_>,
     ) -> Result<Option<Operation>, Malformed> {
         let History {
             columns,
@@ -204,6 +225,22 @@ impl Recorder {
                 "process {process} completes {f} but had invoked {invoked}"
             ));
         }
+        let invoke = operation.invoke();
+        if let (Some(key), asked) = (told.key, columns.key(invoke))
+            && asked.is_none_or(|asked| asked != key)
+        {
+            let asked = asked.map_or("no key", SmolStr::as_str);
+            return refuse(format!(
+                "process {process} completes {f} of the key {key} but had invoked it of {asked}"
+            ));
+        }
+        // What failed, or may have, sometimes tells why in its value.
+        let tells = kind == Kind::Ok && matches!(f, "write" | "cas") && !told.is_null;
+        if tells && !(told.same)(columns.value(invoke)) {
+            return refuse(format!(
+                "process {process} completes a {f} of another value than it had invoked"
+            ));
+        }
         operation.complete = NonZeroU32::new(index as u32);
         operation.outcome = match kind {
             Kind::Ok => Outcome::Ok,
@@ -222,7 +259,7 @@ impl History {
     /// Pairs invocations with completions. O(events).
     ///
     /// # Errors
-    /// A completion without an invocation, a process with two open operations, a process that acts after
+    /// A completion without an invocation, or of another key, or of a write of another value; a process with two open operations, a process that acts after
     /// its operation ended in info, an index out of order, or time that goes back.
     pub fn new(events: impl IntoIterator<Item = Event>) -> Result<History, Malformed> {
         let mut recorder = Recorder::default();

@@ -60,6 +60,88 @@ pub fn judge(calls: &[CounterCall]) -> Exact {
     }
 }
 
+/// True where some order and choice of the additions leaves 64 bits.
+pub fn overflows(calls: &[CounterCall]) -> bool {
+    let amounts = calls.iter().map(|call| match call.op {
+        Op::Add(amount) => i128::from(amount),
+        Op::Read => 0,
+    });
+    let (low, high) = amounts.fold((0, 0), |(low, high): (i128, i128), amount| {
+        (low + amount.min(0), high + amount.max(0))
+    });
+    low < i128::from(i64::MIN) || high > i128::from(i64::MAX)
+}
+
+/// More calls than these are not told as [`later`].
+const FEW: usize = 8;
+
+/// The read that ended at `time`, one or two of the next to end, and all that can have been added between these, where no choice
+/// of it leads from each sum to the next. Nothing negative is added, so the larger sum is the later.
+///
+/// Each addition that takes effect after a read ends after that has begun, and each that takes effect before a read begins
+/// before that has ended. O(n).
+pub fn later(calls: &[CounterCall], time: u32) -> Option<Vec<u32>> {
+    let told = |at: u32| {
+        let call = &calls[at as usize];
+        call.reply.filter(|_| call.op == Op::Read && call.must)
+    };
+    let first = calls.iter().position(|call| call.end == time)? as u32;
+    let (begun, sum) = (calls[first as usize].start, told(first)?);
+    if calls.iter().any(|call| added(call) < 0) {
+        return None;
+    }
+    let after = || (0..calls.len() as u32).filter(|at| calls[*at as usize].end > begun);
+    let adds: Vec<u32> = after()
+        .filter(|at| added(&calls[*at as usize]) > 0)
+        .collect();
+    let is_later = |at: &u32| told(*at).is_some_and(|later| later > sum);
+    let mut reads: Vec<u32> = after().filter(is_later).collect();
+    reads.sort_unstable_by_key(|at| calls[*at as usize].end);
+    reads.truncate(NEAR);
+    let mut best: Option<Vec<u32>> = None;
+    for (at, one) in reads.iter().enumerate() {
+        for other in &reads[..=at] {
+            let mut chain = vec![first, *one, *other];
+            chain.sort_unstable_by_key(|at| told(*at));
+            chain.dedup();
+            let between = |add: &&u32| calls[**add as usize].start < calls[*one as usize].end;
+            let between: Vec<u32> = adds.iter().filter(between).copied().collect();
+            let most = best.as_ref().map_or(FEW, |best| best.len() - 1);
+            if chain.len() + between.len() > most || leads(calls, &chain, &between, 0) {
+                continue;
+            }
+            let mut members = [chain, between].concat();
+            members.sort_unstable();
+            best = Some(members);
+        }
+    }
+    best
+}
+
+fn added(call: &CounterCall) -> i64 {
+    match call.op {
+        Op::Add(amount) => amount,
+        Op::Read => 0,
+    }
+}
+
+/// True if some of `adds`, without those in `used`, lead from each of `reads` to the next.
+fn leads(calls: &[CounterCall], reads: &[u32], adds: &[u32], used: u32) -> bool {
+    let [from, to, ..] = reads else { return true };
+    let [from, to] = [from, to].map(|at| &calls[*at as usize]);
+    let told = |read: &CounterCall| read.reply.map_or(0, i128::from);
+    (0..1_u32 << adds.len()).any(|chosen| {
+        let mut members = (adds.iter().enumerate())
+            .filter(|(at, _)| chosen >> at & 1 == 1)
+            .map(|(_, add)| &calls[*add as usize]);
+        let sum: i128 = members.clone().map(|add| i128::from(added(add))).sum();
+        chosen & used == 0
+            && sum == told(to) - told(from)
+            && members.all(|add| add.end > from.start && add.start < to.end)
+            && leads(calls, &reads[1..], adds, used | chosen)
+    })
+}
+
 /// Sums of amounts up to a time.
 struct Sums(Vec<(u32, i64)>);
 
@@ -147,4 +229,91 @@ fn reads_alone(reads: &[Timed], adds: &[Timed]) -> Option<Exact> {
         let most = started.before(read.end);
         (read.number > most).then(|| too_much(read.at))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn call((start, end): (u32, u32), op: Op, told: Option<i64>) -> CounterCall {
+        Call {
+            operation: 0,
+            start,
+            end,
+            must: true,
+            op,
+            reply: told,
+        }
+    }
+
+    #[test]
+    fn a_later_read_shows_what_an_earlier_one_lacked() {
+        let history = |told| {
+            vec![
+                call((1, 2), Op::Add(9), None),
+                call((3, 6), Op::Add(1), None),
+                call((4, 7), Op::Read, Some(8)),
+                call((5, 9), Op::Read, Some(told)),
+                call((8, 10), Op::Add(2), None),
+                call((11, 12), Op::Add(5), None),
+            ]
+        };
+        // 1 and 2 can have been added between, 5 cannot.
+        assert_eq!(later(&history(11), 7), None);
+        assert_eq!(later(&history(12), 7), Some(vec![1, 2, 3, 4]));
+        // Either sum has its choice, but not one after the other.
+        let mut two = history(9);
+        two.push(call((13, 14), Op::Read, Some(16)));
+        assert_eq!(later(&two, 7), None);
+        two.push(call((15, 16), Op::Read, Some(11)));
+        assert_eq!(later(&two, 7), Some(vec![1, 2, 4, 5, 6, 7]));
+        // 2 leads to the first sum, 3 and 1 to the second, but none of them from the one to the other.
+        let mut once = [2, 3, 1]
+            .map(|amount| call((1, 20), Op::Add(amount), None))
+            .to_vec();
+        let told = (0..).zip([8, 10, 12]);
+        once.extend(told.map(|(at, sum)| call((4 + at, 10 + at), Op::Read, Some(sum))));
+        assert_eq!(later(&once, 10), Some(vec![0, 1, 2, 3, 4, 5]));
+        // Of no read, and where something is taken away, nothing is said.
+        assert_eq!(later(&history(12), 6), None);
+        let mut less = history(12);
+        less.push(call((13, 14), Op::Add(-1), None));
+        assert_eq!(later(&less, 7), None);
+    }
+
+    #[test]
+    fn what_is_taken_for_a_contradiction_is_one() {
+        use crate::linearizable::Limits;
+        use crate::linearizable::general::{Found, search};
+        use crate::models::counter::Counter;
+        let limits = Limits {
+            configurations: 10_000,
+            steps: 100_000,
+            bytes: 1 << 24,
+        };
+        let (mut state, mut found) = (9_u64, 0);
+        let mut below = |most: u64| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state % most
+        };
+        for _ in 0..3000 {
+            let mut calls: Vec<CounterCall> = Vec::new();
+            let mut times: Vec<u32> = (1..=12).collect();
+            while times.len() > 1 {
+                let start = times.remove(0);
+                let end = times.remove(below(3.min(times.len() as u64)) as usize);
+                calls.push(match below(2) {
+                    0 => call((start, end), Op::Add(below(4) as i64), None),
+                    _ => call((start, end), Op::Read, Some(below(6) as i64)),
+                });
+            }
+            let wrong = calls.iter().any(|call| later(&calls, call.end).is_some());
+            found += u32::from(wrong);
+            let judged = search(&Counter, &calls, limits).found;
+            assert!(!wrong || matches!(judged, Found::Stuck { .. }), "{calls:?}");
+        }
+        assert!(found > 100, "{found}");
+    }
 }

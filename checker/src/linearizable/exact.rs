@@ -46,6 +46,17 @@ pub trait Judged: Spoken<Op: Send + Sync, Reply: Send + Sync> + Send + Sync {
         true
     }
 
+    /// Why these calls are not judged at all.
+    fn refuses(&self, _calls: &Calls<Self>) -> Option<&'static str> {
+        None
+    }
+
+    /// Few calls of all, those after `time` too, that contradict the one that ended then; where what stands before it shows
+    /// that only by many.
+    fn later(&self, _calls: &Calls<Self>, _time: u32) -> Option<Vec<u32>> {
+        None
+    }
+
     /// Calls of one unit can be left out together without making a right history wrong. `None`: the call may
     /// only be made optional, or, if it changes nothing, be left out.
     fn unit(&self, _call: &Call<Self::Op, Self::Reply>) -> Option<u32> {
@@ -56,6 +67,16 @@ pub trait Judged: Spoken<Op: Send + Sync, Reply: Send + Sync> + Send + Sync {
 impl Judged for Counter {
     fn exact(&self, calls: &Calls<Self>) -> Exact {
         counters::judge(calls)
+    }
+
+    fn later(&self, calls: &Calls<Self>, time: u32) -> Option<Vec<u32>> {
+        counters::later(calls, time)
+    }
+
+    fn refuses(&self, calls: &Calls<Self>) -> Option<&'static str> {
+        counters::overflows(calls).then_some(
+            "what is added can lead beyond 64 bits, and what a counter does there nobody told",
+        )
     }
 }
 

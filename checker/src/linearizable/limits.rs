@@ -1,6 +1,8 @@
 //! What a verdict may cost, and who tells that it has cost enough.
 
 use std::cell::Cell;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 
 /// How much may be tried for each part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +45,8 @@ pub type Stop<'a> = dyn Fn() -> bool + Sync + 'a;
 /// Counts work and asks the caller now and then whether time is up: the library itself reads no clock.
 pub struct Meter<'a> {
     stop: &'a Stop<'a>,
+    wrong: Option<&'a AtomicBool>,
+    memory: Option<usize>,
     threads: usize,
     work: Cell<u64>,
     stopped: Cell<bool>,
@@ -53,6 +57,8 @@ impl<'a> Meter<'a> {
     pub fn new(stop: &'a Stop<'a>) -> Meter<'a> {
         Meter {
             stop,
+            wrong: None,
+            memory: None,
             threads: 1,
             work: Cell::new(0),
             stopped: Cell::new(false),
@@ -68,6 +74,34 @@ impl<'a> Meter<'a> {
         }
     }
 
+    /// Names the bytes that the caller gives to all, the history included: sentences tell of these.
+    pub fn of_memory(self, bytes: usize) -> Meter<'a> {
+        Meter {
+            memory: Some(bytes),
+            ..self
+        }
+    }
+
+    /// The bytes that were named.
+    pub(super) fn memory(&self) -> Option<usize> {
+        self.memory
+    }
+
+    /// Sets `wrong` as soon as it is certain that something is not linearizable, long before that is explained.
+    pub fn telling(self, wrong: &'a AtomicBool) -> Meter<'a> {
+        Meter {
+            wrong: Some(wrong),
+            ..self
+        }
+    }
+
+    /// Something is not linearizable for certain.
+    pub(super) fn wrong(&self) {
+        if let Some(wrong) = self.wrong {
+            wrong.store(true, Relaxed);
+        }
+    }
+
     /// How many threads may work at the same time.
     pub fn threads(&self) -> usize {
         self.threads
@@ -77,6 +111,8 @@ impl<'a> Meter<'a> {
     pub(super) fn beside(&self) -> Meter<'a> {
         Meter {
             stop: self.stop,
+            wrong: self.wrong,
+            memory: self.memory,
             threads: 1,
             work: Cell::new(0),
             stopped: self.stopped.clone(),

@@ -75,22 +75,78 @@ pub fn judge(calls: &[LockCall]) -> Exact {
     Exact::Linearizable(Some(order))
 }
 
-/// The last operations, back to where the lock was held, or free, without a choice.
+/// So many of the last of a kind are looked at for the other one of two.
+const NEAR: usize = 16;
+
+/// The last operation and another one of its kind, if nothing of the other kind can have taken effect between them, whichever
+/// came first; else all that had ended.
 fn wrong(calls: &[LockCall], ended: &[(u32, u32)], held: bool) -> Exact {
     let name = if held {
         "held twice"
     } else {
         "released though free"
     };
-    let twice = |pair: &&[(u32, u32)]| {
-        let [first, then] = [pair[0].1 as usize, pair[1].1 as usize];
-        calls[first].op == calls[then].op && calls[first].end < calls[then].start
+    let call = |at: u32| &calls[at as usize];
+    let any_between = |first: &LockCall, then: &LockCall| {
+        let (from, to) = (first.start.min(then.start), first.end.max(then.end));
+        let mut begun = calls.iter().take_while(|other| other.start < to);
+        begun.any(|other| other.op != then.op && other.end > from)
     };
-    // Two of a kind in a row, with nothing of the other kind between, say it all; else all that had ended.
-    let pair = ended.windows(2).last().filter(twice);
-    let involved = pair.unwrap_or(ended);
+    let pair = ended.split_last().and_then(|((_, then), before)| {
+        let same = before.iter().rev().map(|(_, at)| *at);
+        let mut same = same.filter(|at| call(*at).op == call(*then).op).take(NEAR);
+        let first = same.find(|at| !any_between(call(*at), call(*then)))?;
+        Some(vec![first, *then])
+    });
     Exact::Wrong {
-        calls: involved.iter().map(|(_, at)| *at).collect(),
+        calls: pair.unwrap_or_else(|| ended.iter().map(|(_, at)| *at).collect()),
         name,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(calls: &[(Op, u32, u32)]) -> Vec<u32> {
+        let call = |&(op, start, end): &(Op, u32, u32)| LockCall {
+            operation: 0,
+            start,
+            end,
+            must: true,
+            op,
+            reply: None,
+        };
+        let calls: Vec<LockCall> = calls.iter().map(call).collect();
+        match judge(&calls) {
+            Exact::Wrong { calls, .. } => calls,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn both_holders_are_told_though_they_began_at_the_same_time() {
+        use Op::{Acquire, Release};
+        let before = [(Acquire, 1, 2), (Release, 3, 4)];
+        let at_once = [(Acquire, 5, 8), (Acquire, 6, 7), (Release, 9, 10)];
+        assert_eq!(told(&[&before[..], &at_once].concat()), [3, 2]);
+        // The release may have come between the first two, not between the last two.
+        let three = [
+            (Acquire, 5, 8),
+            (Release, 6, 9),
+            (Acquire, 10, 11),
+            (Acquire, 12, 13),
+        ];
+        assert_eq!(told(&[&before[..], &three].concat()), [4, 5]);
+        // It may have come between any two: only all of them tell.
+        let any = [
+            (Acquire, 5, 8),
+            (Acquire, 6, 9),
+            (Acquire, 7, 10),
+            (Release, 4, 11),
+        ];
+        let mut any = [&before[..1], &any].concat();
+        any.sort_by_key(|(_, start, _)| *start);
+        assert_eq!(told(&any).len(), 3);
     }
 }

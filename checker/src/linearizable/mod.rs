@@ -30,6 +30,7 @@ mod shorten;
 pub mod shrink;
 pub mod stacks;
 pub mod stuck;
+mod summaries;
 pub mod survey;
 mod tally;
 pub mod things;
@@ -41,6 +42,8 @@ mod trees;
 pub mod unknowns;
 pub mod window;
 pub mod zones;
+
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -184,7 +187,7 @@ impl Linearizable {
         let judged = judge_all(&parts, self.limits, meter);
         let mut details = details(&parts, &judged);
         if judged.iter().any(|judged| judged.valid == Valid::No) {
-            details.promises = Promises::of(history, &parts, |at| judged[at].valid == Valid::No);
+            meter.wrong();
         }
         let mut wrong: Vec<(u32, usize)> = (0..parts.len())
             .filter_map(|at| Some((judged[at].wrong_at?, at)))
@@ -207,6 +210,10 @@ impl Linearizable {
             details.keys[at].states = values;
             violations.push(told);
         }
+        if !wrong.is_empty() {
+            let is_wrong = |at: usize| judged[at].valid == Valid::No;
+            details.promises = Promises::of(history, &parts, is_wrong, meter);
+        }
         let valid = judged
             .iter()
             .map(|judged| judged.valid)
@@ -219,21 +226,17 @@ impl Linearizable {
         let (valid, summary) = match (valid, violations.first(), lacks) {
             (Valid::No, Some(first), _) => (valid, {
                 let name = name_key(first.key.as_deref());
-                format!(
-                    "Invalid: {} of {} keys not linearizable; first {name}: {}.",
-                    wrong.len(),
-                    parts.len(),
-                    first.anomaly
-                )
+                let told = [name.as_str(), &first.anomaly];
+                summaries::invalid([wrong.len(), parts.len()], "key", told, meter)
             }),
             (_, _, Some(reason)) => (Valid::Unknown, format!("Unknown: {reason}.")),
             (Valid::Yes, ..) => (
                 valid,
-                format!(
-                    "Valid: all {} operations on {} keys are linearizable ({} with an unknown outcome).",
+                summaries::valid(
                     details.operations,
                     parts.len(),
-                    details.unknown_outcomes
+                    ["key", ""],
+                    &format!(" ({} with an unknown outcome)", details.unknown_outcomes),
                 ),
             ),
             _ => (
@@ -282,21 +285,12 @@ fn undecided(history: &History, details: &Details, limits: Limits, meter: &Meter
         .filter(|key| key.valid == Valid::Unknown)
         .collect();
     let proved = open.iter().map(|key| key.proved_to_event).min().flatten();
-    format!(
-        "Unknown: {} of {} keys could not be decided within {}; {}.",
-        open.len(),
-        details.keys.len(),
-        match meter.is_over() {
-            true => "the given time and memory".into(),
-            false => format!("{} steps and {} MB each", limits.steps, limits.bytes >> 20),
-        },
-        match proved {
-            Some(event) => format!(
-                "the others are linearizable, and these up to event {event} ({:.3} s) at least",
-                history.columns().time(event as usize).as_secs_f64()
-            ),
-            None => "the others are linearizable, and nothing is proved of these".into(),
-        }
+    let moment = |event: u64| history.columns().time(event as usize).as_secs_f64();
+    summaries::unknown(
+        [open.len(), details.keys.len()],
+        ["key", ""],
+        (limits, meter),
+        proved.map(|event| format!("event {event} ({:.3} s)", moment(event))),
     )
 }
 
@@ -309,7 +303,7 @@ fn violation(
 ) -> Violation {
     let steps = prefix(steps, time);
     let reduced = match &judged.contradiction {
-        Some(contradiction) => reduce::from_zones(&steps, part.values, contradiction),
+        Some(contradiction) => reduce::from_zones_within(&steps, part.values, contradiction, meter),
         None => shrink::from_search_within(&steps, limits.explaining(), meter),
     };
     let reduced = tellable(&steps, reduced, time);
@@ -387,9 +381,11 @@ fn neighbours(steps: &[Step], reduced: &Reduced) -> Vec<usize> {
     let step = &steps[last as usize];
     // How far an operation is from overlapping the last one; then the later the better.
     let distance = |other: &Step| (step.start.saturating_sub(other.end), u32::MAX - other.start);
-    let mut others: Vec<&Step> = (0..steps.len())
-        .filter(|at| !reduced.essential.contains(&(*at as u32)))
-        .map(|at| &steps[at])
+    let essential: BTreeSet<u32> = reduced.essential.iter().copied().collect();
+    let mut others: Vec<&Step> = (0..)
+        .zip(steps)
+        .filter(|(at, _)| !essential.contains(at))
+        .map(|(_, other)| other)
         .filter(|other| other.must)
         .collect();
     others.sort_by_key(|other| distance(other));

@@ -9,7 +9,7 @@ use super::general::{Found, certifies, search_ahead, search_within};
 use super::limits::{Meter, NO_END};
 use super::portfolio::answer_all;
 use super::shorten::{Contradiction, reduce, shortest};
-use super::{Limits, Linearizable, threads, transactions};
+use super::{Limits, Linearizable, summaries, threads, transactions};
 use crate::enough::{Minimum, WorkDone};
 use crate::history::{History, Outcome};
 use crate::models::counter::Counter;
@@ -42,6 +42,12 @@ const QUICKLY: u64 = 1024;
 
 /// Above this many operations a violation is told by the last of them.
 const TELLABLE: usize = 16;
+
+/// Above this many operations fewer are looked for that end later.
+const FEW: usize = 8;
+
+/// What is said of a few reads and all that can have been added between them.
+const LATER: &str = "Nothing else can have been added between these reads, and no choice of it leads from each sum to the next.";
 
 /// Judges whether a history of one kind of object is linearizable, key by key. Registers are passed on to
 /// [`Linearizable`].
@@ -239,6 +245,8 @@ impl Objects {
             ..self.minimum
         });
         let operations = history.operations().len();
+        let kind = self.kind.to_string();
+        let noun = ["part", kind.as_str()];
         let (valid, summary) = match (worst.unwrap_or(Valid::Yes), violations.first(), lacks) {
             (Valid::No, Some(first), _) => {
                 let name = match &first.key {
@@ -246,49 +254,22 @@ impl Objects {
                     None if self.kind == ModelKind::Txn => "the store".into(),
                     None => format!("the {}", self.kind),
                 };
-                let (wrong, all) = (wrong.len(), parts.len());
-                let anomaly = &first.anomaly;
-                (
-                    Valid::No,
-                    format!(
-                        "Invalid: {wrong} of {all} parts not linearizable; first {name}: {anomaly}."
-                    ),
-                )
+                let told = [name.as_str(), &first.anomaly];
+                let of = [wrong.len(), parts.len()];
+                (Valid::No, summaries::invalid(of, "part", told, meter))
             }
             (_, _, Some(reason)) => (Valid::Unknown, format!("Unknown: {reason}.")),
             (Valid::Yes, ..) => (
                 Valid::Yes,
-                format!(
-                    "Valid: all {operations} operations on {} parts ({}) are linearizable.",
-                    parts.len(),
-                    self.kind
-                ),
+                summaries::valid(operations as u64, parts.len(), noun, ""),
             ),
             _ => {
                 let open = || details.iter().filter(|key| key.valid == Valid::Unknown);
                 let proved = open().map(|key| key.proved_to_event).min().flatten();
-                let within = match meter.is_over() {
-                    true => "the given time and memory".into(),
-                    false => format!(
-                        "{} steps, {} configurations and {} MB each",
-                        self.limits.steps,
-                        self.limits.configurations,
-                        self.limits.bytes >> 20
-                    ),
-                };
-                let proved = match proved {
-                    Some(event) => format!("these up to event {event} at least"),
-                    None => "nothing is proved of these".into(),
-                };
-                (
-                    Valid::Unknown,
-                    format!(
-                        "Unknown: {} of {} parts ({}) could not be decided within {within}; the others are linearizable, and {proved}.",
-                        open().count(),
-                        parts.len(),
-                        self.kind,
-                    ),
-                )
+                let proved = proved.map(|event| format!("event {event}"));
+                let of = [open().count(), parts.len()];
+                let within = (self.limits, meter);
+                (Valid::Unknown, summaries::unknown(of, noun, within, proved))
             }
         };
         self.verdict(valid, summary, violations, &details)
@@ -319,15 +300,22 @@ impl Objects {
         calls: &Calls<M>,
         meter: &Meter<'_>,
     ) -> Violation {
+        let is_lock = self.kind == ModelKind::Lock;
         let mut essential = match &found.wrong {
             // Two answers that contradict each other: with less nobody would see why.
-            Some((pair, _)) if self.kind == ModelKind::Txn => {
+            Some((pair, _)) if self.kind == ModelKind::Txn || is_lock && pair.len() == 2 => {
                 let mut pair = pair.clone();
                 pair.sort_unstable();
                 pair
             }
             _ => reduce(model, calls, found, self.limits.explaining(), meter),
         };
+        let later = (essential.len() > FEW).then(|| model.later(calls, found.time));
+        let later = later
+            .flatten()
+            .filter(|later| later.len() < essential.len());
+        let is_later = later.is_some();
+        essential = later.unwrap_or(essential);
         let many = essential.len() > TELLABLE;
         if many {
             // Nobody reads so many: the one with whose end it became certain stands for them.
@@ -360,6 +348,7 @@ impl Objects {
                 ),
                 false => match point {
                     Some(point) => format!("{point} {}", sentences.join(" ")),
+                    None if is_later => format!("{} {LATER}", sentences.join(" ")),
                     None => format!("{} {}", sentences.join(" "), self.moral(anomaly)),
                 },
             },
@@ -456,7 +445,10 @@ fn parts<M: Judged>(
                 reply,
             });
         }
-        Ok((key.clone(), model, calls))
+        match model.refuses(&calls) {
+            Some(reason) => Err(format!("{}: {reason}", name_key(key.as_deref()))),
+            None => Ok((key.clone(), model, calls)),
+        }
     };
     let size = |(_, operations): &Key| operations.len();
     let parts = threads::each(&by_key(history), size, meter, || (), part, |_| false);
@@ -503,6 +495,8 @@ fn decide<M: Judged>(
         found(valid, "search", holds, None, time)
     };
     let searched = model.is_searched();
+    // Wrong for certain, but not yet told from where on.
+    let mut certain = false;
     let mut depth = (searched.then(|| Depth::new(model, calls)).flatten()).map(Depth::ahead);
     if let Some(depth) = &mut depth {
         let quickly = Limits {
@@ -515,7 +509,11 @@ fn decide<M: Judged>(
                 return found(Valid::No, "search", false, None, NEVER);
             }
             // The exact algorithm knows a name for it.
-            _ => {}
+            Found::Stuck { .. } => {
+                meter.wrong();
+                certain = true;
+            }
+            Found::Undecided { .. } => {}
         }
     }
     match model.exact(calls) {
@@ -528,7 +526,8 @@ fn decide<M: Judged>(
         }
         Exact::Wrong { .. } if !explain => return found(Valid::No, "exact", false, None, NEVER),
         Exact::Wrong { calls: whole, name } => {
-            let (time, shorter) = shortest(model, calls);
+            meter.wrong();
+            let (time, shorter) = shortest(model, calls, meter);
             return found(
                 Valid::No,
                 "exact",
@@ -541,22 +540,21 @@ fn decide<M: Judged>(
     }
     let mut by_sets = search_ahead(model, calls, limits, meter).found;
     if let (Found::Stuck { .. }, true) = (&by_sets, explain) {
+        meter.wrong();
         // Wrong for certain; now the shortest wrong prefix, or else all of it.
         by_sets = match search_within(model, calls, limits, meter).found {
-            Found::Undecided { .. } => {
-                let ends = calls
-                    .iter()
-                    .map(|call| call.end)
-                    .filter(|end| *end != NEVER);
-                let time = ends.max().unwrap_or(0);
-                Found::Stuck { time }
-            }
+            Found::Undecided { .. } => Found::Stuck {
+                time: last::<M>(calls),
+            },
             found => found,
         };
     }
     let proved = match by_sets {
         Found::Linearizable(order) => return certified(&order),
         Found::Stuck { time } => return found(Valid::No, "search", false, None, time),
+        Found::Undecided { .. } if certain => {
+            return found(Valid::No, "search", false, None, last::<M>(calls));
+        }
         Found::Undecided { proved } => proved,
     };
     let mut depth = if explain {
@@ -578,4 +576,10 @@ fn decide<M: Judged>(
         None,
         proved.saturating_add(1),
     )
+}
+
+/// When the last call ended.
+fn last<M: Judged>(calls: &Calls<M>) -> u32 {
+    let ends = calls.iter().map(|call| call.end);
+    ends.filter(|end| *end != NEVER).max().unwrap_or(0)
 }

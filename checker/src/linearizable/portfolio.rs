@@ -465,6 +465,7 @@ pub fn look(part: &Part, limits: Limits, meter: &Meter<'_>) -> Look {
         .map(|step| step.end)
         .min());
     let time = time.unwrap_or(NEVER);
+    meter.wrong();
     // What nobody could answer is wrong by itself, unless something was wrong before.
     let before = prefix(&part.steps, time - 1);
     let few = Limits {
@@ -537,7 +538,8 @@ fn look_at_possible(steps: &[Step], values: usize, limits: Limits, meter: &Meter
     let judged = match zones(steps, values) {
         Zones::Linearizable(order) => valid((steps, None), &order, NONE),
         Zones::Contradiction(contradiction) => {
-            let (time, contradiction) = shortest(steps, values, contradiction);
+            meter.wrong();
+            let (time, contradiction) = shortest(steps, values, contradiction, meter);
             let before = prefix(steps, time - 1);
             if zones(&before, values) == Zones::Undecided {
                 let before = Survey::of(&before, values).useful(&before);
@@ -604,7 +606,12 @@ fn by_beam(beam: &mut Beam<'_>, wanted: Wanted<'_>, limits: &Limits, meter: &Met
 
 /// The shortest wrong prefix: what is wrong stays wrong. Mostly it ends where the last of those ends that contradict
 /// each other; else by bisection over the ends. O(n log² n).
-fn shortest(steps: &[Step], values: usize, whole: Contradiction) -> (u32, Contradiction) {
+fn shortest(
+    steps: &[Step],
+    values: usize,
+    whole: Contradiction,
+    meter: &Meter<'_>,
+) -> (u32, Contradiction) {
     let mut ends: Vec<u32> = steps
         .iter()
         .map(|step| step.end)
@@ -635,7 +642,7 @@ fn shortest(steps: &[Step], values: usize, whole: Contradiction) -> (u32, Contra
             None => low = high,
         }
     }
-    while low < high {
+    while low < high && !meter.spent(steps.len() as u64) {
         let middle = low + (high - low) / 2;
         match wrong(middle) {
             Some(some) => {

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 
 use super::chain::Chain;
 use super::clusters::{Contradiction, NOBODY, clusters, end_of, start_of};
+use super::limits::{Meter, NO_END};
 use super::zones::{Zones, judge};
 use crate::models::register::{Action, INITIAL, Interned, Step};
 
@@ -25,10 +26,20 @@ pub struct Reduced {
 
 /// Reduces a contradiction that the zones found. O(steps) and a little.
 pub fn from_zones(steps: &[Step], values: usize, contradiction: &Contradiction) -> Reduced {
-    let mut kept = witnesses(steps, values, contradiction);
+    from_zones_within(steps, values, contradiction, &Meter::new(NO_END))
+}
+
+/// As [`from_zones`], until the meter says stop.
+pub fn from_zones_within(
+    steps: &[Step],
+    values: usize,
+    contradiction: &Contradiction,
+    meter: &Meter<'_>,
+) -> Reduced {
+    let mut kept = witnesses(steps, values, contradiction, meter);
     if kept.len() <= LARGE {
         let mut at = 0;
-        while at < kept.len() {
+        while at < kept.len() && !meter.spent(values as u64) {
             let mut fewer = kept.clone();
             fewer.remove(at);
             match contradicts(steps, values, &fewer) {
@@ -114,7 +125,12 @@ fn renumber(contradiction: Contradiction, kept: &[u32]) -> Contradiction {
 }
 
 /// The operations that a contradiction speaks of, and the chains of compare-and-sets that link them.
-fn witnesses(steps: &[Step], values: usize, contradiction: &Contradiction) -> Vec<u32> {
+fn witnesses(
+    steps: &[Step],
+    values: usize,
+    contradiction: &Contradiction,
+    meter: &Meter<'_>,
+) -> Vec<u32> {
     let simple = |list: &[u32]| {
         list.iter()
             .copied()
@@ -180,13 +196,13 @@ fn witnesses(steps: &[Step], values: usize, contradiction: &Contradiction) -> Ve
             (0..steps.len()).find(|at| old.is_some() && steps[*at].action.installs() == old);
         kept.extend(installer.map(|at| at as u32));
     }
-    prove(steps, &mut kept);
+    prove(steps, &mut kept, meter);
     kept.into_iter().collect()
 }
 
 /// Adds, for every unknown outcome that must have taken effect, those that prove it: somebody found its value,
 /// or somebody found what somebody of unknown outcome made of its value, and so on. O(unknown outcomes × steps).
-fn prove(steps: &[Step], kept: &mut BTreeSet<u32>) {
+fn prove(steps: &[Step], kept: &mut BTreeSet<u32>, meter: &Meter<'_>) {
     for start in kept.clone() {
         if steps[start as usize].must {
             continue;
@@ -197,7 +213,7 @@ fn prove(steps: &[Step], kept: &mut BTreeSet<u32>) {
         while next < reached.len() {
             let (at, _) = reached[next];
             let value = steps[at as usize].action.installs();
-            if steps[at as usize].must || value.is_none() {
+            if steps[at as usize].must || value.is_none() || meter.spent(steps.len() as u64) {
                 break;
             }
             for (finder, step) in steps.iter().enumerate() {

@@ -39,8 +39,13 @@ fn prefix<M: Model>(calls: &Calls<M>, time: u32) -> Calls<M> {
 /// What contradicts each other, by position, and its name.
 pub(super) type Contradiction = (Vec<u32>, &'static str);
 
-/// The shortest prefix that the exact algorithm refuses, by bisection over the ends.
-pub(super) fn shortest<M: Judged>(model: &M, calls: &Calls<M>) -> (u32, Option<Contradiction>) {
+/// The shortest prefix that the exact algorithm refuses, by bisection over the ends; once time is over the shortest found
+/// so far.
+pub(super) fn shortest<M: Judged>(
+    model: &M,
+    calls: &Calls<M>,
+    meter: &Meter<'_>,
+) -> (u32, Option<Contradiction>) {
     let mut ends: Vec<u32> = calls
         .iter()
         .map(|call| call.end)
@@ -49,7 +54,7 @@ pub(super) fn shortest<M: Judged>(model: &M, calls: &Calls<M>) -> (u32, Option<C
     ends.sort_unstable();
     let (mut low, mut high) = (0, ends.len());
     let mut found = (ends.last().copied().unwrap_or(0), None);
-    while low < high {
+    while low < high && !meter.spent(calls.len() as u64) {
         let middle = low + (high - low) / 2;
         match model.exact(&prefix::<M>(calls, ends[middle])) {
             Exact::Wrong { calls, name } => {
@@ -99,32 +104,33 @@ pub(super) fn reduce<M: Judged>(
         weaker
     };
     let (mut tries, mut steps) = (TRIES, limits.steps);
+    // `None`: no more may be tried.
     let mut wrong = |kept: &BTreeSet<(Option<u32>, usize)>| {
         tries = tries.saturating_sub(1);
+        if tries == 0 || steps == 0 || meter.spent(known.len() as u64) {
+            return None;
+        }
         let weaker = without(kept);
-        tries > 0
-            && steps > 0
-            && !meter.is_over()
-            && match model.exact(&weaker) {
-                Exact::Wrong { .. } => true,
-                Exact::Linearizable(_) => false,
-                _ => {
-                    let within = Limits {
-                        // One that explodes leaves something for the others.
-                        steps: (limits.steps / 10).min(steps),
-                        ..limits
-                    };
-                    let searched = search_ahead(model, &weaker, within, meter);
-                    steps = steps.saturating_sub(searched.steps);
-                    matches!(searched.found, Found::Stuck { .. })
-                }
+        Some(match model.exact(&weaker) {
+            Exact::Wrong { .. } => true,
+            Exact::Linearizable(_) => false,
+            _ => {
+                let within = Limits {
+                    // One that explodes leaves something for the others.
+                    steps: (limits.steps / 10).min(steps),
+                    ..limits
+                };
+                let searched = search_ahead(model, &weaker, within, meter);
+                steps = steps.saturating_sub(searched.steps);
+                matches!(searched.found, Found::Stuck { .. })
             }
+        })
     };
     let musts = (0..known.len()).filter(|at| known[*at].must);
     let mut kept: BTreeSet<_> = musts.map(unit).collect();
     if let Some((calls, _)) = &found.wrong {
         let core: BTreeSet<_> = calls.iter().map(|at| unit(*at as usize)).collect();
-        if wrong(&core) {
+        if wrong(&core) == Some(true) {
             kept = core;
         }
     }
@@ -134,13 +140,13 @@ pub(super) fn reduce<M: Judged>(
     let sizes = (2..).map(|power| 1_usize << power);
     for size in sizes.take_while(|size| *size < kept.len().min(LAST)) {
         let core: BTreeSet<_> = last.iter().take(size).map(|at| unit(*at)).collect();
-        if wrong(&core) {
+        if wrong(&core) == Some(true) {
             kept = core;
             break;
         }
     }
     let mut chunk = kept.len().div_ceil(2);
-    while chunk > 0 {
+    'tries: while chunk > 0 {
         let mut at = 0;
         while at < kept.len() {
             let fewer: BTreeSet<_> = kept
@@ -150,8 +156,9 @@ pub(super) fn reduce<M: Judged>(
                 .map(|(_, unit)| *unit)
                 .collect();
             match wrong(&fewer) {
-                true => kept = fewer,
-                false => at += chunk,
+                Some(true) => kept = fewer,
+                Some(false) => at += chunk,
+                None => break 'tries,
             }
         }
         chunk /= 2;

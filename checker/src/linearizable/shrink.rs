@@ -22,19 +22,20 @@ pub fn from_search(steps: &[Step], limits: Limits) -> Reduced {
 /// As [`from_search`], until the meter says stop.
 pub fn from_search_within(steps: &[Step], limits: Limits, meter: &Meter<'_>) -> Reduced {
     let (mut tries, mut left) = (TRIES, limits.steps);
-    let mut wrong = |kept: &[Step], states: &[Interned]| {
+    // `None`: no more may be tried.
+    let mut wrong = |from: u32, kept: &[u32], states: &[Interned]| {
         tries = tries.saturating_sub(1);
-        if tries == 0 || left == 0 || meter.is_over() {
-            return false;
+        if tries == 0 || left == 0 || meter.spent(steps.len() as u64) {
+            return None;
         }
         let within = Limits {
             // One that explodes leaves something for the others.
             steps: (limits.steps / 10).min(left),
             ..limits
         };
-        let searched = search_within(kept, states, within, false, meter);
+        let searched = search_within(&weaken(steps, from, kept), states, within, false, meter);
         left = left.saturating_sub(searched.steps);
-        matches!(searched.found, Found::Stuck { .. })
+        Some(matches!(searched.found, Found::Stuck { .. }))
     };
     let must: Vec<u32> = (0..steps.len() as u32)
         .filter(|at| steps[*at as usize].must)
@@ -49,22 +50,26 @@ pub fn from_search_within(steps: &[Step], limits: Limits, meter: &Meter<'_>) -> 
             .min()
             .unwrap_or(0);
         let states = any_state(steps, from);
-        if wrong(&weaken(steps, from, &kept), &states) {
+        let found = wrong(from, &kept, &states);
+        if found == Some(true) {
             window = (from, states, kept);
+        }
+        if found != Some(false) {
             break;
         }
         length *= 2;
     }
     let (from, states, mut kept) = window;
     let mut chunk = kept.len().div_ceil(2);
-    while chunk > 0 {
+    'tries: while chunk > 0 {
         let mut at = 0;
         while at < kept.len() {
             let mut fewer = kept.clone();
             fewer.drain(at..(at + chunk).min(kept.len()));
-            match wrong(&weaken(steps, from, &fewer), &states) {
-                true => kept = fewer,
-                false => at += chunk,
+            match wrong(from, &fewer, &states) {
+                Some(true) => kept = fewer,
+                Some(false) => at += chunk,
+                None => break 'tries,
             }
         }
         chunk /= 2;

@@ -49,7 +49,10 @@ pub fn states(
     // The last to begin first; each once.
     let mut seen = vec![false; values];
     candidates.retain(|value| !std::mem::replace(&mut seen[*value as usize], true));
-    let most = MOST.min(EFFORT / before.len().max(1));
+    let most = match meter.is_over() {
+        true => 0,
+        false => MOST.min(EFFORT / before.len().max(1)),
+    };
     let mut is_all = candidates.len() <= most;
     candidates.truncate(most);
     let mut part = Part {

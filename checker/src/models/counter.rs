@@ -137,7 +137,9 @@ impl Spoken for Counter {
     fn hear(&mut self, told: &Told<'_>) -> Result<Option<Said<Self>>, String> {
         let amount = |sign: i64| match (told.argument().is_null(), told.argument().as_i64()) {
             (true, _) => Ok(Some((Op::Add(sign), None))),
-            (_, Some(amount)) => Ok(Some((Op::Add(amount.wrapping_mul(sign)), None))),
+            (_, Some(amount)) if amount.checked_mul(sign).is_some() => {
+                Ok(Some((Op::Add(amount * sign), None)))
+            }
             _ => told.wrong_value("a whole number"),
         };
         match told.verb() {
