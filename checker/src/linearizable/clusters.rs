@@ -126,100 +126,68 @@ pub fn clusters(steps: &[Step], values: usize) -> Option<Result<Clusters, Contra
         taken: vec![false; steps.len()],
         ..Clusters::default()
     };
-    let (mut twice, mut certain): (Option<()>, bool) = (None, true);
+    let mut unknown = Vec::new();
     for (at, step) in steps.iter().enumerate() {
-        certain &= step.must;
         if let Some(value) = step.action.installs() {
             let installer = &mut all.of[value as usize].installer;
             if value == INITIAL || std::mem::replace(installer, at as u32) != NOBODY {
-                twice = Some(());
+                return None;
+            }
+            if !step.must {
+                unknown.push(at as u32);
             }
         }
     }
-    if twice.is_some() {
-        return None;
-    }
-    let taken = match certain {
-        true => all.take_all(steps),
-        false => all.take(steps),
-    };
-    Some(taken.map(|()| all))
+    Some(all.take(steps, unknown).map(|()| all))
 }
 
 impl Clusters {
-    /// As [`Clusters::take`], where no outcome is unknown: in one pass.
-    fn take_all(&mut self, steps: &[Step]) -> Result<(), Contradiction> {
-        self.taken.fill(true);
+    /// Takes in what took effect; `unknown`: what may have written something.
+    fn take(&mut self, steps: &[Step], mut unknown: Vec<u32>) -> Result<(), Contradiction> {
         let mut replaced = None;
-        for (at, step) in (0..).zip(steps) {
-            if let Some(value) = step.action.needs()
-                && value != INITIAL
-                && self.of[value as usize].installer == NOBODY
-            {
-                return Err(Contradiction::Unwritten { by: at });
-            }
+        // Whoever took effect proves that the installer of what it found took effect, and so on back.
+        for (at, step) in (0..).zip(steps).filter(|(_, step)| step.must) {
             match step.action {
                 Action::Impossible => return Err(Contradiction::Impossible { by: at }),
                 Action::Differs(_) => self.differs.push(at),
-                Action::Read(value) => self.of[value as usize].reads.1 += 1,
-                Action::Cas(old, _) => {
-                    replaced = replaced.or(self.replaces(old, at));
-                }
-                Action::Write(_) => {}
-            }
-        }
-        self.gather(steps);
-        replaced.map_or(Ok(()), Err)
-    }
-
-    /// A compare-and-set replaced this value; wrong if another did before.
-    fn replaces(&mut self, old: Interned, at: u32) -> Option<Contradiction> {
-        let first = std::mem::replace(&mut self.of[old as usize].successor, at);
-        (first != NOBODY).then_some(Contradiction::Replaced { first, second: at })
-    }
-
-    fn take(&mut self, steps: &[Step]) -> Result<(), Contradiction> {
-        // Whoever took effect proves that the installer of what it found took effect, and so on back.
-        for (at, step) in steps.iter().enumerate().filter(|(_, step)| step.must) {
-            match step.action {
-                Action::Impossible => return Err(Contradiction::Impossible { by: at as u32 }),
-                Action::Differs(_) => self.differs.push(at as u32),
                 _ => {}
             }
-            let mut at = at as u32;
+            let mut at = at;
             while !std::mem::replace(&mut self.taken[at as usize], true) {
-                let Some(value) = steps[at as usize]
-                    .action
-                    .needs()
-                    .filter(|value| *value != INITIAL)
-                else {
-                    break;
+                let value = match steps[at as usize].action {
+                    Action::Read(value) => {
+                        self.of[value as usize].reads.1 += 1;
+                        value
+                    }
+                    Action::Cas(old, _) => {
+                        replaced = replaced.or(self.replaces(old, at));
+                        old
+                    }
+                    _ => break,
                 };
                 match self.of[value as usize].installer {
+                    _ if value == INITIAL => break,
                     NOBODY => return Err(Contradiction::Unwritten { by: at }),
                     installer => at = installer,
                 }
             }
         }
-        for (at, step) in steps.iter().enumerate() {
-            if !self.taken[at] {
-                if step.action.installs().is_some() {
-                    self.unseen.push(at as u32);
-                }
-                continue;
-            }
-            match step.action {
-                Action::Read(value) => self.of[value as usize].reads.1 += 1,
-                Action::Cas(old, _) => {
-                    if let Some(replaced) = self.replaces(old, at as u32) {
-                        return Err(replaced);
-                    }
-                }
-                _ => {}
-            }
+        if let Some(replaced) = replaced {
+            return Err(replaced);
         }
+        unknown.retain(|at| !self.taken[*at as usize]);
+        self.unseen = unknown;
         self.gather(steps);
         Ok(())
+    }
+
+    /// A compare-and-set replaced this value; wrong if another did before.
+    fn replaces(&mut self, old: Interned, at: u32) -> Option<Contradiction> {
+        let other = std::mem::replace(&mut self.of[old as usize].successor, at);
+        (other != NOBODY).then_some(Contradiction::Replaced {
+            first: other.min(at),
+            second: other.max(at),
+        })
     }
 
     /// Puts the reads of each value side by side. O(steps).

@@ -12,7 +12,7 @@ use super::limits::{Limits, Meter, NO_END};
 use super::order::ends_in;
 use super::search::Found;
 use super::segments::{Cut, Segment, WORTH_IT, segments};
-use super::survey::Survey;
+use super::survey::{Survey, is_long};
 use super::threads;
 use super::zones::{Zones, judge as zones};
 use crate::models::register::{Action, INITIAL, Interned, NEVER, Part, Step, prefix};
@@ -161,6 +161,16 @@ fn glance(part: &Part, limits: Limits, meter: &Meter<'_>) -> Look {
         valid: Valid::No,
         ..NONE
     };
+    let zoned = || match zones(&part.steps, part.values) {
+        Zones::Linearizable(order) => Some(valid((&part.steps, None), &order, NONE)),
+        Zones::Contradiction(_) => Some(wrong.clone()),
+        Zones::NotDistinct | Zones::Undecided => None,
+    };
+    // Of many steps the exact algorithm is quicker than a look at what is probable, and soon knows if it is not for them.
+    let is_long = is_long(&part.steps);
+    if is_long && let Some(judged) = zoned() {
+        return Look::Judged(judged);
+    }
     let survey = Survey::of(&part.steps, part.values);
     let unanswerable = || survey.unanswerable(&part.steps).next().is_some();
     if !survey.is_for_zones(&part.steps) && unanswerable() {
@@ -169,10 +179,10 @@ fn glance(part: &Part, limits: Limits, meter: &Meter<'_>) -> Look {
     if let Some(judged) = quickly(&part.steps, &survey, limits, meter) {
         return Look::Judged(judged);
     }
-    match zones(&part.steps, part.values) {
-        Zones::Linearizable(order) => Look::Judged(valid((&part.steps, None), &order, NONE)),
-        Zones::Contradiction(_) => Look::Judged(wrong),
-        Zones::NotDistinct | Zones::Undecided => Look::Open(survey.useful(&part.steps), survey),
+    let zoned = if is_long { None } else { zoned() };
+    match zoned {
+        Some(judged) => Look::Judged(judged),
+        None => Look::Open(survey.useful(&part.steps), survey),
     }
 }
 

@@ -8,6 +8,11 @@ const ROUNDS: usize = 8;
 /// So many steps are many.
 const LONG: usize = 4096;
 
+/// Whether these are so many that an exact algorithm is worth its beginning.
+pub fn is_long(steps: &[Step]) -> bool {
+    steps.len() > LONG
+}
+
 /// One value.
 #[derive(Clone, Copy, Debug)]
 struct Known {
@@ -88,7 +93,7 @@ impl Survey {
 
     /// True where the exact algorithm is quicker than any look at what is probable: of many steps, values that are written once.
     pub fn is_for_zones(&self, steps: &[Step]) -> bool {
-        self.is_distinct && steps.len() > LONG
+        self.is_distinct && is_long(steps)
     }
 
     /// Those that found what nobody had begun to write by then, or what no register answers. O(steps).
