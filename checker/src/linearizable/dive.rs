@@ -46,7 +46,7 @@ struct Now {
     idle: bool,
 }
 
-/// An end that some operation must take effect before, and what was not tried yet.
+/// An end that some operation must take effect before.
 #[derive(Clone, Copy, Debug)]
 struct Choice {
     now: Now,
@@ -54,6 +54,12 @@ struct Choice {
     /// How long the order was, and how many were hidden.
     order: u32,
     behind: u32,
+    left: Left,
+}
+
+/// What was not tried yet.
+#[derive(Clone, Copy, Debug)]
+struct Left {
     /// Open operations to try.
     movers: Mask,
     /// Classes of unknown outcomes to try.
@@ -377,19 +383,15 @@ impl<'a> Dive<'a> {
         if !self.dead.is_empty() && self.dead.contains(&self.name(&self.now)) {
             return false;
         }
-        let mut choice = Choice {
-            now: self.now,
-            moment: self.moment as u32,
-            order: self.order.len() as u32,
-            behind: self.behind.len() as u32,
+        let mut left = Left {
             movers: self.movers(),
             classes: 0,
             hide: hidden & ending != 0,
         };
         let end = self.steps[self.line.moments[self.moment].at()].end;
         for (number, class) in self.classes.iter().enumerate() {
-            let left = class.begun > self.tally.uses(self.now.used, number);
             let is_blind = matches!(class.action, Action::Write(_));
+            let is_left = class.begun > 0 && class.begun > self.tally.uses(self.now.used, number);
             // From a value that nobody asks for any more only another write leads on.
             let of_use = !is_blind
                 || !idle
@@ -399,11 +401,17 @@ impl<'a> Dive<'a> {
             let hides = self.writes & !(done | hidden) != 0;
             let next = class.action.step(self.now.state);
             let moves = next.is_some_and(|next| next != self.now.state || is_blind && hides);
-            if left && of_use && moves {
-                choice.classes |= 1 << number;
+            if is_left && of_use && moves {
+                left.classes |= 1 << number;
             }
         }
-        self.choices.push(choice);
+        self.choices.push(Choice {
+            now: self.now,
+            moment: self.moment as u32,
+            order: self.order.len() as u32,
+            behind: self.behind.len() as u32,
+            left,
+        });
         true
     }
 
@@ -414,19 +422,23 @@ impl<'a> Dive<'a> {
 
     /// Tries the next way from the last choice. False: there is none.
     fn go_on(&mut self) -> bool {
-        let Some(mut choice) = self.choices.pop() else {
+        let Some(choice) = self.choices.last() else {
             return false;
         };
-        let Some(way) = self.pick(&mut choice) else {
+        let mut left = choice.left;
+        let Some(way) = self.pick(choice.now.state, &mut left) else {
             // Whoever comes here again need not try.
             let name = self.name(&choice.now);
+            self.choices.pop();
             if self.dead.is_empty() {
                 self.dead.reserve(EXPECTED);
             }
             self.dead.insert(name);
             return false;
         };
-        self.choices.push(choice);
+        if let Some(choice) = self.choices.last_mut() {
+            choice.left = left;
+        }
         self.made += 1;
         let ends = self.line.moments[self.moment].at();
         match way {
@@ -493,15 +505,15 @@ impl<'a> Dive<'a> {
     }
 
     /// The most promising way that was not tried yet; those that do the same are crossed off with it.
-    fn pick(&self, choice: &mut Choice) -> Option<Way> {
+    fn pick(&self, state: Interned, left: &mut Left) -> Option<Way> {
         let ends = self.line.moments[self.moment].at();
         let target = self.steps[ends].action.needs();
         // How promising, when it ends, its place.
         let mut best: Option<(u32, u32, usize)> = None;
-        for place in bits(choice.movers) {
+        for place in bits(left.movers) {
             let at = self.open_steps[place] as usize;
             let step = &self.steps[at];
-            let Some(next) = step.action.step(choice.now.state) else {
+            let Some(next) = step.action.step(state) else {
                 continue;
             };
             let blind = self.writes >> place & 1 == 1;
@@ -517,35 +529,35 @@ impl<'a> Dive<'a> {
             best = Some(best.map_or(this, |best| best.min(this)));
         }
         let mut unknown: Option<(u32, usize)> = None;
-        for class in bits(choice.classes) {
+        for class in bits(left.classes) {
             let action = self.classes[class].action;
             let leads = target.is_some() && action.installs() == target;
             let this = (if leads { 8 } else { 12 }, class);
             unknown = Some(unknown.map_or(this, |best| best.min(this)));
         }
-        if choice.hide {
+        if left.hide {
             let rank = if self.is_wanted(ends) { 7 } else { 0 };
             if best.is_none_or(|best| rank < best.0) && unknown.is_none_or(|best| rank < best.0) {
-                choice.hide = false;
+                left.hide = false;
                 return Some(Way::Hide);
             }
         }
         match (best, unknown) {
             (Some((rank, ..)), Some((other, class))) if other < rank => {
-                choice.classes &= !(1 << class);
+                left.classes &= !(1 << class);
                 Some(Way::Unknown(class))
             }
             (Some((.., place)), _) => {
                 let action = self.steps[self.open_steps[place] as usize].action;
-                for other in bits(choice.movers) {
+                for other in bits(left.movers) {
                     if self.steps[self.open_steps[other] as usize].action == action {
-                        choice.movers &= !(1 << other);
+                        left.movers &= !(1 << other);
                     }
                 }
                 Some(Way::Open(place))
             }
             (None, Some((_, class))) => {
-                choice.classes &= !(1 << class);
+                left.classes &= !(1 << class);
                 Some(Way::Unknown(class))
             }
             (None, None) => None,

@@ -20,7 +20,7 @@ pub struct Tally {
 impl Tally {
     /// For classes of so many members each, one at least. O(classes).
     pub fn of(sizes: impl Iterator<Item = usize>) -> Tally {
-        let (mut fields, mut from) = (Vec::new(), 0);
+        let (mut fields, mut from) = (Vec::with_capacity(sizes.size_hint().0), 0);
         for size in sizes {
             let bits = usize::BITS - size.leading_zeros();
             if from + bits > u64::BITS {
@@ -39,6 +39,7 @@ impl Tally {
     }
 
     /// How often a class was used.
+    #[inline]
     pub fn uses(&self, used: Used, class: usize) -> u32 {
         match &self.table {
             Some(table) => table.uses(used as u32, class as u32),
