@@ -165,10 +165,12 @@ impl Clusters {
                     }
                     _ => break,
                 };
-                match self.of[value as usize].installer {
-                    _ if value == INITIAL => break,
-                    NOBODY => return Err(Contradiction::Unwritten { by: at }),
-                    installer => at = installer,
+                if value == INITIAL {
+                    break;
+                }
+                let by = std::mem::replace(&mut at, self.of[value as usize].installer);
+                if at == NOBODY {
+                    return Err(Contradiction::Unwritten { by });
                 }
             }
         }
