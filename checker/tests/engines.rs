@@ -348,6 +348,23 @@ fn stretches_are_judged_apart() {
 }
 
 #[test]
+fn a_write_that_nobody_saw_is_put_where_a_value_must_be_gone() {
+    let step = |number: u32, start, end, action| Step {
+        operation: number,
+        start,
+        end,
+        must: end != NEVER,
+        action,
+    };
+    let steps = [
+        step(0, 1, 2, Action::Write(1)),
+        step(1, 3, NEVER, Action::Write(2)),
+        step(2, 4, 5, Action::Differs(1)),
+    ];
+    assert_eq!(zones(&steps, 3), Zones::Linearizable(vec![0, 1, 2]));
+}
+
+#[test]
 fn a_stretch_that_is_hard_hides_nothing_in_the_others() {
     let step = |number: u32, start, end, action| Step {
         operation: number,

@@ -13,6 +13,9 @@ use checker::{Checker, Valid};
 /// How many operations a counterexample may need.
 const LARGEST: usize = 16;
 
+/// In the histories that were made up.
+const LARGEST_GENERATED: usize = 8;
+
 #[test]
 fn every_specimen_has_the_expected_verdict() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("specimens");
@@ -57,7 +60,14 @@ fn every_specimen_has_the_expected_verdict() {
                 .iter()
                 .filter(|operation| operation.essential)
                 .count();
-            assert!((1..=LARGEST).contains(&essential), "{file}: {violation:#?}");
+            let largest = match file.starts_with("generated/") {
+                true => LARGEST_GENERATED,
+                false => LARGEST,
+            };
+            assert!((1..=largest).contains(&essential), "{file}: {violation:#?}");
+            // Three reads, and what can have been added between the first and the last.
+            let lost = file.starts_with("generated/counter_c5_n1000_u0_invalid");
+            assert!(!lost || essential == largest, "{file}: {violation:#?}");
         }
         judged += 1;
     }
