@@ -1,4 +1,4 @@
-//! What porcupine-rust needs on this machine for the specimens that it was measured with elsewhere: lines of `file,ms`, for `bench --port`.
+//! What porcupine-rust needs here for the specimens that it was measured with elsewhere: lines of `file,ms`, for `bench --port`.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -424,7 +424,17 @@ fn a_stretch_that_is_hard_hides_nothing_in_the_others() {
     };
     let meter = Meter::new(NO_END);
     assert_eq!(unsaid.stretch(&whole, 5007, LIMITS, &meter).len(), 4);
+    let proof = Some(Contradiction::Unwritten { by: 0 });
+    let proved = Judged {
+        contradiction: proof,
+        ..unsaid.clone()
+    };
+    assert_eq!(
+        proved.stretch(&whole, 5007, LIMITS, &meter).len(),
+        steps.len()
+    );
     let none = Limits { steps: 0, ..LIMITS };
+    assert_eq!(wrong.stretch(&whole, 5007, none, &meter).len(), 4);
     assert_eq!(
         unsaid.stretch(&whole, 5007, none, &meter).len(),
         steps.len()

@@ -280,6 +280,52 @@ fn a_counter() {
 }
 
 #[test]
+fn what_can_lead_a_counter_beyond_64_bits_is_not_judged() {
+    let (least, most) = (i64::MIN.to_string(), i64::MAX.to_string());
+    let too_far = "beyond 64 bits";
+    for (first, second) in [(&least, "-1"), (&most, "1")] {
+        let [first, second] = [first.as_str(), second].map(|amount| format!("add {amount}"));
+        let read = format!("read -> {}", &first[4..]);
+        right(Some("counter"), &[&first, &read]);
+        refused(Some("counter"), &[&first, &second, &read], too_far);
+        refused(
+            Some("counter"),
+            &[&format!("{first} -> ?"), &second, &read],
+            too_far,
+        );
+    }
+    refused(
+        Some("counter"),
+        &[&format!("decrement {least}")],
+        "whole number",
+    );
+    right(Some("counter"), &["decrement 5", "read -> -5"]);
+}
+
+#[test]
+fn what_is_wrong_for_certain_is_wrong_though_the_rest_would_cost_too_much() {
+    let mut lines = String::new();
+    let mut say = |process: usize, kind: &str, verb: &str, value: &str| {
+        lines +=
+            &format!(r#"{{"process":{process},"type":"{kind}","f":"{verb}","value":{value}}}"#);
+        lines.push('\n');
+    };
+    for kind in ["invoke", "ok"] {
+        for (process, text) in (0..).zip([r#""a""#, r#""b""#, r#""c""#]) {
+            say(process, kind, "append", text);
+        }
+    }
+    say(0, "invoke", "get", "null");
+    say(0, "ok", "get", r#""abd""#);
+    let history = jsonl::read("calls", lines.as_bytes()).unwrap().history;
+    let mut judge = objects(ModelKind::Kv);
+    judge.limits.configurations = 1;
+    let verdict = judge.check(&history);
+    assert_eq!(verdict.valid, Valid::No, "{}", verdict.summary);
+    assert_eq!(verdict.violations[0].prefix_end, 7);
+}
+
+#[test]
 fn a_lock() {
     right(None, &["acquire", "release", "lock", "unlock"]);
     right(None, &["lock", "unlock -> ?", "acquire"]);

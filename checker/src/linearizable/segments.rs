@@ -1,4 +1,4 @@
-//! Cuts a register's history where nothing is open and what it holds is certain, or about to be written over: each stretch is judged by itself.
+//! Cuts a register's history where its state is certain, or about to be written over: each stretch is judged by itself.
 
 use std::borrow::Cow;
 
