@@ -157,8 +157,8 @@ impl Objects {
         let parts = parts(history, model, meter)?;
         let wrong = |found: &Decided| found.valid == Valid::No;
         let mut open: Vec<&PartOf<M>> = parts.iter().collect();
-        for (limits, hard) in [(self.few(), false), (self.limits, true)] {
-            let found = decide_all(&open, (limits, hard), meter, false, wrong);
+        for hard in [false, true] {
+            let found = decide_all(&open, (self.limits, hard), meter, false, wrong);
             if found.iter().flatten().any(wrong) {
                 return Ok(Valid::No);
             }
@@ -175,14 +175,6 @@ impl Objects {
             true => Valid::Yes,
             false => Valid::Unknown,
         })
-    }
-
-    /// What each part may cost at first, so that a hard one hides nothing in the others.
-    fn few(&self) -> Limits {
-        Limits {
-            steps: (self.limits.steps / FIRST).min(FIRST_STEPS),
-            ..self.limits
-        }
     }
 
     fn judge<M: Judged>(
@@ -204,7 +196,7 @@ impl Objects {
         };
         // First a little for every part; then all that may be.
         let all: Vec<&PartOf<M>> = parts.iter().collect();
-        let found = decide_all(&all, (self.few(), false), meter, true, |_| false);
+        let found = decide_all(&all, (self.limits, false), meter, true, |_| false);
         let mut found: Vec<Decided> = found.into_iter().flatten().collect();
         let any_wrong = found.iter().any(|found| found.valid == Valid::No);
         if !any_wrong && !meter.is_over() {
@@ -455,7 +447,17 @@ fn parts<M: Judged>(
     parts.into_iter().flatten().collect()
 }
 
-/// [`decide`] of many, until one is `enough`; those that are known to be `hard` are worth threads even if they are few.
+/// What a part of so many calls may cost at first, so that a hard one hides nothing in the others.
+fn few(limits: Limits, calls: usize) -> Limits {
+    let each = (2 * calls as u64 + QUICKLY).min(limits.steps);
+    Limits {
+        steps: (limits.steps / FIRST).min(FIRST_STEPS).max(each),
+        ..limits
+    }
+}
+
+/// [`decide`] of many, with [`few`] limits, until one is `enough`; those that are known to be `hard` get all, and are worth threads even
+/// if they are few.
 fn decide_all<M: Judged>(
     parts: &[&PartOf<M>],
     (limits, hard): (Limits, bool),
@@ -467,6 +469,7 @@ fn decide_all<M: Judged>(
     let size = |(.., calls): &&PartOf<M>| calls.len() + least;
     let own = limits.shared(threads::worth(parts.iter().map(size), meter));
     let judge = |_: &mut (), (_, model, calls): &&PartOf<M>, meter: &Meter<'_>| {
+        let own = if hard { own } else { few(own, calls.len()) };
         decide(model, calls, own, meter, explain)
     };
     threads::each(parts, size, meter, || (), judge, enough)

@@ -166,21 +166,22 @@ fn glance(part: &Part, limits: Limits, meter: &Meter<'_>) -> Look {
         Zones::Contradiction(_) => Some(wrong.clone()),
         Zones::NotDistinct | Zones::Undecided => None,
     };
-    // Of many steps the exact algorithm is quicker than a look at what is probable, and soon knows if it is not for them.
+    // The exact algorithm is quicker than any look at what is probable; of many steps it soon knows itself if it is not for them.
     let is_long = is_long(&part.steps);
     if is_long && let Some(judged) = zoned() {
         return Look::Judged(judged);
     }
     let survey = Survey::of(&part.steps, part.values);
-    let unanswerable = || survey.unanswerable(&part.steps).next().is_some();
-    if !survey.is_for_zones(&part.steps) && unanswerable() {
+    if survey.unanswerable(&part.steps).next().is_some() {
         return Look::Judged(wrong);
     }
-    if let Some(judged) = quickly(&part.steps, &survey, limits, meter) {
+    if survey.is_distinct
+        && !is_long
+        && let Some(judged) = zoned()
+    {
         return Look::Judged(judged);
     }
-    let zoned = if is_long { None } else { zoned() };
-    match zoned {
+    match quickly(&part.steps, &survey, limits, meter) {
         Some(judged) => Look::Judged(judged),
         None => Look::Open(survey.useful(&part.steps), survey),
     }

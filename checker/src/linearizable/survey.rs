@@ -6,7 +6,7 @@ use crate::models::register::{Action, INITIAL, Interned, NEVER, Step};
 const ROUNDS: usize = 8;
 
 /// So many steps are many.
-const LONG: usize = 4096;
+const LONG: usize = 512;
 
 /// Whether these are so many that an exact algorithm is worth its beginning.
 pub fn is_long(steps: &[Step]) -> bool {
