@@ -365,6 +365,49 @@ fn a_write_that_nobody_saw_is_put_where_a_value_must_be_gone() {
 }
 
 #[test]
+fn stretches_that_were_searched_are_told_as_one() {
+    // One step for each, and fewer than there are: for a stretch, but not for all.
+    let few = Limits {
+        steps: 900,
+        ..LIMITS
+    };
+    let mut steps = Vec::new();
+    for round in 0..200 {
+        let base = 100 * round + 1;
+        steps.push(timed(base, base + 1, Action::Write(1)));
+        let pairs = [(1, 2), (1, 3), (2, 1), (3, 1), (1, 2), (2, 3), (3, 1)];
+        steps.extend((2..).zip(pairs).map(|(place, (old, new))| {
+            timed(base + place, base + 60 - place, Action::Cas(old, new))
+        }));
+    }
+    let meter = Meter::new(NO_END);
+    let mut parts = [part(&steps)];
+    let judged = judge_all(&parts, few, &meter).remove(0);
+    assert_eq!(
+        (judged.valid, judged.engine, judged.certified),
+        (Valid::Yes, "search", true)
+    );
+    assert!(judged.steps >= steps.len() as u64);
+    assert_eq!(answer_all(&parts, few, &meter), Valid::Yes);
+    // Wrong in the last stretch: all before it is proved, and its steps count.
+    parts[0].steps.push(timed(30_000, 30_001, Action::Read(2)));
+    let judged = judge_all(&parts, few, &meter).remove(0);
+    assert_eq!((judged.valid, judged.wrong_at), (Valid::No, Some(30_001)));
+    assert!(judged.steps >= steps.len() as u64 && judged.cut.since > 15_000);
+}
+
+/// One that certainly happened.
+fn timed(start: u32, end: u32, action: Action) -> Step {
+    Step {
+        operation: start,
+        start,
+        end,
+        must: true,
+        action,
+    }
+}
+
+#[test]
 fn a_stretch_that_is_hard_hides_nothing_in_the_others() {
     let step = |number: u32, start, end, action| Step {
         operation: number,
