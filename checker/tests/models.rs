@@ -1,6 +1,8 @@
 //! Every model on all small histories: the exact algorithm, where there is one, and the search against brute force.
 
 mod brute;
+#[path = "../examples/bench/random.rs"]
+mod random;
 
 use brute::agree;
 use checker::linearizable::exact::Judged;
@@ -18,6 +20,7 @@ use checker::models::set::{Op as SetOp, Reply as SetReply, Set};
 use checker::models::stack::Stack;
 use checker::models::txn::{Act, Compare, Op as TxnOp, Reply as TxnReply, Txn};
 use checker::models::{Call, Calls, Model};
+use random::Random;
 
 /// All ways in which so many intervals can lie, in the order of their starts.
 fn shapes(intervals: usize) -> Vec<Vec<(u32, u32)>> {
@@ -215,6 +218,58 @@ fn semaphores() {
         4,
         &permits,
         &[SemaphoreOp::Acquire(1), SemaphoreOp::Release(1)],
+    );
+}
+
+#[test]
+fn semaphores_whose_permits_go_so_many_at_a_time() {
+    let each = [
+        (SemaphoreOp::Acquire(2), None),
+        (SemaphoreOp::Release(2), None),
+    ];
+    let ops = each.map(|(op, _)| op);
+    for permits in [0, 1, 2, 5, 6] {
+        all(&Semaphore { permits }, 4, &each, &ops);
+    }
+}
+
+#[test]
+fn larger_semaphores_are_judged_as_by_brute_force() {
+    let (mut random, mut tally) = (Random(3), [0; 3]);
+    for case in 0..20_000 {
+        let length = 5 + random.below(4) as u32;
+        // Ends and starts in any order, each a moment of its own.
+        let mut times: Vec<u32> = (1..=2 * length).collect();
+        for at in (1..times.len()).rev() {
+            times.swap(at, random.below(at as u64 + 1) as usize);
+        }
+        let mut intervals: Vec<(u32, u32)> = (times.chunks(2))
+            .map(|pair| (pair[0].min(pair[1]), pair[0].max(pair[1])))
+            .collect();
+        intervals.sort_unstable();
+        let calls: Calls<Semaphore> = (0..)
+            .zip(intervals)
+            .map(|(operation, (start, end))| {
+                let must = random.below(6) > 0;
+                Call {
+                    operation,
+                    start,
+                    end: if must { end } else { NEVER },
+                    must,
+                    op: match random.below(5) {
+                        0..3 => SemaphoreOp::Acquire(1),
+                        _ => SemaphoreOp::Release(1),
+                    },
+                    reply: None,
+                }
+            })
+            .collect();
+        let permits = 1 + case % 4;
+        agree(&Semaphore { permits }, &calls, &mut tally);
+    }
+    assert!(
+        tally[0] > 1000 && tally[1] > 1000 && tally[2] == 0,
+        "{tally:?}"
     );
 }
 

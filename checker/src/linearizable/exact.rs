@@ -91,7 +91,13 @@ impl Judged for Lock {
 }
 
 impl Judged for FencedLock {}
-impl Judged for Semaphore {}
+
+impl Judged for Semaphore {
+    fn exact(&self, calls: &Calls<Self>) -> Exact {
+        locks::judge_semaphore(self, calls)
+    }
+}
+
 impl Judged for Kv {}
 
 impl Judged for Txn {

@@ -1,4 +1,4 @@
-//! Locks, exactly: a lock leaves no choice.
+//! Locks, and semaphores whose permits are taken and given back so many at a time, exactly: they leave no choice.
 //!
 //! **No choice.** A lock that is free can only be acquired and one that is held only be released, so what takes effect
 //! next is of a known kind. Let operations take effect only where an end forces one (Lowe's just-in-time linearization
@@ -8,11 +8,18 @@
 //! since the unknown one may take effect at any later time. So there is one way to go on, and where that ends the history
 //! is wrong from exactly there.
 //!
-//! The lock does not ask who releases it, so nothing else is said by an operation.
+//! **Several permits.** Now what ends may mostly take effect as it is. Only where all permits are held must a release go before an
+//! acquire, and where none is held the other way round. So of both kinds no more take effect than must in every linearization:
+//! by induction over the ends, a linearization that has done as many acquires as this one has done at least as many releases as
+//! this one needed for them, and the other way round. Hence nothing is taken here that another would keep for later, and where
+//! there is nothing to take there is no linearization either. Which ones of a kind is as above.
+//!
+//! None of them asks who gives back, so nothing else is said by an operation.
 
 use super::exact::Exact;
 use crate::models::Call;
 use crate::models::lock::Op;
+use crate::models::semaphore::{self, Semaphore};
 
 /// A call of a lock.
 pub type LockCall = Call<Op, ()>;
@@ -26,7 +33,7 @@ struct Kind {
 }
 
 impl Kind {
-    fn begin(&mut self, call: &LockCall, at: u32) {
+    fn begin<Op>(&mut self, call: &Call<Op, ()>, at: u32) {
         if !call.must {
             self.unknown.push(at);
             return;
@@ -44,6 +51,43 @@ impl Kind {
 /// Judges the calls of a lock that is free at first; a right one gets its order. O(n log n) where as many calls are open
 /// at once as there are clients.
 pub fn judge(calls: &[LockCall]) -> Exact {
+    match turns(calls, 1, |op| *op == Op::Acquire) {
+        Ok(order) => Exact::Linearizable(Some(order)),
+        Err((ended, held)) => wrong(calls, &ended, held),
+    }
+}
+
+/// Judges the calls of a semaphore that is free at first, if all take and give back as many permits: as [`judge`].
+pub fn judge_semaphore(model: &Semaphore, calls: &[Call<semaphore::Op, ()>]) -> Exact {
+    let amount = |op: semaphore::Op| match op {
+        semaphore::Op::Acquire(some) | semaphore::Op::Release(some) => some,
+    };
+    let each = calls.first().map_or(1, |call| amount(call.op));
+    if each == 0 || calls.iter().any(|call| amount(call.op) != each) {
+        return Exact::NotForThis;
+    }
+    let takes = |op: &semaphore::Op| matches!(op, semaphore::Op::Acquire(_));
+    match turns(calls, model.permits / each, takes) {
+        Ok(order) => Exact::Linearizable(Some(order)),
+        Err((ended, held)) => Exact::Wrong {
+            calls: ended.iter().map(|(_, at)| *at).collect(),
+            name: match held {
+                true => "more held than there is",
+                false => "released though free",
+            },
+        },
+    }
+}
+
+/// Ends of calls, with their positions, up to one that cannot take effect; true: since all is held.
+type Stuck = (Vec<(u32, u32)>, bool);
+
+/// The order of calls of which those that `take` hold one of the permits each.
+fn turns<Op>(
+    calls: &[Call<Op, ()>],
+    permits: u32,
+    takes: impl Fn(&Op) -> bool,
+) -> Result<Vec<u32>, Stuck> {
     let mut ends: Vec<(u32, u32)> = (0..)
         .zip(calls)
         .filter(|(_, call)| call.must)
@@ -52,27 +96,36 @@ pub fn judge(calls: &[LockCall]) -> Exact {
     ends.sort_unstable();
     let mut done = vec![false; calls.len()];
     let mut order = Vec::with_capacity(calls.len());
-    let (mut held, mut next) = (false, 0);
+    let (mut held, mut next) = (0, 0);
     let [mut acquires, mut releases] = [Kind::default(), Kind::default()];
     for (number, &(end, at)) in ends.iter().enumerate() {
         while let Some(call) = calls.get(next).filter(|call| call.start < end) {
-            match call.op {
-                Op::Acquire => acquires.begin(call, next as u32),
-                Op::Release => releases.begin(call, next as u32),
+            match takes(&call.op) {
+                true => acquires.begin(call, next as u32),
+                false => releases.begin(call, next as u32),
             }
             next += 1;
         }
+        let ends_taking = takes(&calls[at as usize].op);
         while !done[at as usize] {
-            let kind = if held { &mut releases } else { &mut acquires };
-            let Some(taken) = kind.next() else {
-                return wrong(calls, &ends[..=number], held);
+            // What ends, unless the other kind must go before it.
+            let taking = if ends_taking {
+                held < permits
+            } else {
+                held == 0
+            };
+            let kind = if taking { &mut acquires } else { &mut releases };
+            let possible = if taking { held < permits } else { held > 0 };
+            let Some(taken) = kind.next().filter(|_| possible) else {
+                ends.truncate(number + 1);
+                return Err((ends, !taking));
             };
             done[taken as usize] = true;
             order.push(taken);
-            held = !held;
+            held = if taking { held + 1 } else { held - 1 };
         }
     }
-    Exact::Linearizable(Some(order))
+    Ok(order)
 }
 
 /// So many of the last of a kind are looked at for the other one of two.
