@@ -374,11 +374,14 @@ fn stretches_that_were_searched_are_told_as_one() {
     let mut steps = Vec::new();
     for round in 0..200 {
         let base = 100 * round + 1;
-        steps.push(timed(base, base + 1, Action::Write(1)));
+        steps.push(timed(base, base + 4, Action::Write(1)));
         let pairs = [(1, 2), (1, 3), (2, 1), (3, 1), (1, 2), (2, 3), (3, 1)];
         steps.extend((2..).zip(pairs).map(|(place, (old, new))| {
             timed(base + place, base + 60 - place, Action::Cas(old, new))
         }));
+        // After each round it is known what is there.
+        steps.push(timed(base + 70, base + 75, Action::Write(2)));
+        steps.push(timed(base + 74, base + 76, Action::Read(2)));
     }
     let meter = Meter::new(NO_END);
     let mut parts = [part(&steps)];
@@ -390,8 +393,8 @@ fn stretches_that_were_searched_are_told_as_one() {
     assert!(judged.steps >= steps.len() as u64);
     assert_eq!(answer_all(&parts, few, &meter), Valid::Yes);
     // Wrong in the last stretch: all before it is proved, and its steps count.
-    parts[0].steps.push(timed(30_000, 30_001, Action::Read(2)));
-    let judged = judge_all(&parts, few, &meter).remove(0);
+    parts[0].steps.push(timed(30_000, 30_001, Action::Read(3)));
+    let judged = judge_all(&parts, LIMITS, &meter).remove(0);
     assert_eq!((judged.valid, judged.wrong_at), (Valid::No, Some(30_001)));
     assert!(judged.steps >= steps.len() as u64 && judged.cut.since > 15_000);
 }
