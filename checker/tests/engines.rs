@@ -2,6 +2,7 @@
 
 #[path = "../examples/bench/random.rs"]
 mod random;
+mod steps;
 
 use checker::Valid;
 use checker::linearizable::beam::Beam;
@@ -21,6 +22,7 @@ use checker::models::register::{Action, INITIAL, NEVER, Part, Step, prefix};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use random::Random;
+use steps::step;
 
 const LIMITS: Limits = Limits {
     configurations: 100_000,
@@ -349,17 +351,10 @@ fn stretches_are_judged_apart() {
 
 #[test]
 fn a_write_that_nobody_saw_is_put_where_a_value_must_be_gone() {
-    let step = |number: u32, start, end, action| Step {
-        operation: number,
-        start,
-        end,
-        must: end != NEVER,
-        action,
-    };
     let steps = [
-        step(0, 1, 2, Action::Write(1)),
-        step(1, 3, NEVER, Action::Write(2)),
-        step(2, 4, 5, Action::Differs(1)),
+        step(1, 2, Action::Write(1)),
+        step(3, NEVER, Action::Write(2)),
+        step(4, 5, Action::Differs(1)),
     ];
     assert_eq!(zones(&steps, 3), Zones::Linearizable(vec![0, 1, 2]));
 }
@@ -374,14 +369,14 @@ fn stretches_that_were_searched_are_told_as_one() {
     let mut steps = Vec::new();
     for round in 0..200 {
         let base = 100 * round + 1;
-        steps.push(timed(base, base + 4, Action::Write(1)));
+        steps.push(step(base, base + 4, Action::Write(1)));
         let pairs = [(1, 2), (1, 3), (2, 1), (3, 1), (1, 2), (2, 3), (3, 1)];
         steps.extend((2..).zip(pairs).map(|(place, (old, new))| {
-            timed(base + place, base + 60 - place, Action::Cas(old, new))
+            step(base + place, base + 60 - place, Action::Cas(old, new))
         }));
         // After each round it is known what is there.
-        steps.push(timed(base + 70, base + 75, Action::Write(2)));
-        steps.push(timed(base + 74, base + 76, Action::Read(2)));
+        steps.push(step(base + 70, base + 75, Action::Write(2)));
+        steps.push(step(base + 74, base + 76, Action::Read(2)));
     }
     let meter = Meter::new(NO_END);
     let mut parts = [part(&steps)];
@@ -393,50 +388,26 @@ fn stretches_that_were_searched_are_told_as_one() {
     assert!(judged.steps >= steps.len() as u64);
     assert_eq!(answer_all(&parts, few, &meter), Valid::Yes);
     // Wrong in the last stretch: all before it is proved, and its steps count.
-    parts[0].steps.push(timed(30_000, 30_001, Action::Read(3)));
+    parts[0].steps.push(step(30_000, 30_001, Action::Read(3)));
     let judged = judge_all(&parts, LIMITS, &meter).remove(0);
     assert_eq!((judged.valid, judged.wrong_at), (Valid::No, Some(30_001)));
     assert!(judged.steps >= steps.len() as u64 && judged.cut.since > 15_000);
 }
 
-/// One that certainly happened.
-fn timed(start: u32, end: u32, action: Action) -> Step {
-    Step {
-        operation: start,
-        start,
-        end,
-        must: true,
-        action,
-    }
-}
-
 #[test]
 fn a_stretch_that_is_hard_hides_nothing_in_the_others() {
-    let step = |number: u32, start, end, action| Step {
-        operation: number,
-        start,
-        end,
-        must: true,
-        action,
-    };
     // Forty rounds in which seven write at once, and then each value is there once more, from the last to the first.
     let mut steps = Vec::new();
     for round in 0..40 {
         let base = 100 * round + 1;
-        let writes = (0..7).map(|at| step(0, base + at, base + 50 - at, Action::Write(1 + at)));
-        let reads = (0..7).map(|at| {
-            step(
-                0,
-                base + 8 + 2 * at,
-                base + 9 + 2 * at,
-                Action::Read(7 - at),
-            )
-        });
+        let writes = (0..7).map(|at| step(base + at, base + 50 - at, Action::Write(1 + at)));
+        let reads =
+            (0..7).map(|at| step(base + 8 + 2 * at, base + 9 + 2 * at, Action::Read(7 - at)));
         steps.extend(writes.chain(reads));
     }
-    steps.push(step(0, 5000, 5001, Action::Write(8)));
-    steps.push(step(0, 5002, 5003, Action::Write(9)));
-    steps.push(step(0, 5004, 5005, Action::Read(9)));
+    steps.push(step(5000, 5001, Action::Write(8)));
+    steps.push(step(5002, 5003, Action::Write(9)));
+    steps.push(step(5004, 5005, Action::Read(9)));
     let few = Limits {
         steps: 100,
         ..LIMITS
@@ -452,7 +423,7 @@ fn a_stretch_that_is_hard_hides_nothing_in_the_others() {
     assert_eq!((open.valid, open.wrong_at), (Valid::Unknown, None));
     assert!((1..5000).contains(&open.proved));
     // What was there before, once more.
-    steps.push(step(0, 5006, 5007, Action::Read(8)));
+    steps.push(step(5006, 5007, Action::Read(8)));
     let wrong = judged(&steps);
     assert_eq!((wrong.valid, wrong.wrong_at), (Valid::No, Some(5007)));
     assert!(wrong.proved == open.proved && wrong.cut.since >= 2000);
@@ -522,20 +493,13 @@ fn essence_contradicts(steps: &[Step]) -> Result<(), TestCaseError> {
 
 #[test]
 fn an_unknown_outcome_is_proved_by_who_certainly_followed_it() {
-    let step = |number: u32, start, end, action| Step {
-        operation: number,
-        start,
-        end,
-        must: end != NEVER,
-        action,
-    };
     // Two tried to go on from 1; only the second is known to have done so, as 4 was found.
     let steps = [
-        step(0, 1, NEVER, Action::Cas(0, 1)),
-        step(1, 2, 3, Action::Cas(0, 2)),
-        step(2, 4, NEVER, Action::Cas(1, 3)),
-        step(3, 5, NEVER, Action::Cas(1, 4)),
-        step(4, 6, 7, Action::Cas(4, 5)),
+        step(1, NEVER, Action::Cas(0, 1)),
+        step(2, 3, Action::Cas(0, 2)),
+        step(4, NEVER, Action::Cas(1, 3)),
+        step(5, NEVER, Action::Cas(1, 4)),
+        step(6, 7, Action::Cas(4, 5)),
     ];
     let judged = judge(&part(&steps), LIMITS);
     let reduced = from_zones(&steps, 300, &judged.contradiction.unwrap());

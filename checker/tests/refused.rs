@@ -96,25 +96,25 @@ fn a_number_and_a_text_are_not_one_key() {
         "{line}: {reason}"
     );
     assert_eq!(both("\"1.5\"", "1.5").map(|(line, _)| line), Some(3));
-    let edn = |a: &str, b: &str| {
-        let write = |key: &str| {
+    let edn = |said: fn(&str) -> String, a: &str, b: &str| {
+        let both = |key: &str| {
             ["invoke", "ok"]
-                .map(|kind| format!("{{:process 0 :type :{kind} :f :write :key {key} :value 1}}\n"))
+                .map(|kind| format!("{{:process 0 :type :{kind} {}}}\n", said(key)))
                 .concat()
         };
-        refused(Format::Edn, &(write(a) + &write(b))).map(|(line, _)| line)
+        refused(Format::Edn, &(both(a) + &both(b))).map(|(line, _)| line)
     };
-    assert_eq!((edn("1", "2"), edn("1", "\"1\"")), (None, Some(3)));
+    let keyed = |key: &str| format!(":f :write :key {key} :value 1");
+    assert_eq!(
+        (edn(keyed, "1", "2"), edn(keyed, "1", "\"1\"")),
+        (None, Some(3))
+    );
     // Jepsen's independent keys.
-    let tupled = |a: &str, b: &str| {
-        let read = |key: &str| {
-            ["invoke", "ok"]
-                .map(|kind| format!("{{:process 0 :type :{kind} :f :read :value [{key} nil]}}\n"))
-                .concat()
-        };
-        refused(Format::Edn, &(read(a) + &read(b))).map(|(line, _)| line)
-    };
-    assert_eq!((tupled("1", "2"), tupled("1", "\"1\"")), (None, Some(3)));
+    let tupled = |key: &str| format!(":f :read :value [{key} nil]");
+    assert_eq!(
+        (edn(tupled, "1", "2"), edn(tupled, "1", "\"1\"")),
+        (None, Some(3))
+    );
 }
 
 #[test]

@@ -10,7 +10,7 @@
 //! been begun when it ended. So only the additions between b and the last `NEAR` reads before it are looked at one by one,
 //! and the cost stays O(n log n).
 
-use super::exact::Exact;
+use super::exact::{Exact, FEW};
 use crate::models::Call;
 use crate::models::counter::Op;
 
@@ -48,9 +48,7 @@ pub fn judge(calls: &[CounterCall]) -> Exact {
             (Op::Read, _) => {}
         }
     }
-    let amounts = adds.iter().map(|add| add.number);
-    // A counter that overflows goes round.
-    if amounts.map(i128::from).sum::<i128>() > i128::from(i64::MAX) {
+    if overflows(calls) {
         return Exact::NotForThis;
     }
     let near = reads_near(&reads, &adds);
@@ -62,18 +60,12 @@ pub fn judge(calls: &[CounterCall]) -> Exact {
 
 /// True where some order and choice of the additions leaves 64 bits.
 pub fn overflows(calls: &[CounterCall]) -> bool {
-    let amounts = calls.iter().map(|call| match call.op {
-        Op::Add(amount) => i128::from(amount),
-        Op::Read => 0,
-    });
+    let amounts = calls.iter().map(|call| i128::from(added(call)));
     let (low, high) = amounts.fold((0, 0), |(low, high): (i128, i128), amount| {
         (low + amount.min(0), high + amount.max(0))
     });
     low < i128::from(i64::MIN) || high > i128::from(i64::MAX)
 }
-
-/// More calls than these are not told as [`later`].
-const FEW: usize = 8;
 
 /// The read that ended at `time`, one or two of the next to end, and all that can have been added between these, where no choice
 /// of it leads from each sum to the next. Nothing negative is added, so the larger sum is the later.

@@ -34,6 +34,9 @@ pub enum Exact {
     Undecided,
 }
 
+/// Where more operations than these contradict each other, [`Judged::later`] is asked for so many at most.
+pub(super) const FEW: usize = 8;
+
 /// A model with what the judge needs to choose an algorithm and to reduce what is wrong.
 pub trait Judged: Spoken<Op: Send + Sync, Reply: Send + Sync> + Send + Sync {
     /// The exact algorithm, if one fits these calls.

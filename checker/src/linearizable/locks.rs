@@ -115,8 +115,8 @@ fn turns<Op>(
                 held == 0
             };
             let kind = if taking { &mut acquires } else { &mut releases };
-            let possible = if taking { held < permits } else { held > 0 };
-            let Some(taken) = kind.next().filter(|_| possible) else {
+            // Of no permits none is held or free.
+            let Some(taken) = kind.next().filter(|_| permits > 0) else {
                 ends.truncate(number + 1);
                 return Err((ends, !taking));
             };

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 use super::depth::Depth;
-use super::exact::{Exact, Judged};
+use super::exact::{Exact, FEW, Judged};
 use super::general::{Found, certifies, search_ahead, search_within};
 use super::limits::{Meter, NO_END};
 use super::portfolio::answer_all;
@@ -42,9 +42,6 @@ const QUICKLY: u64 = 1024;
 
 /// Above this many operations a violation is told by the last of them.
 const TELLABLE: usize = 16;
-
-/// Above this many operations fewer are looked for that end later.
-const FEW: usize = 8;
 
 /// What is said of a few reads and all that can have been added between them.
 const LATER: &str = "Nothing else can have been added between these reads, and no choice of it leads from each sum to the next.";

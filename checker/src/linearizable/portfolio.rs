@@ -84,7 +84,7 @@ pub fn judge(part: &Part, limits: Limits) -> Judged {
 pub fn judge_within(part: &Part, limits: Limits, meter: &Meter<'_>) -> Judged {
     match look(part, limits, meter) {
         Look::Judged(judged) => judged,
-        Look::Open(steps, _) => by_beam(&mut Beam::new(&steps), (&steps, None), &limits, meter),
+        Look::Open(steps, _) => from_anew(&steps, &limits, meter),
     }
 }
 
@@ -373,17 +373,16 @@ fn search_open(looks: Vec<Look>, limits: Limits, meter: &Meter<'_>) -> Vec<Judge
             }
         }
         // What comes after a wrong stretch cannot make it right.
-        let first_wrong = |at: usize| {
-            let wrong = |judged: &Judged| judged.valid == Valid::No;
-            stretches[at].iter().position(wrong).unwrap_or(usize::MAX)
-        };
+        let is_wrong = |judged: &Judged| judged.valid == Valid::No;
+        let first_wrong = |all: &Vec<Judged>| all.iter().position(is_wrong).unwrap_or(usize::MAX);
+        let first_wrong: Vec<usize> = stretches.iter().map(first_wrong).collect();
         left.retain(|open| {
             let (at, place) = lock(open).at;
-            place < first_wrong(at)
+            place < first_wrong[at]
         });
         open = left;
         let all = || stretches.iter().flatten();
-        let wrong = all().chain(&judged).any(|judged| judged.valid == Valid::No);
+        let wrong = all().chain(&judged).any(is_wrong);
         let spent: u64 = all().map(|judged| judged.steps).sum();
         if spent >= limits.steps.saturating_mul(TOGETHER) || wrong && slice >= AFTER_WRONG {
             break;
@@ -485,7 +484,7 @@ pub fn look(part: &Part, limits: Limits, meter: &Meter<'_>) -> Look {
     };
     let before = match look_at_possible(&before, part.values, few, meter) {
         Look::Judged(judged) => judged,
-        Look::Open(steps, _) => by_beam(&mut Beam::new(&steps), (&steps, None), &few, meter),
+        Look::Open(steps, _) => from_anew(&steps, &few, meter),
     };
     if before.valid == Valid::No {
         return Look::Judged(before);
@@ -516,17 +515,15 @@ fn unwritten(steps: &[Step], values: usize) -> Option<(u32, u32)> {
     found.map(|step| (step.end, step.operation)).min()
 }
 
-const FROM_THE_FIRST: Cut = Cut {
-    since: 0,
-    writer: None,
-};
-
 const NONE: Judged = Judged {
     valid: Valid::Yes,
     engine: "zones",
     wrong_at: None,
     contradiction: None,
-    cut: FROM_THE_FIRST,
+    cut: Cut {
+        since: 0,
+        writer: None,
+    },
     proved: NEVER,
     steps: 0,
     certified: false,
@@ -554,7 +551,7 @@ fn look_at_possible(steps: &[Step], values: usize, limits: Limits, meter: &Meter
             let before = prefix(steps, time - 1);
             if zones(&before, values) == Zones::Undecided {
                 let before = Survey::of(&before, values).useful(&before);
-                let earlier = by_beam(&mut Beam::new(&before), (&before, None), &limits, meter);
+                let earlier = from_anew(&before, &limits, meter);
                 if earlier.valid == Valid::No {
                     return Look::Judged(earlier);
                 }
@@ -594,6 +591,11 @@ fn valid((steps, end): Wanted<'_>, order: &[u32], judged: Judged) -> Judged {
             ..judged
         },
     }
+}
+
+/// A search by sets alone.
+fn from_anew(steps: &[Step], limits: &Limits, meter: &Meter<'_>) -> Judged {
+    by_beam(&mut Beam::new(steps), (steps, None), limits, meter)
 }
 
 /// Lets a search go on within `limits` (counted from its beginning).
